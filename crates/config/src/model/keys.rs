@@ -1,0 +1,63 @@
+//! `auth`, `keys`, `tenants`: who may call, and for whom.
+
+use super::{Budget, CacheOverride, Limits};
+
+/// Who may call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Auth {
+    /// The mode in force.
+    pub mode: AuthMode,
+}
+
+/// How callers are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuthMode {
+    /// By key.
+    Keys,
+    /// Not at all; only on loopback.
+    Open,
+}
+
+/// A client key. The secret itself is never known here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Key {
+    /// Unique name; shown in logs and metrics.
+    pub name: String,
+    /// Whom it belongs to.
+    pub tenant: String,
+    /// blake3-256 of the whole secret as the client sends it.
+    pub hash: KeyHash,
+    /// Models it may ask for: exact names, prefixes ending in `*`, or `*`. Empty may do nothing.
+    pub models: Vec<String>,
+    /// When it stops working.
+    pub expires: Option<Expiry>,
+    /// Overrides of `limits`.
+    pub limits: Option<Limits>,
+    /// Overrides of `cache`.
+    pub cache: Option<CacheOverride>,
+}
+
+/// blake3-256 of a key's secret.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct KeyHash(pub [u8; 32]);
+
+impl std::fmt::Debug for KeyHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("blake3:***")
+    }
+}
+
+/// An instant in seconds since 1970 UTC; a bare date means its end, so that a key works on the day it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Expiry(pub i64);
+
+/// A group of keys that shares answers, limits and a budget.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tenant {
+    /// Unique name.
+    pub name: String,
+    /// Limits of the whole tenant.
+    pub limits: Option<Limits>,
+    /// Money.
+    pub budget: Option<Budget>,
+}

@@ -1,0 +1,62 @@
+//! The typed, validated configuration: what the rest of Sluice sees.
+//!
+//! Plain data with units resolved (durations, bytes, rates) and every cross-reference already
+//! checked by [`crate::load`]. Nothing here reads files, opens sockets or knows the YAML syntax.
+//! Named things are lists with a `name`, never maps keyed by name.
+
+mod cache;
+mod keys;
+mod limits;
+mod listeners;
+mod models;
+mod providers;
+mod resilience;
+mod telemetry;
+mod units;
+
+pub use cache::{Cache, CacheMode, CacheOverride, CacheScope, Redis, RedisMode, Replay};
+pub use keys::{Auth, AuthMode, Expiry, Key, KeyHash, Tenant};
+pub use limits::{Budget, Limits, OnRedisDown, Period, Queue, RateLimit};
+pub use listeners::{AdminListener, ApiListener, Cors, Listeners, Tls};
+pub use models::{Condition, HeaderCondition, Hedge, Model, Price, Resume, Rule, Strategy, Target};
+pub use providers::{OnDisconnect, PoolKey, Provider, StreamUsage, Timeouts};
+pub use resilience::{Backoff, Circuit, Resilience, ResilienceOverride, RetryBudget, Shutdown};
+pub use telemetry::{Ledger, LogFormat, LogLevel, Logs, MetricCaps, Telemetry, Traces};
+pub use units::{Bytes, Rate, Ratio, Secret};
+
+use std::path::PathBuf;
+
+/// One whole, valid configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Where the ledger and generated state live; already relative to the file's folder.
+    pub state_dir: PathBuf,
+    /// The two listeners.
+    pub listeners: Listeners,
+    /// Shared state between replicas; absent on a single node.
+    pub redis: Option<Redis>,
+    /// Upstreams.
+    pub providers: Vec<Provider>,
+    /// Prices that override the built-in table.
+    pub prices: Vec<Price>,
+    /// The names that clients may ask for.
+    pub models: Vec<Model>,
+    /// Response caching; absent means disabled.
+    pub cache: Option<Cache>,
+    /// Limits of every key unless it says otherwise; absent limits nothing.
+    pub limits: Option<Limits>,
+    /// Retries, timers of waiting streams, circuits.
+    pub resilience: Resilience,
+    /// Tenants; `default` always exists.
+    pub tenants: Vec<Tenant>,
+    /// Who may call.
+    pub auth: Auth,
+    /// Client keys.
+    pub keys: Vec<Key>,
+    /// The usage ledger.
+    pub ledger: Ledger,
+    /// Logs, metrics, traces.
+    pub telemetry: Telemetry,
+    /// The drain.
+    pub shutdown: Shutdown,
+}
