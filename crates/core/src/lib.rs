@@ -1,1 +1,28 @@
-//! core
+//! The data plane of Sluice: from a client's first byte to the last byte of its answer.
+//!
+//! ```text
+//! server      listening, connections, method + path -> endpoint
+//! pipeline    THE request function
+//! stages      auth, intake, route, models: each one file, none imports another
+//! upstream    failover over a plan, one attempt, client, connector, address guard
+//! reply       head, body, stream, error bodies, the end of a request
+//! state       snapshot (one configuration, made ready) and what outlives it
+//! telemetry   the record of a request, metrics, the log line, the log sink
+//! ```
+//!
+//! `server -> pipeline -> {stages, upstream, reply} -> {state, telemetry, error}`. What an operator may write is
+//! `sluice-config`'s; what the wire formats mean is `sluice-protocol`'s.
+
+pub mod app;
+pub mod error;
+pub mod pipeline;
+pub mod reply;
+pub mod server;
+pub mod stages;
+pub mod state;
+pub mod telemetry;
+pub mod timer;
+pub mod upstream;
+
+pub use app::{App, BuildError, BuildInfo, Status};
+pub use telemetry::logs::{LogSink, MemoryLog};

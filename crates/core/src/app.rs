@@ -1,0 +1,296 @@
+//! One gateway: the configuration in force, the state that outlives it, and what is told about both.
+
+use crate::{
+    state::{
+        handles::{EndpointMetrics, ModelMetrics},
+        shared::Shared,
+        snapshot::{ProviderError, Snapshot},
+    },
+    telemetry::{
+        exchange::Exchange,
+        labels::{EndpointLabel, OTHER},
+        logs::LogSink,
+        metrics::Metrics,
+    },
+};
+use arc_swap::ArcSwap;
+use prometheus::IntGauge;
+use serde::Serialize;
+use sluice_config::model::{LogFormat, LogLevel, Settings};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+/// What was built.
+#[derive(Debug, Clone, Copy)]
+pub struct BuildInfo {
+    /// Version of the release.
+    pub version: &'static str,
+    /// Commit, or `unknown`.
+    pub revision: &'static str,
+}
+
+/// Why a gateway cannot be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A provider cannot be made ready.
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    /// A metric is declared wrongly: a fault of ours.
+    #[error("metrics: {0}")]
+    Metrics(prometheus::Error),
+}
+
+/// One gateway.
+pub struct App {
+    snapshot: ArcSwap<Snapshot>,
+    shared: Shared,
+    /// Metric families.
+    pub metrics: Metrics,
+    /// Handles by endpoint.
+    pub(crate) endpoints: EndpointMetrics,
+    /// Handles of requests whose model is not known (yet).
+    pub(crate) unknown_model: ModelMetrics,
+    /// Where log lines go.
+    pub(crate) logs: LogSink,
+    /// Requests being served.
+    pub(crate) in_flight: InFlight,
+    log_format: LogFormat,
+    log_requests: bool,
+    unauthorized_lines: LineCap,
+    draining: AtomicBool,
+    info: BuildInfo,
+    started: Instant,
+}
+
+impl App {
+    /// Builds a gateway from validated settings.
+    ///
+    /// # Errors
+    /// When a provider cannot be made ready.
+    pub fn build(settings: Settings, info: BuildInfo, logs: LogSink) -> Result<Arc<Self>, BuildError> {
+        let metrics = Metrics::new().map_err(BuildError::Metrics)?;
+        let settings = Arc::new(settings);
+        let shared = Shared::default();
+        let snapshot = Snapshot::build(settings.clone(), &shared, &metrics)?;
+        metrics.build_info.with_label_values(&[info.version, info.revision]).set(1);
+        metrics.config_info.with_label_values(&[&snapshot.hash]).set(1);
+        metrics.ready.set(1);
+        Ok(Arc::new(Self {
+            endpoints: EndpointMetrics::new(&metrics),
+            unknown_model: ModelMetrics::new(&metrics, OTHER),
+            in_flight: InFlight::new(&metrics),
+            snapshot: ArcSwap::from_pointee(snapshot),
+            shared,
+            log_format: settings.telemetry.logs.format,
+            log_requests: settings.telemetry.logs.level <= LogLevel::Info,
+            unauthorized_lines: LineCap::default(),
+            draining: AtomicBool::new(false),
+            started: Instant::now(),
+            metrics,
+            logs,
+            info,
+        }))
+    }
+
+    /// Puts new settings in force, whole or not at all. Requests that run keep the snapshot they began with;
+    /// upstream connections are kept where how to connect did not change.
+    ///
+    /// # Errors
+    /// When a provider cannot be made ready; then the old settings stay in force.
+    pub fn apply(&self, settings: Settings) -> Result<(), BuildError> {
+        let snapshot = Snapshot::build(Arc::new(settings), &self.shared, &self.metrics)?;
+        self.metrics.config_info.reset();
+        self.metrics.config_info.with_label_values(&[&snapshot.hash]).set(1);
+        self.snapshot.store(Arc::new(snapshot));
+        Ok(())
+    }
+
+    /// The configuration in force. A request asks once and keeps what it got.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        self.snapshot.load().settings.clone()
+    }
+
+    /// All metrics in the Prometheus text format.
+    #[must_use]
+    pub fn metrics_text(&self) -> Vec<u8> {
+        let lost = self.logs.dropped().saturating_sub(self.metrics.log_dropped.get());
+        self.metrics.log_dropped.inc_by(lost);
+        self.metrics.text()
+    }
+
+    /// Does the gateway take traffic? Says nothing of providers: one outage of theirs must not take a fleet out.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        !self.is_draining()
+    }
+
+    /// Has the shutdown begun?
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// From now on: not ready, and every answer asks its client to connect anew elsewhere.
+    pub fn begin_drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+        self.metrics.ready.set(0);
+        self.metrics.draining.set(1);
+    }
+
+    /// What an operator may see; no secrets.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        let snapshot = self.snapshot.load();
+        Status {
+            version: self.info.version,
+            revision: self.info.revision,
+            uptime_seconds: self.started.elapsed().as_secs(),
+            ready: self.is_ready(),
+            draining: self.is_draining(),
+            config_hash: snapshot.hash.clone(),
+            requests_in_flight: self.in_flight.total(),
+            keys: snapshot.settings.keys.len(),
+            providers: snapshot
+                .settings
+                .providers
+                .iter()
+                .map(|provider| ProviderStatus {
+                    name: provider.name.clone(),
+                    kind: provider.preset.id,
+                    base_url: provider.base_url.clone(),
+                    keys: provider.keys.len(),
+                })
+                .collect(),
+            models: snapshot
+                .models
+                .all()
+                .iter()
+                .map(|model| ModelStatus {
+                    name: model.name.clone(),
+                    targets: model
+                        .targets
+                        .iter()
+                        .map(|target| format!("{}/{}", target.provider.name, target.model))
+                        .collect(),
+                })
+                .collect(),
+        }
+    }
+
+    pub(crate) fn log_format(&self) -> LogFormat {
+        self.log_format
+    }
+
+    /// A flood of strangers must not fill the log: their lines are capped, everybody else's are not.
+    pub(crate) fn log_line_wanted(&self, x: &Exchange) -> bool {
+        self.log_requests && (x.status != 401 || self.unauthorized_lines.take(self.started))
+    }
+}
+
+/// What an operator may see.
+#[derive(Debug, Serialize)]
+pub struct Status {
+    version: &'static str,
+    revision: &'static str,
+    uptime_seconds: u64,
+    ready: bool,
+    draining: bool,
+    config_hash: String,
+    requests_in_flight: usize,
+    keys: usize,
+    providers: Vec<ProviderStatus>,
+    models: Vec<ModelStatus>,
+}
+
+#[derive(Debug, Serialize)]
+struct ProviderStatus {
+    name: String,
+    kind: &'static str,
+    base_url: String,
+    keys: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct ModelStatus {
+    name: String,
+    targets: Vec<String>,
+}
+
+/// Requests being served, as gauges and as one number.
+pub(crate) struct InFlight {
+    gauges: Vec<(EndpointLabel, IntGauge)>,
+    total: AtomicUsize,
+}
+
+impl InFlight {
+    fn new(metrics: &Metrics) -> Self {
+        let gauge =
+            |endpoint: &EndpointLabel| (*endpoint, metrics.in_flight.with_label_values(&[endpoint.as_str()]));
+        Self { gauges: EndpointLabel::ALL.iter().map(gauge).collect(), total: AtomicUsize::new(0) }
+    }
+
+    pub(crate) fn enter(&self, endpoint: EndpointLabel) {
+        self.total.fetch_add(1, Ordering::Relaxed);
+        self.add(endpoint, 1);
+    }
+
+    pub(crate) fn leave(&self, endpoint: EndpointLabel) {
+        self.total.fetch_sub(1, Ordering::Relaxed);
+        self.add(endpoint, -1);
+    }
+
+    pub(crate) fn total(&self) -> usize {
+        self.total.load(Ordering::Relaxed)
+    }
+
+    fn add(&self, endpoint: EndpointLabel, amount: i64) {
+        if let Some((_, gauge)) = self.gauges.iter().find(|(own, _)| *own == endpoint) {
+            gauge.add(amount);
+        }
+    }
+}
+
+/// At most so many lines a second.
+#[derive(Default)]
+struct LineCap {
+    /// The second in the upper half, the lines in it in the lower half.
+    window: AtomicU64,
+}
+
+impl LineCap {
+    const PER_SECOND: u64 = 10;
+
+    fn take(&self, epoch: Instant) -> bool {
+        let second = epoch.elapsed().as_secs() << 32;
+        let step = |window: u64| match window {
+            old if old & !0xffff_ffff != second => Some(second | 1),
+            used if used & 0xffff_ffff < Self::PER_SECOND => Some(used + 1),
+            _ => None,
+        };
+        self.window.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step).is_ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_refused_callers_leaves_ten_lines_a_second() {
+        let cap = LineCap::default();
+        let now = Instant::now();
+        assert_eq!((0..1000).filter(|_| cap.take(now)).count(), 10);
+    }
+}

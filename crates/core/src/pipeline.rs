@@ -1,0 +1,211 @@
+//! THE request function: every stage in the order in which it runs.
+//!
+//! Each stage returns a fact that a later one needs, so the compiler keeps the order; the reason for it stands
+//! beside each line.
+
+use crate::{
+    app::App,
+    error::{ErrorKind, GatewayError},
+    reply::{
+        body::ReplyBody,
+        head::{self, StreamRules},
+        render::Audience,
+        stream::Walk,
+    },
+    server::{
+        io::ConnState,
+        routes::{self, Endpoint, Route},
+    },
+    stages::{
+        auth, intake,
+        intake::Call,
+        models,
+        route::{self, Plan},
+    },
+    state::snapshot::Snapshot,
+    telemetry::{exchange::Recorder, labels::EndpointLabel},
+    upstream::failover,
+};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header, request::Parts};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use sluice_protocol::Dialect;
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
+
+/// A request, and what it arrived on.
+pub struct Arrival {
+    /// The gateway.
+    pub app: Arc<App>,
+    /// Who connected.
+    pub peer: SocketAddr,
+    /// The connection's state.
+    pub connection: Arc<ConnState>,
+    /// Fires when the drain is over.
+    pub cut: CancellationToken,
+    /// Head and body.
+    pub request: Request<Incoming>,
+}
+
+/// Answers a request. Whatever happens inside, the client gets an answer: a panic becomes a 500.
+pub async fn handle(arrival: Arrival) -> Response<ReplyBody> {
+    let Arrival { app, peer, connection, cut, request } = arrival;
+    let (head, body) = request.into_parts();
+    let unread = !body.is_end_stream();
+    let route = routes::find(head.uri.path());
+    let audience = audience(&head, route.as_ref());
+    let label = route.as_ref().map_or(EndpointLabel::Other, Route::label);
+    let recorder = Recorder::open(app.clone(), request_id(&head.headers), peer, label);
+
+    let answered = AssertUnwindSafe(answer(&app, &head, body, audience, cut, recorder)).catch_unwind().await;
+    let mut response = answered.unwrap_or_else(|_| {
+        app.metrics.panics.inc();
+        head::panicked(audience)
+    });
+    // A refusal that left the body unread ends the connection: what would follow on it is that body.
+    let cut_off = unread && response.status().is_client_error();
+    if cut_off {
+        connection.leave_unread();
+    }
+    if cut_off || app.is_draining() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+async fn answer(
+    app: &Arc<App>,
+    head: &Parts,
+    body: Incoming,
+    audience: Audience,
+    cut: CancellationToken,
+    mut recorder: Recorder,
+) -> Response<ReplyBody> {
+    // One configuration for the whole request, whatever is reloaded meanwhile.
+    let snapshot = app.snapshot();
+    match admit(app, &snapshot, head, body, &mut recorder).await {
+        Ok(Admitted::Own(json)) => head::own(recorder, json),
+        Ok(Admitted::Call(call, plan)) => forward(call, plan, recorder, audience, cut).await,
+        Err(error) => head::refuse(recorder, &error, audience),
+    }
+}
+
+/// What the stages made of a request.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made and taken apart once per request; a box would be an allocation for nothing"
+)]
+enum Admitted {
+    /// Answered from what we know ourselves.
+    Own(Bytes),
+    /// To be asked of an upstream.
+    Call(Call, Plan),
+}
+
+/// The stages, in their order.
+async fn admit(
+    app: &App,
+    snapshot: &Snapshot,
+    head: &Parts,
+    body: Incoming,
+    x: &mut Recorder,
+) -> Result<Admitted, GatewayError> {
+    // Path and method: a wrong one is wrong for everybody, and says nothing of keys.
+    let route = routes::find(head.uri.path()).ok_or_else(|| unknown_path(head))?;
+    route.check_method(&head.method)?;
+    check_host(head)?;
+    // The key, before a byte of the body is read: strangers cost nothing.
+    let caller = auth::identify(snapshot, head, &app.metrics)?;
+    x.key = Some(caller.key.clone());
+    let dialect = match &route.endpoint {
+        Endpoint::Call(dialect) => *dialect,
+        Endpoint::Models => return Ok(Admitted::Own(models::list(snapshot, &caller.key))),
+        Endpoint::Model(id) => {
+            let entry = route::find(snapshot, &caller.key, id, &app.metrics)?;
+            return Ok(Admitted::Own(models::one(id, entry)));
+        }
+    };
+    // Room, before memory is spent on a body.
+    let listener = &snapshot.settings.listeners.api;
+    check_room(app, listener.max_in_flight)?;
+    // What the head says of the body, before the body.
+    intake::check_head(head, &body, listener)?;
+    let call = intake::read(head, body, listener, dialect, route.profile()).await?;
+    x.request_bytes = call.envelope.body().len() as u64;
+    x.stream = call.stream;
+    // The model's targets: only a sound body names a model.
+    let plan = route::plan(snapshot, &caller.key, &call, &app.metrics)?;
+    x.model = Some(plan.entry.clone());
+    Ok(Admitted::Call(call, plan))
+}
+
+/// Asks the upstreams. A stream that has to wait long gets its head first; the walk then goes on in its body.
+async fn forward(
+    call: Call,
+    plan: Plan,
+    recorder: Recorder,
+    audience: Audience,
+    cut: CancellationToken,
+) -> Response<ReplyBody> {
+    let rules = StreamRules { audience, heartbeat: plan.entry.heartbeat, cut: cut.clone() };
+    if !call.stream {
+        return head::answer(failover::run(plan, call, recorder, cut).await, rules);
+    }
+    let id = recorder.id.clone();
+    let commit_after = plan.entry.commit_after;
+    let mut walk: Walk = Box::pin(failover::run(plan, call, recorder, cut));
+    match tokio::time::timeout(commit_after, &mut walk).await {
+        Ok(walked) => head::answer(walked, rules),
+        Err(_) => head::waiting(&id, walk, rules),
+    }
+}
+
+/// The dialect and words in which errors are told.
+fn audience(head: &Parts, route: Option<&Route<'_>>) -> Audience {
+    let accepts = head.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    Audience {
+        family: route.map_or_else(|| routes::family(head.uri.path()), |route| route.family),
+        dialect: route.map_or(Dialect::Chat, Route::dialect),
+        post: head.method == Method::POST,
+        wants_problem_json: accepts.into_iter().any(|value| value.contains("application/problem+json")),
+    }
+}
+
+fn unknown_path(head: &Parts) -> GatewayError {
+    let path: String = head.uri.path().chars().take(100).collect();
+    GatewayError::new(ErrorKind::RouteUnknown, format!("There is no '{path}' here."))
+}
+
+/// Exactly one `Host`: two readers of two names would not agree on who was asked.
+fn check_host(head: &Parts) -> Result<(), GatewayError> {
+    let mut hosts = head.headers.get_all(header::HOST).iter();
+    match (hosts.next(), hosts.next()) {
+        (Some(_), None) => Ok(()),
+        (None, _) if head.version == Version::HTTP_10 => Ok(()),
+        _ => Err(GatewayError::new(ErrorKind::BadHead, "A request must have exactly one Host header.")),
+    }
+}
+
+fn check_room(app: &App, max_in_flight: usize) -> Result<(), GatewayError> {
+    if app.in_flight.total() <= max_in_flight {
+        return Ok(());
+    }
+    let error =
+        GatewayError::new(ErrorKind::Overloaded, "The gateway serves as many requests as it may; try again.");
+    Err(error.retry_after(Some(Duration::from_secs(1))))
+}
+
+/// The client's own id where it is a proper one, so that its logs and ours meet; else a new one.
+fn request_id(headers: &HeaderMap) -> Box<str> {
+    const LONGEST: usize = 128;
+    let proper = |text: &&str| {
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+        (1..=LONGEST).contains(&text.len()) && text.bytes().all(fits)
+    };
+    let sent = ["x-request-id", "x-client-request-id"]
+        .iter()
+        .find_map(|name| headers.get(*name)?.to_str().ok().filter(proper));
+    sent.map_or_else(|| format!("{:032x}", fastrand::u128(..)).into(), Into::into)
+}

@@ -1,0 +1,75 @@
+//! The end of a request: metrics and one log line, told once.
+//!
+//! A plain function over a finished record; whoever owns the record decides when it is finished.
+
+use crate::{
+    app::App,
+    state::snapshot::Target,
+    telemetry::{
+        exchange::{Exchange, Streaming},
+        labels::{Outcome, StreamEnd},
+        line,
+    },
+};
+use std::{cell::RefCell, time::Instant};
+
+thread_local! {
+    /// A line is put together here and copied into the sink: no allocation per request.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Counts the request and writes its line.
+pub fn tell(app: &App, x: &Exchange) {
+    let total = Instant::now().saturating_duration_since(x.started);
+    let overhead = total.saturating_sub(x.upstream_wait).saturating_sub(x.client_wait);
+    let source = x.source();
+    let metrics = &app.metrics;
+
+    let outcome = x.outcome;
+    let handles = x.model.as_ref().map_or(&app.unknown_model, |model| &model.metrics);
+    handles.count(metrics, x.endpoint, outcome, x.status, x.stream);
+    handles.duration(x.stream, source).observe(total.as_secs_f64());
+    handles.attempts.observe(x.attempts.len() as f64);
+    app.endpoints.observe(x.endpoint, source, overhead, x.request_bytes, x.response_bytes);
+    if outcome == Outcome::Cancelled {
+        metrics.client_aborts.with_label_values(&[x.phase.as_str()]).inc();
+    }
+    if let Some(key) = &x.key {
+        key.metrics.count(metrics, key, outcome, x.usage.as_ref());
+    }
+    for attempt in &x.attempts {
+        attempt.target.metrics.attempt(attempt.outcome, attempt.took());
+    }
+    if let Some(target) = &x.target {
+        if let Some(usage) = &x.usage {
+            target.metrics.count_tokens(usage);
+        }
+        if let Some(stream) = &x.streaming {
+            tell_stream(x, target, stream);
+        }
+    }
+    if app.log_line_wanted(x) {
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.clear();
+            line::write(scratch, app.log_format(), x, total, overhead);
+            app.logs.push(scratch);
+        });
+    }
+}
+
+fn tell_stream(x: &Exchange, target: &Target, stream: &Streaming) {
+    let metrics = &target.metrics;
+    // A record that nobody ended is one whose client left.
+    metrics.stream_end(stream.end.unwrap_or(StreamEnd::ClientDisconnect));
+    if let (Some(first), Some(last)) = (stream.first_content, stream.last_content) {
+        metrics.first_token.observe(first.saturating_duration_since(x.started).as_secs_f64());
+        metrics.max_gap.observe(stream.max_gap.as_secs_f64());
+        // The upstream's own count where it told one: several tokens can share an event.
+        let tokens = x.usage.as_ref().map_or(stream.content_events, |usage| usage.output);
+        if tokens > 1 {
+            metrics
+                .per_token
+                .observe(last.saturating_duration_since(first).as_secs_f64() / (tokens - 1) as f64);
+        }
+    }
+}

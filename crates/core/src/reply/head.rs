@@ -1,0 +1,150 @@
+//! The head of an answer: the headers that every answer carries, and how a reply is put together.
+
+use crate::{
+    error::{ErrorKind, GatewayError},
+    reply::{
+        body::ReplyBody,
+        render::{self, Audience},
+        stream::{StreamReply, Walk},
+    },
+    telemetry::{
+        exchange::{Exchange, Recorder},
+        labels::Outcome,
+    },
+    upstream::{
+        attempt::{Delivery, UpstreamHead},
+        failover::Walked,
+    },
+};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use sluice_protocol::observe::Facts;
+use std::time::Duration;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// How a stream is kept alive and cut.
+pub struct StreamRules {
+    /// Whose error events.
+    pub audience: Audience,
+    /// Silence after which a comment is sent.
+    pub heartbeat: Duration,
+    /// Fires when the drain is over.
+    pub cut: tokio_util::sync::CancellationToken,
+}
+
+/// The answer to a walk that has ended.
+pub fn answer(walked: Walked, rules: StreamRules) -> Response<ReplyBody> {
+    let Walked { recorder, result } = walked;
+    match result {
+        Ok(Delivery::Plain { head, body, facts }) => plain(recorder, head, body, &facts),
+        Ok(Delivery::Stream { head, ready, events }) => {
+            let mut response = stream_head(&recorder);
+            head.write(&mut response);
+            response.map(|()| ReplyBody::stream(StreamReply::open(recorder, ready, events, rules)))
+        }
+        Err(error) => refuse(recorder, &error, rules.audience),
+    }
+}
+
+/// The head of a stream whose first event is still to come; the walk goes on inside its body.
+pub fn waiting(id: &str, walk: Walk, rules: StreamRules) -> Response<ReplyBody> {
+    let mut response = Response::new(());
+    stream_headers(id, response.headers_mut());
+    response.map(|()| ReplyBody::stream(StreamReply::waiting(walk, rules)))
+}
+
+fn plain(mut recorder: Recorder, head: UpstreamHead, body: Bytes, facts: &Facts) -> Response<ReplyBody> {
+    recorder.usage = facts.usage;
+    if facts.usage.is_none()
+        && let Some(target) = &recorder.target
+    {
+        target.metrics.usage_missing.inc();
+    }
+    let mut response = Response::new(());
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    common(&recorder, response.headers_mut());
+    head.write(&mut response);
+    response.map(|()| ReplyBody::full(body, recorder, StatusCode::OK, Outcome::Ok))
+}
+
+/// An answer of Sluice's own, as JSON.
+pub fn own(recorder: Recorder, body: Bytes) -> Response<ReplyBody> {
+    let mut response = Response::new(());
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    common(&recorder, response.headers_mut());
+    response.map(|()| ReplyBody::full(body, recorder, StatusCode::OK, Outcome::Ok))
+}
+
+/// A refusal.
+pub fn refuse(mut recorder: Recorder, error: &GatewayError, audience: Audience) -> Response<ReplyBody> {
+    let problem = render::problem(error, audience, &recorder.id);
+    let row = error.kind.row();
+    if let Some(reason) = row.rejection {
+        recorder.app().metrics.rejected.with_label_values(&[reason.as_str()]).inc();
+    }
+    recorder.error_code = Some(render::code(error));
+    let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = Response::new(());
+    *response.status_mut() = status;
+    common(&recorder, response.headers_mut());
+    render::headers(error, audience, problem.status, response.headers_mut());
+    let body = problem.body(audience.dialect);
+    response.map(|()| ReplyBody::full(body, recorder, status, row.outcome))
+}
+
+/// The answer to a request whose handler panicked; its record has been told about already.
+pub fn panicked(audience: Audience) -> Response<ReplyBody> {
+    let error =
+        GatewayError::new(ErrorKind::Internal, "The gateway failed on this request; the fault is ours.");
+    let problem = render::problem(&error, audience, "");
+    let mut response = Response::new(());
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    render::headers(&error, audience, problem.status, response.headers_mut());
+    let body = problem.body(audience.dialect);
+    response.map(|()| ReplyBody::untold(body))
+}
+
+fn stream_head(recorder: &Recorder) -> Response<()> {
+    let mut response = Response::new(());
+    stream_headers(&recorder.id, response.headers_mut());
+    common(recorder, response.headers_mut());
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
+    response
+}
+
+fn stream_headers(id: &str, headers: &mut HeaderMap) {
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
+    // nginx would hold events back otherwise.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    request_id(id, headers);
+}
+
+fn request_id(id: &str, headers: &mut HeaderMap) {
+    // Ids are checked or made by us: always proper header text.
+    if let Ok(value) = HeaderValue::from_str(id) {
+        headers.insert("x-request-id", value);
+    }
+}
+
+/// Headers of every answer.
+fn common(x: &Exchange, headers: &mut HeaderMap) {
+    headers.reserve(8);
+    request_id(&x.id, headers);
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    if let Some(target) = &x.target {
+        headers.insert("x-sluice-provider", target.provider.header.clone());
+        headers.insert("x-sluice-attempts", HeaderValue::from(x.attempts.len()));
+        let model =
+            target.model_header.clone().or_else(|| HeaderValue::from_str(x.upstream_model.as_deref()?).ok());
+        if let Some(model) = model {
+            headers.insert("x-sluice-model", model);
+        }
+    }
+    if !x.dropped.is_empty()
+        && let Ok(list) = HeaderValue::from_str(&x.dropped.join(", "))
+    {
+        headers.insert("x-sluice-dropped", list);
+    }
+}

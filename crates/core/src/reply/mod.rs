@@ -1,0 +1,7 @@
+//! The way back: the body that the client reads, and what happens when it ends.
+
+pub mod body;
+pub mod finish;
+pub mod head;
+pub mod render;
+pub mod stream;

@@ -1,0 +1,94 @@
+//! A refused request as the client reads it: status, body in its dialect, headers.
+
+use crate::{
+    error::{ErrorKind, GatewayError},
+    server::routes::Family,
+};
+use http::{HeaderMap, HeaderValue, header};
+use sluice_protocol::{
+    Dialect,
+    problem::{ErrorType, Problem},
+};
+use std::{borrow::Cow, time::Duration};
+
+/// Whose way of telling errors applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Audience {
+    /// The path family.
+    pub family: Family,
+    /// What the endpoint speaks.
+    pub dialect: Dialect,
+    /// Only a POST on the contract's paths has the contract's statuses: a look-up of a model is 404 everywhere.
+    pub post: bool,
+    /// `Accept` names `application/problem+json`.
+    pub wants_problem_json: bool,
+}
+
+/// The problem that an error is, for an audience.
+#[must_use]
+pub fn problem(error: &GatewayError, audience: Audience, request_id: &str) -> Problem {
+    let row = error.kind.row();
+    let contract = row.contract.filter(|_| audience.family == Family::Contract && audience.post);
+    let mut problem = Problem::new(contract.unwrap_or(row.code), error.message.clone());
+    if let Some(details) = &error.details {
+        if error.kind == ErrorKind::BadBody {
+            problem = Problem::invalid_body(details.faults.clone());
+        } else {
+            problem.errors.clone_from(&details.faults);
+        }
+        problem.param = details.param.clone().map(Cow::into_owned).or(problem.param);
+        problem.code = details.code.clone().map(Cow::Owned).or(problem.code);
+    }
+    if let ErrorKind::UpstreamRefused(status) = error.kind {
+        problem.status = status;
+        problem.kind = ErrorType::of_status(status);
+    }
+    problem.request_id = Some(request_id.to_owned());
+    problem
+}
+
+/// Headers that an error adds to the answer.
+pub fn headers(error: &GatewayError, audience: Audience, status: u16, headers: &mut HeaderMap) {
+    let media = if audience.wants_problem_json && audience.dialect != Dialect::Messages {
+        "application/problem+json"
+    } else {
+        "application/json"
+    };
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media));
+    match error.kind {
+        ErrorKind::Unauthorized => {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        ErrorKind::MethodNotAllowed(allow) => {
+            headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+        }
+        _ => {}
+    }
+    if let Some(after) = error.retry_after {
+        retry_after(after, headers);
+    } else if asked_again_by_clients(status) && !matches!(error.kind, ErrorKind::BodyTimeout) {
+        // Official SDKs try 408, 409, 429 and every 5xx twice more by themselves; ours are spent already.
+        headers.insert("x-should-retry", HeaderValue::from_static("false"));
+    }
+}
+
+/// `Retry-After` in whole seconds, at least one, and the same in milliseconds.
+fn retry_after(after: Duration, headers: &mut HeaderMap) {
+    let millis = u64::try_from(after.as_millis()).unwrap_or(u64::MAX).max(1);
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(millis.div_ceil(1000)));
+    headers.insert("retry-after-ms", HeaderValue::from(millis));
+}
+
+const fn asked_again_by_clients(status: u16) -> bool {
+    matches!(status, 408 | 409 | 429 | 500..=599)
+}
+
+/// The word for logs.
+#[must_use]
+pub fn code(error: &GatewayError) -> &'static str {
+    match error.kind {
+        ErrorKind::Draining => "draining",
+        ErrorKind::UpstreamRefused(_) => "upstream_refused",
+        kind => kind.row().code.name,
+    }
+}

@@ -1,0 +1,286 @@
+//! A stream on its way to the client.
+//!
+//! Passes whole events on as they come, keeps the client's connection alive in silence, and turns every way in
+//! which a stream can break into an error event: never silence, never a false end.
+
+use crate::{
+    error::{ErrorKind, GatewayError},
+    reply::{
+        head::StreamRules,
+        render::{self, Audience},
+    },
+    telemetry::{
+        exchange::{Recorder, Streaming},
+        labels::{AbortPhase, AttemptOutcome, Outcome, StreamEnd},
+    },
+    timer::LazyTimer,
+    upstream::{
+        attempt::Delivery,
+        failover::Walked,
+        failure::Failure,
+        stream::{Ending, EventStream, Step},
+    },
+};
+use bytes::Bytes;
+use prometheus::IntGauge;
+use sluice_protocol::sse::HEARTBEAT;
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+/// A walk over targets that goes on inside a body.
+pub type Walk = Pin<Box<dyn Future<Output = Walked> + Send>>;
+
+/// A stream on its way to the client.
+pub struct StreamReply {
+    phase: Phase,
+    /// Absent while the walk has it, and after the end.
+    recorder: Option<Recorder>,
+    /// Bytes that go out before anything else.
+    ready: Bytes,
+    audience: Audience,
+    heartbeat: Duration,
+    last_sent: Instant,
+    timer: LazyTimer,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// When the last bytes were handed over: until the next call it is the client that takes its time.
+    handed_over: Option<Instant>,
+    client_wait: Duration,
+    open: Option<OpenGauge>,
+}
+
+enum Phase {
+    Waiting(Walk),
+    Open(Box<EventStream>),
+    Closed,
+}
+
+/// Counts the stream as open as long as it lives.
+struct OpenGauge(IntGauge);
+
+impl OpenGauge {
+    fn new(recorder: &Recorder) -> Option<Self> {
+        let gauge = recorder.target.as_ref()?.metrics.streams.clone();
+        gauge.inc();
+        Some(Self(gauge))
+    }
+}
+
+impl Drop for OpenGauge {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl StreamReply {
+    /// A stream whose first events have come.
+    #[must_use]
+    pub fn open(mut recorder: Recorder, ready: Bytes, events: Box<EventStream>, rules: StreamRules) -> Self {
+        begin(&mut recorder);
+        let mut reply = Self::new(Phase::Open(events), ready, rules);
+        reply.open = OpenGauge::new(&recorder);
+        reply.recorder = Some(recorder);
+        reply
+    }
+
+    /// A stream whose head had to go out before anything came.
+    #[must_use]
+    pub fn waiting(walk: Walk, rules: StreamRules) -> Self {
+        Self::new(Phase::Waiting(walk), Bytes::from_static(HEARTBEAT), rules)
+    }
+
+    fn new(phase: Phase, ready: Bytes, rules: StreamRules) -> Self {
+        Self {
+            phase,
+            recorder: None,
+            ready,
+            audience: rules.audience,
+            heartbeat: rules.heartbeat,
+            last_sent: Instant::now(),
+            timer: LazyTimer::default(),
+            cut: Box::pin(rules.cut.cancelled_owned()),
+            handed_over: None,
+            client_wait: Duration::ZERO,
+            open: None,
+        }
+    }
+
+    /// The next bytes; `None` after the end.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        if let Some(since) = self.handed_over.take() {
+            self.client_wait += since.elapsed();
+        }
+        loop {
+            if !self.ready.is_empty() {
+                return Poll::Ready(Some(self.hand_over()));
+            }
+            let polled = match &mut self.phase {
+                Phase::Closed => return Poll::Ready(None),
+                Phase::Waiting(walk) => walk.as_mut().poll(cx).map(Moved::Walked),
+                Phase::Open(events) => events.poll_step(cx).map(Moved::Stepped),
+            };
+            match polled {
+                Poll::Ready(Moved::Walked(walked)) => self.walked(walked),
+                Poll::Ready(Moved::Stepped(Step::Events(bytes))) => self.ready = bytes,
+                Poll::Ready(Moved::Stepped(Step::End(ending))) => self.ended(&ending),
+                Poll::Pending if self.cut.as_mut().poll(cx).is_ready() => self.drained(),
+                Poll::Pending => {
+                    std::task::ready!(self.timer.poll_due(cx, self.last_sent + self.heartbeat));
+                    // Only whole events were handed over, so a comment stands between two of them.
+                    self.ready = Bytes::from_static(HEARTBEAT);
+                }
+            }
+        }
+    }
+
+    fn hand_over(&mut self) -> Bytes {
+        let now = Instant::now();
+        self.last_sent = now;
+        self.handed_over = Some(now);
+        let bytes = std::mem::take(&mut self.ready);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.response_bytes += bytes.len() as u64;
+        }
+        bytes
+    }
+
+    /// The walk that went on behind an early head has ended.
+    fn walked(&mut self, walked: Walked) {
+        let Walked { mut recorder, result } = walked;
+        begin(&mut recorder);
+        match result {
+            Ok(Delivery::Stream { ready, events, .. }) => {
+                self.open = OpenGauge::new(&recorder);
+                self.recorder = Some(recorder);
+                self.ready = ready;
+                self.phase = Phase::Open(events);
+            }
+            // A stream was asked for: a plain answer is not delivered.
+            Ok(Delivery::Plain { .. }) => {
+                self.recorder = Some(recorder);
+                let error = GatewayError::new(
+                    ErrorKind::Internal,
+                    "A plain answer came where a stream was asked for.",
+                );
+                self.fail(
+                    &error,
+                    Outcome::GatewayError,
+                    StreamEnd::UpstreamError,
+                    AttemptOutcome::BadResponse,
+                );
+            }
+            Err(error) => {
+                self.recorder = Some(recorder);
+                let outcome = error.kind.row().outcome;
+                let end = if outcome == Outcome::Timeout {
+                    StreamEnd::IdleTimeout
+                } else {
+                    StreamEnd::UpstreamError
+                };
+                self.tell_client(&error);
+                // The tries have ended already, each with its own outcome.
+                self.close(outcome, end, None);
+            }
+        }
+    }
+
+    /// The upstream's stream has ended.
+    fn ended(&mut self, ending: &Ending) {
+        if *ending == Ending::Whole {
+            return self.close(Outcome::Ok, StreamEnd::Done, Some(AttemptOutcome::Ok));
+        }
+        let Some(target) = self.recorder.as_ref().and_then(|recorder| recorder.target.clone()) else {
+            return self.close(Outcome::GatewayError, StreamEnd::UpstreamError, None);
+        };
+        let (outcome, end) = match ending {
+            Ending::Timeout => (Outcome::Timeout, StreamEnd::IdleTimeout),
+            Ending::Truncated => (Outcome::UpstreamError, StreamEnd::UpstreamEof),
+            _ => (Outcome::UpstreamError, StreamEnd::UpstreamError),
+        };
+        let failure = Failure::from_ending(ending, &target.provider);
+        let text = match ending {
+            Ending::Truncated => "the stream ended before the answer was whole".to_owned(),
+            _ => failure.message,
+        };
+        let message = format!("The stream from provider '{}' broke: {text}.", target.provider.name);
+        let error = GatewayError::new(failure.verdict.kind, message);
+        self.fail(&error, outcome, end, failure.verdict.outcome);
+    }
+
+    /// The drain is over and the stream is not.
+    fn drained(&mut self) {
+        let error =
+            GatewayError::new(ErrorKind::Draining, "The gateway is shutting down; the answer is not whole.");
+        self.fail(&error, Outcome::Drain, StreamEnd::Drain, AttemptOutcome::Cancelled);
+    }
+
+    fn fail(&mut self, error: &GatewayError, outcome: Outcome, end: StreamEnd, attempt: AttemptOutcome) {
+        self.tell_client(error);
+        self.close(outcome, end, Some(attempt));
+    }
+
+    fn tell_client(&mut self, error: &GatewayError) {
+        let id = self.recorder.as_ref().map_or("", |recorder| &recorder.id);
+        self.ready = render::problem(error, self.audience, id).stream_event(self.audience.dialect);
+        if let Some(recorder) = &mut self.recorder {
+            recorder.error_code = Some(render::code(error));
+            recorder.response_bytes += self.ready.len() as u64;
+        }
+    }
+
+    /// Completes the record and tells about it; the upstream's connection is let go.
+    fn close(&mut self, outcome: Outcome, end: StreamEnd, attempt: Option<AttemptOutcome>) {
+        let phase = std::mem::replace(&mut self.phase, Phase::Closed);
+        self.open = None;
+        let Some(mut recorder) = self.recorder.take() else { return };
+        recorder.client_wait += self.client_wait;
+        if let (Some(outcome), Some(attempt)) = (attempt, recorder.attempts.last_mut()) {
+            attempt.end(outcome, None);
+        }
+        let mut streaming = Streaming { end: Some(end), ..Streaming::default() };
+        if let Phase::Open(events) = &phase {
+            let (facts, pace) = (events.facts(), events.pace());
+            recorder.usage = facts.usage;
+            recorder.upstream_wait += pace.waited;
+            streaming.first_content = pace.first_content;
+            streaming.last_content = pace.last_content;
+            streaming.content_events = facts.content_events;
+            streaming.max_gap = pace.max_gap;
+            if facts.usage.is_none()
+                && let Some(target) = &recorder.target
+            {
+                target.metrics.usage_missing.inc();
+            }
+        }
+        recorder.streaming = Some(streaming);
+        recorder.finish(outcome);
+    }
+}
+
+enum Moved {
+    Walked(Walked),
+    Stepped(Step),
+}
+
+/// From here on the client has a head with status 200.
+fn begin(recorder: &mut Recorder) {
+    recorder.status = 200;
+    recorder.phase = AbortPhase::Stream;
+}
+
+/// A body that is dropped before its end is a client that left; one that had the terminal event has everything.
+impl Drop for StreamReply {
+    fn drop(&mut self) {
+        let complete = matches!(&self.phase, Phase::Open(events) if events.is_complete());
+        match complete {
+            true => self.close(Outcome::Ok, StreamEnd::Done, Some(AttemptOutcome::Ok)),
+            false => {
+                self.close(Outcome::Cancelled, StreamEnd::ClientDisconnect, Some(AttemptOutcome::Cancelled))
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! One client connection: hyper's HTTP/1.1, and the end of it.
+
+use crate::{
+    app::App,
+    pipeline,
+    server::{
+        drain::Drain,
+        io::{ClientIo, ConnState},
+    },
+};
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Request heads beyond this are refused with 431.
+const MAX_HEAD: usize = 64 << 10;
+const MAX_HEADERS: usize = 100;
+
+/// Serves a connection until it ends.
+pub async fn serve<S>(app: Arc<App>, stream: S, peer: SocketAddr, header_timeout: Duration, drain: Drain)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let state = Arc::new(ConnState::default());
+    let io = TokioIo::new(ClientIo::new(stream, state.clone(), header_timeout));
+    let cut = drain.cut_token();
+    let service = service_fn(|request: http::Request<Incoming>| {
+        let busy = state.busy();
+        let request = pipeline::Arrival {
+            app: app.clone(),
+            peer,
+            connection: state.clone(),
+            cut: cut.clone(),
+            request,
+        };
+        async move { Ok::<_, Infallible>(pipeline::handle(request).await.map(|body| body.hold(busy))) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // The guard around the socket times heads; hyper's own timer would also end idle connections.
+        .header_read_timeout(None)
+        .max_buf_size(MAX_HEAD)
+        .max_headers(MAX_HEADERS)
+        .pipeline_flush(true)
+        .serve_connection(io, service);
+    let mut connection = pin!(connection);
+    // What goes wrong here is the client's affair; requests have their own records.
+    tokio::select! {
+        ended = connection.as_mut() => drop(ended),
+        () = drain.closing().cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            drop(connection.await);
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The API listener: binding, accepting, and how many connections there may be.
+//!
+//! When descriptors run out, accepting pauses instead of spinning, and a descriptor kept in reserve tells one
+//! caller at a time why it is turned away.
+
+use crate::{
+    app::App,
+    server::{connection, drain::Drain, tls},
+};
+use prometheus::IntGauge;
+use socket2::{Domain, Socket, Type};
+use std::{
+    io::{self, Write},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::task::TaskTracker;
+
+/// Connections that the system holds for us before they are accepted.
+const BACKLOG: i32 = 4096;
+/// Pause after running out of descriptors.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
+/// A TLS handshake that takes longer is given up.
+const HANDSHAKE: Duration = Duration::from_secs(5);
+
+/// Why the listener cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The address cannot be bound.
+    #[error(
+        "cannot listen on {address}: {source}. Choose another with `listeners.api.bind` or SLUICE__LISTENERS__API__BIND"
+    )]
+    Address {
+        /// Which address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The certificate cannot be used.
+    #[error("listeners.api.tls: {0}")]
+    Certificate(#[from] tls::CertificateError),
+}
+
+/// The bound API listener.
+pub struct ApiServer {
+    app: Arc<App>,
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+}
+
+impl ApiServer {
+    /// Binds the address of the app's settings.
+    ///
+    /// # Errors
+    /// When it cannot be bound, or its certificate cannot be used.
+    pub async fn bind(app: Arc<App>) -> Result<Self, BindError> {
+        let settings = app.settings();
+        let api = &settings.listeners.api;
+        let tls = api.tls.as_ref().map(tls::acceptor).transpose()?;
+        let fault = |source| BindError::Address { address: api.bind, source };
+        let listener = listen(api.bind, api.reuse_port).map_err(fault)?;
+        let address = listener.local_addr().map_err(fault)?;
+        Ok(Self { app, listener, address, tls })
+    }
+
+    /// Where it listens: the real port when port 0 was asked for.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts and serves until told to stop, then returns when the last connection has ended.
+    pub async fn serve(self, drain: Drain) {
+        let Self { app, listener, tls, .. } = self;
+        let settings = app.settings();
+        let api = &settings.listeners.api;
+        let permits = Arc::new(Semaphore::new(api.max_connections.min(Semaphore::MAX_PERMITS)));
+        let connections = TaskTracker::new();
+        let mut reserve = Reserve::new();
+        let accept = async {
+            loop {
+                // Beyond the cap, connections wait in the system's queue.
+                let Ok(permit) = permits.clone().acquire_owned().await else { break };
+                match listener.accept().await {
+                    Ok((stream, peer)) => {
+                        let open = Open::new(permit, &app.metrics.client_connections);
+                        let (app, drain, tls) = (app.clone(), drain.clone(), tls.clone());
+                        let header_timeout = api.header_timeout;
+                        connections.spawn(async move {
+                            serve_one(app, stream, peer, header_timeout, tls, drain).await;
+                            drop(open);
+                        });
+                    }
+                    Err(error) => reserve.pause(&error, &listener).await,
+                }
+            }
+        };
+        tokio::select! {
+            () = accept => {}
+            () = drain.closing().cancelled() => {}
+        }
+        accept_queued(&listener, |stream, peer| {
+            let (app, drain, tls) = (app.clone(), drain.clone(), tls.clone());
+            connections.spawn(serve_one(app, stream, peer, api.header_timeout, tls, drain));
+        })
+        .await;
+        drop(listener);
+        connections.close();
+        connections.wait().await;
+    }
+}
+
+fn listen(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    // A restart must not wait for connections of the last process to time out.
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(reuse_port)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
+}
+
+async fn serve_one(
+    app: Arc<App>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    header_timeout: Duration,
+    tls: Option<TlsAcceptor>,
+    drain: Drain,
+) {
+    // Without this a small chunk waits for the acknowledgement of the one before, ~40 ms.
+    stream.set_nodelay(true).ok();
+    match tls {
+        None => connection::serve(app, stream, peer, header_timeout, drain).await,
+        Some(tls) => {
+            if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, tls.accept(stream)).await {
+                connection::serve(app, stream, peer, header_timeout, drain).await;
+            }
+        }
+    }
+}
+
+/// Connections that the system has already accepted for us are served, not reset.
+async fn accept_queued(listener: &TcpListener, mut serve: impl FnMut(TcpStream, SocketAddr)) {
+    while let Ok(Ok((stream, peer))) = tokio::time::timeout(Duration::from_millis(1), listener.accept()).await
+    {
+        serve(stream, peer);
+    }
+}
+
+/// Counts a connection as open as long as it lives.
+struct Open {
+    _permit: OwnedSemaphorePermit,
+    gauge: IntGauge,
+}
+
+impl Open {
+    fn new(permit: OwnedSemaphorePermit, gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self { _permit: permit, gauge: gauge.clone() }
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.gauge.dec();
+    }
+}
+
+/// One descriptor kept back for the moment when there are no others.
+struct Reserve(Option<std::fs::File>);
+
+impl Reserve {
+    fn new() -> Self {
+        Self(std::fs::File::open("/dev/null").ok())
+    }
+
+    async fn pause(&mut self, error: &io::Error, listener: &TcpListener) {
+        const EMFILE: i32 = 24;
+        const ENFILE: i32 = 23;
+        if !matches!(error.raw_os_error(), Some(EMFILE | ENFILE)) {
+            // The peer was gone before we came; the next one may not be.
+            return tokio::task::yield_now().await;
+        }
+        tracing::warn!("out of file descriptors; raise the limit of open files");
+        self.0 = None;
+        let accepted = tokio::time::timeout(Duration::from_millis(1), listener.accept()).await;
+        if let Ok(Ok((stream, _))) = accepted
+            && let Ok(mut stream) = stream.into_std()
+        {
+            const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+            stream.write_all(BUSY).ok();
+        }
+        *self = Self::new();
+        tokio::time::sleep(EXHAUSTED_PAUSE).await;
+    }
+}

@@ -1,0 +1,13 @@
+//! The client side of the gateway: listening, connections, and which endpoint a request is for.
+//!
+//! HTTP/1.1, with TLS where configured. What a request means is the pipeline's.
+
+pub mod connection;
+pub mod drain;
+pub mod io;
+pub mod listen;
+pub mod routes;
+pub mod tls;
+
+pub use drain::Drain;
+pub use listen::{ApiServer, BindError};

@@ -1,0 +1,167 @@
+//! Method and path → endpoint. Exact paths only: nothing is normalised, so nothing can be smuggled past a check
+//! on a path.
+
+use crate::{
+    error::{ErrorKind, GatewayError},
+    telemetry::labels::EndpointLabel,
+};
+use http::Method;
+use sluice_protocol::{Dialect, Profile};
+use std::borrow::Cow;
+
+/// Whose path it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// `/openai/v1/…`: the contract's words for codes.
+    Contract,
+    /// `/v1/…`: OpenAI's words.
+    OpenAi,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Endpoint<'a> {
+    /// A call to a model.
+    Call(Dialect),
+    /// The model list.
+    Models,
+    /// One model, by its decoded id.
+    Model(Cow<'a, str>),
+}
+
+/// A path that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route<'a> {
+    /// Whose path.
+    pub family: Family,
+    /// What for.
+    pub endpoint: Endpoint<'a>,
+}
+
+impl Route<'_> {
+    /// The method that the path takes, as an `Allow` header.
+    #[must_use]
+    pub const fn allow(&self) -> &'static str {
+        match self.endpoint {
+            Endpoint::Call(_) => "POST",
+            Endpoint::Models | Endpoint::Model(_) => "GET",
+        }
+    }
+
+    /// How strictly bodies are read: the contract's own endpoint to its letter, all others as OpenAI takes them.
+    #[must_use]
+    pub const fn profile(&self) -> Profile {
+        match (self.family, &self.endpoint) {
+            (Family::Contract, Endpoint::Call(Dialect::Completions)) => Profile::Strict,
+            _ => Profile::Open,
+        }
+    }
+
+    /// The label in metrics.
+    #[must_use]
+    pub const fn label(&self) -> EndpointLabel {
+        match self.endpoint {
+            Endpoint::Call(Dialect::Completions) => EndpointLabel::Completions,
+            Endpoint::Call(Dialect::Chat) => EndpointLabel::Chat,
+            Endpoint::Call(Dialect::Embeddings) => EndpointLabel::Embeddings,
+            Endpoint::Call(Dialect::Responses) => EndpointLabel::Responses,
+            Endpoint::Call(Dialect::Messages) => EndpointLabel::Messages,
+            Endpoint::Models | Endpoint::Model(_) => EndpointLabel::Models,
+        }
+    }
+
+    /// What the endpoint speaks, errors included.
+    #[must_use]
+    pub const fn dialect(&self) -> Dialect {
+        match self.endpoint {
+            Endpoint::Call(dialect) => dialect,
+            Endpoint::Models | Endpoint::Model(_) => Dialect::Chat,
+        }
+    }
+
+    /// Is the method the path's own?
+    ///
+    /// # Errors
+    /// `MethodNotAllowed`, with what is allowed.
+    pub fn check_method(&self, method: &Method) -> Result<(), GatewayError> {
+        if method.as_str() == self.allow() {
+            return Ok(());
+        }
+        let allow = self.allow();
+        Err(GatewayError::new(ErrorKind::MethodNotAllowed(allow), format!("This path takes {allow} only.")))
+    }
+}
+
+/// Finds the route of a path.
+#[must_use]
+pub fn find(path: &str) -> Option<Route<'_>> {
+    let (family, rest) = match path.strip_prefix("/openai/v1/") {
+        Some(rest) => (Family::Contract, rest),
+        None => (Family::OpenAi, path.strip_prefix("/v1/")?),
+    };
+    let endpoint = match rest {
+        "completions" => Endpoint::Call(Dialect::Completions),
+        "chat/completions" => Endpoint::Call(Dialect::Chat),
+        "embeddings" => Endpoint::Call(Dialect::Embeddings),
+        "responses" => Endpoint::Call(Dialect::Responses),
+        "models" => Endpoint::Models,
+        other => {
+            // Ids hold slashes, plain or encoded.
+            let id = other.strip_prefix("models/").filter(|id| !id.is_empty())?;
+            Endpoint::Model(percent_encoding::percent_decode_str(id).decode_utf8().ok()?)
+        }
+    };
+    Some(Route { family, endpoint })
+}
+
+/// The family of a path that may not exist, so that even a 404 speaks its language.
+#[must_use]
+pub fn family(path: &str) -> Family {
+    if path.starts_with("/openai/") { Family::Contract } else { Family::OpenAi }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exact_paths_only() {
+        for path in
+            ["/openai/v1/completions", "/v1/chat/completions", "/v1/models", "/v1/models/poolside/laguna-m.1"]
+        {
+            assert!(find(path).is_some(), "{path}");
+        }
+        for path in [
+            "/",
+            "/v1",
+            "/v1/",
+            "/v1/completions/",
+            "//v1/completions",
+            "/v1/../v1/models",
+            "/V1/models",
+            "/v1/models/",
+            "/openai/completions",
+            "/v1/chat%2Fcompletions",
+        ] {
+            assert!(find(path).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn only_the_contract_s_own_endpoint_is_strict() {
+        for (path, profile) in [
+            ("/openai/v1/completions", Profile::Strict),
+            ("/v1/completions", Profile::Open),
+            ("/openai/v1/chat/completions", Profile::Open),
+        ] {
+            assert_eq!(find(path).unwrap().profile(), profile, "{path}");
+        }
+    }
+
+    #[test]
+    fn model_ids_take_plain_and_encoded_slashes() {
+        for path in ["/v1/models/poolside/laguna", "/v1/models/poolside%2Flaguna"] {
+            assert_eq!(find(path).unwrap().endpoint, Endpoint::Model("poolside/laguna".into()), "{path}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Who is calling? Decided from the head alone, before a byte of the body is read: strangers cost nothing.
+//!
+//! What a refused caller is told depends only on what it sent, never on whether a key exists, has expired or
+//! was taken back.
+
+use crate::{
+    error::{ErrorKind, GatewayError},
+    state::snapshot::{KeyEntry, Snapshot},
+    telemetry::{labels::AuthFailure, metrics::Metrics},
+};
+use http::{HeaderMap, header, request::Parts};
+use std::{
+    net::IpAddr,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+/// A caller who may go on.
+pub struct Caller {
+    /// The key that was presented, or the one that stands for everybody in open mode.
+    pub key: Arc<KeyEntry>,
+}
+
+/// Finds the caller.
+///
+/// # Errors
+/// `Unauthorized` without a valid key; `HostNotAllowed` in open mode when the host name is not a loopback one.
+pub fn identify(snapshot: &Snapshot, head: &Parts, metrics: &Metrics) -> Result<Caller, GatewayError> {
+    if let Some(open) = &snapshot.open {
+        // A web page could otherwise spend the user's upstream keys by pointing its own name at loopback.
+        return if host_is_loopback(head) {
+            Ok(Caller { key: open.clone() })
+        } else {
+            Err(GatewayError::new(
+                ErrorKind::HostNotAllowed,
+                "Without keys this gateway serves loopback host names only.",
+            ))
+        };
+    }
+    let refuse = |why: AuthFailure, presented: Presented<'_>| {
+        metrics.auth_failures.with_label_values(&[why.as_str()]).inc();
+        Err(GatewayError::new(ErrorKind::Unauthorized, presented.advice()))
+    };
+    let presented = presented(&head.headers);
+    let Presented::Bearer(secret) = presented else { return refuse(AuthFailure::Missing, presented) };
+    let Some(key) = snapshot.keys.find(secret) else { return refuse(AuthFailure::Unknown, presented) };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    if key.expires.is_some_and(|expires| i64::try_from(now).unwrap_or(i64::MAX) > expires.0) {
+        return refuse(AuthFailure::Expired, presented);
+    }
+    Ok(Caller { key: key.clone() })
+}
+
+/// What was sent as a credential.
+#[derive(Clone, Copy)]
+enum Presented<'a> {
+    Nothing,
+    OtherScheme,
+    Bearer(&'a [u8]),
+}
+
+fn presented(headers: &HeaderMap) -> Presented<'_> {
+    let mut all = headers.get_all(header::AUTHORIZATION).iter();
+    let (Some(value), None) = (all.next(), all.next()) else {
+        // Two credentials are none: who checks which would be anybody's guess.
+        return if headers.contains_key(header::AUTHORIZATION) {
+            Presented::OtherScheme
+        } else {
+            Presented::Nothing
+        };
+    };
+    let bytes = value.as_bytes();
+    match bytes.split_at_checked(7) {
+        Some((scheme, secret))
+            if scheme.eq_ignore_ascii_case(b"bearer ") && !secret.trim_ascii().is_empty() =>
+        {
+            Presented::Bearer(secret.trim_ascii())
+        }
+        _ => Presented::OtherScheme,
+    }
+}
+
+/// Prefixes of other vendors' keys, longest first.
+const VENDORS: &[(&str, &str)] = &[
+    ("sk-ant-", "an Anthropic key (sk-ant-…)"),
+    ("sk-proj-", "an OpenAI key (sk-proj-…)"),
+    ("sk-or-", "an OpenRouter key (sk-or-…)"),
+    ("gsk_", "a Groq key (gsk_…)"),
+    ("xai-", "an xAI key (xai-…)"),
+    ("ps-", "a Poolside key (ps-…)"),
+    ("AIza", "a Google key (AIza…)"),
+    ("hf_", "a Hugging Face key (hf_…)"),
+];
+
+impl Presented<'_> {
+    fn advice(self) -> String {
+        const OURS: &str = "sk-sluice-";
+        match self {
+            Self::Nothing => format!("No API key. Send 'Authorization: Bearer {OURS}…'."),
+            Self::OtherScheme => format!(
+                "The Authorization header is not one Bearer key. Send 'Authorization: Bearer {OURS}…'."
+            ),
+            Self::Bearer(secret) => {
+                let vendor = VENDORS.iter().find(|(prefix, _)| secret.starts_with(prefix.as_bytes()));
+                match vendor {
+                    Some((_, what)) => {
+                        format!("This looks like {what}; this gateway issues its own keys, starting {OURS}.")
+                    }
+                    None => "This API key is not valid here.".to_owned(),
+                }
+            }
+        }
+    }
+}
+
+fn host_is_loopback(head: &Parts) -> bool {
+    let host = head.headers.get(header::HOST).and_then(|value| value.to_str().ok());
+    host.is_some_and(is_loopback_host)
+}
+
+/// `localhost`, a name under it, or a loopback address; any port.
+fn is_loopback_host(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
+    };
+    name.eq_ignore_ascii_case("localhost")
+        || name.to_ascii_lowercase().ends_with(".localhost")
+        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_loopback_names_are_loopback_hosts() {
+        for (host, loopback) in [
+            ("localhost:4000", true),
+            ("LOCALHOST", true),
+            ("app.localhost:80", true),
+            ("127.0.0.1:4000", true),
+            ("127.9.9.9", true),
+            ("[::1]:4000", true),
+            ("evil.example:4000", false),
+            ("127.0.0.1.evil.example", false),
+            ("localhost.evil.example", false),
+            ("10.0.0.1", false),
+            ("", false),
+        ] {
+            assert_eq!(is_loopback_host(host), loopback, "{host}");
+        }
+    }
+
+    #[test]
+    fn what_was_sent_decides_the_advice() {
+        let advice = |value: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            if let Some(value) = value {
+                headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+            }
+            presented(&headers).advice()
+        };
+        assert!(advice(None).starts_with("No API key."));
+        assert!(advice(Some("Basic Zm9v")).contains("not one Bearer key"));
+        assert!(advice(Some("bearer sk-proj-abc")).contains("OpenAI key"));
+        assert_eq!(advice(Some("Bearer sk-sluice-abc")), advice(Some("Bearer nonsense")));
+    }
+}

@@ -1,0 +1,131 @@
+//! Reads the body: within its size and its time, and only what is JSON that can be read one way.
+//!
+//! The bytes are kept as they came. What of the client's headers may go upstream is picked here, too.
+
+use crate::error::{ErrorKind, GatewayError};
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use sluice_config::model::ApiListener;
+use sluice_protocol::{BodyFault, Dialect, Envelope, Profile};
+use smallvec::SmallVec;
+use std::time::Duration;
+
+/// A body that has passed, and what else of the request goes upstream.
+pub struct Call {
+    /// The body.
+    pub envelope: Envelope,
+    /// Is a stream asked for, of an endpoint that has streams?
+    pub stream: bool,
+    forward: SmallVec<[(HeaderName, HeaderValue); 2]>,
+    traceparent: Option<HeaderValue>,
+}
+
+/// Headers of the client's that upstreams may see. Credentials, cookies and addresses are not among them.
+const FORWARDED: [&str; 4] = ["anthropic-version", "anthropic-beta", "openai-beta", "idempotency-key"];
+
+impl Call {
+    /// Adds the client's own headers to a request for an upstream.
+    pub fn forward_headers(&self, trace: bool, headers: &mut HeaderMap) {
+        let accept = if self.stream { "text/event-stream" } else { "application/json" };
+        headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
+        for (name, value) in &self.forward {
+            headers.insert(name.clone(), value.clone());
+        }
+        if let Some(parent) = self.traceparent.as_ref().filter(|_| trace) {
+            headers.insert("traceparent", parent.clone());
+        }
+    }
+}
+
+/// Checks what the head says of the body.
+///
+/// # Errors
+/// `MediaType` for another content type or an encoded body, `TooLarge` from the declared length.
+pub fn check_head(head: &Parts, body: &Incoming, listener: &ApiListener) -> Result<(), GatewayError> {
+    if let Some(value) = head.headers.get(header::CONTENT_TYPE) {
+        let media = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+        if !media.eq_ignore_ascii_case("application/json") {
+            let text = "The Content-Type header must be application/json.";
+            return Err(GatewayError::new(ErrorKind::MediaType, text));
+        }
+    }
+    let encoded = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity");
+    if head.headers.get(header::CONTENT_ENCODING).is_some_and(encoded) {
+        let text = "The Content-Encoding header must be absent: encoded bodies are not read.";
+        return Err(GatewayError::new(ErrorKind::MediaType, text));
+    }
+    if body.size_hint().lower() > listener.max_body.0 {
+        return Err(too_large(listener.max_body.0));
+    }
+    Ok(())
+}
+
+/// Reads and checks the body.
+///
+/// # Errors
+/// `TooLarge`, `BodyTimeout`, `BodyBroken`, or what is wrong with its JSON: every fault at once.
+pub async fn read(
+    head: &Parts,
+    body: Incoming,
+    listener: &ApiListener,
+    dialect: Dialect,
+    profile: Profile,
+) -> Result<Call, GatewayError> {
+    let bytes = tokio::time::timeout(listener.body_timeout, collect(body, listener.max_body.0))
+        .await
+        .map_err(|_| too_slow(listener.body_timeout))??;
+    let envelope = Envelope::scan(bytes, dialect, profile).map_err(bad_body)?;
+    let forward = FORWARDED
+        .iter()
+        .filter_map(|name| Some((HeaderName::from_static(name), head.headers.get(*name)?.clone())))
+        .collect();
+    let stream = envelope.stream() && dialect != Dialect::Embeddings;
+    Ok(Call { stream, envelope, forward, traceparent: head.headers.get("traceparent").cloned() })
+}
+
+/// Collects the body; a single frame is kept as it is, without a copy.
+async fn collect(mut body: Incoming, limit: u64) -> Result<Bytes, GatewayError> {
+    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(0);
+    let mut first = Bytes::new();
+    let mut joined = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let broken = |_| GatewayError::new(ErrorKind::BodyBroken, "The request body was cut off.");
+        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+        if (first.len() + joined.len() + data.len()) as u64 > limit {
+            return Err(too_large(limit));
+        }
+        if first.is_empty() && joined.is_empty() {
+            first = data;
+            continue;
+        }
+        if joined.is_empty() {
+            joined.reserve(declared.max(first.len() + data.len()));
+            joined.extend_from_slice(&std::mem::take(&mut first));
+        }
+        joined.extend_from_slice(&data);
+    }
+    Ok(if joined.is_empty() { first } else { joined.freeze() })
+}
+
+fn too_large(limit: u64) -> GatewayError {
+    GatewayError::new(ErrorKind::TooLarge, format!("The request body is larger than {limit} bytes."))
+}
+
+fn too_slow(limit: Duration) -> GatewayError {
+    let text = format!("The request body did not arrive within {} s.", limit.as_secs_f64());
+    GatewayError::new(ErrorKind::BodyTimeout, text)
+}
+
+fn bad_body(fault: BodyFault) -> GatewayError {
+    match fault {
+        BodyFault::Json { message, .. } => {
+            GatewayError::new(ErrorKind::BadJson, format!("The request body is not valid JSON: {message}."))
+        }
+        BodyFault::Schema(faults) => {
+            GatewayError::new(ErrorKind::BadBody, "The request body is not valid.").faults(faults)
+        }
+    }
+}

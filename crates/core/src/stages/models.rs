@@ -1,0 +1,48 @@
+//! The model list: what the caller's key may use, and nothing else.
+
+use crate::state::snapshot::{KeyEntry, ModelEntry, Snapshot};
+use bytes::Bytes;
+use serde::Serialize;
+
+/// `GET …/models`, in OpenAI's shape.
+#[derive(Serialize)]
+struct List<'a> {
+    object: &'static str,
+    data: Vec<Model<'a>>,
+}
+
+#[derive(Serialize)]
+struct Model<'a> {
+    id: &'a str,
+    object: &'static str,
+    /// Unknown; a date that nobody checked would be a false one.
+    created: u64,
+    owned_by: &'a str,
+}
+
+impl<'a> Model<'a> {
+    fn of(id: &'a str, entry: &'a ModelEntry) -> Self {
+        let owner = entry.targets.first().map_or("sluice", |target| target.provider.name.as_str());
+        Self { id, object: "model", created: 0, owned_by: owner }
+    }
+}
+
+/// All models that the key may use. Wildcards are listed as they are configured: they are what may be asked for.
+#[must_use]
+pub fn list(snapshot: &Snapshot, key: &KeyEntry) -> Bytes {
+    let may_use = |entry: &&std::sync::Arc<ModelEntry>| key.may_use(&entry.name);
+    let data =
+        snapshot.models.all().iter().filter(may_use).map(|entry| Model::of(&entry.name, entry)).collect();
+    to_json(&List { object: "list", data })
+}
+
+/// One model, under the name that was asked for.
+#[must_use]
+pub fn one(id: &str, entry: &ModelEntry) -> Bytes {
+    to_json(&Model::of(id, entry))
+}
+
+fn to_json(value: &impl Serialize) -> Bytes {
+    // Strings and numbers cannot fail to serialise.
+    serde_json::to_vec(value).unwrap_or_default().into()
+}

@@ -1,0 +1,281 @@
+//! Metric handles, resolved when a snapshot is built: on a request's path a count is one atomic addition.
+//!
+//! Combinations that are rare (errors) are looked up when they happen.
+
+use crate::{
+    state::keys::KeyEntry,
+    telemetry::{
+        labels::{AttemptOutcome, EndpointLabel, Outcome, Source, StreamEnd, TokenType},
+        metrics::Metrics,
+    },
+};
+use prometheus::{Histogram, IntCounter, IntGauge};
+use sluice_protocol::usage::Usage;
+use std::time::Duration;
+
+const BOOL: [&str; 2] = ["false", "true"];
+
+/// One value per variant of a label enum.
+struct PerLabel<L: 'static, T> {
+    values: Vec<(L, T)>,
+}
+
+impl<L: Copy + PartialEq, T> PerLabel<L, T> {
+    fn new(all: &[L], make: impl Fn(L) -> T) -> Self {
+        Self { values: all.iter().map(|label| (*label, make(*label))).collect() }
+    }
+
+    /// The enums are closed and small: a scan beats a map.
+    fn get(&self, label: L) -> Option<&T> {
+        self.values.iter().find(|(own, _)| *own == label).map(|(_, value)| value)
+    }
+}
+
+/// Handles of one configured model, or of requests without one.
+pub struct ModelMetrics {
+    label: String,
+    ok: PerLabel<EndpointLabel, [IntCounter; 2]>,
+    durations: PerLabel<Source, [Histogram; 2]>,
+    /// Tries per request.
+    pub attempts: Histogram,
+    /// Requests for which every target failed.
+    pub exhausted: IntCounter,
+}
+
+impl ModelMetrics {
+    /// Resolves the handles for a label.
+    #[must_use]
+    pub fn new(metrics: &Metrics, label: &str) -> Self {
+        let ok = |endpoint: EndpointLabel| {
+            BOOL.map(|stream| {
+                metrics.requests.with_label_values(&[
+                    endpoint.as_str(),
+                    label,
+                    Outcome::Ok.as_str(),
+                    "200",
+                    stream,
+                ])
+            })
+        };
+        let duration = |source: Source| {
+            BOOL.map(|stream| metrics.request_duration.with_label_values(&[label, stream, source.as_str()]))
+        };
+        Self {
+            label: label.to_owned(),
+            ok: PerLabel::new(EndpointLabel::ALL, ok),
+            durations: PerLabel::new(Source::ALL, duration),
+            attempts: metrics.request_attempts.with_label_values(&[label]),
+            exhausted: metrics.fallbacks_exhausted.with_label_values(&[label]),
+        }
+    }
+
+    /// The label, for rare families.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// Counts a finished request.
+    pub fn count(
+        &self,
+        metrics: &Metrics,
+        endpoint: EndpointLabel,
+        outcome: Outcome,
+        status: u16,
+        stream: bool,
+    ) {
+        if outcome == Outcome::Ok
+            && status == 200
+            && let Some(counters) = self.ok.get(endpoint)
+        {
+            pick(counters, stream).inc();
+            return;
+        }
+        // Statuses are ours: a closed set. 0 is a client that left before there was one.
+        let code = if status == 0 { "499".to_owned() } else { status.to_string() };
+        let labels =
+            [endpoint.as_str(), &self.label, outcome.as_str(), &code, if stream { "true" } else { "false" }];
+        metrics.requests.with_label_values(&labels).inc();
+    }
+
+    /// Duration of a request.
+    ///
+    /// # Panics
+    /// Never: every source has a handle.
+    #[must_use]
+    pub fn duration(&self, stream: bool, source: Source) -> &Histogram {
+        let found =
+            self.durations.get(source).or_else(|| self.durations.values.first().map(|(_, value)| value));
+        match found {
+            Some(pair) => pick(pair, stream),
+            None => &self.attempts,
+        }
+    }
+}
+
+fn pick<T>(pair: &[T; 2], second: bool) -> &T {
+    let [first, other] = pair;
+    if second { other } else { first }
+}
+
+/// Handles of one target.
+pub struct TargetMetrics {
+    attempts: PerLabel<AttemptOutcome, IntCounter>,
+    tokens: PerLabel<TokenType, IntCounter>,
+    stream_ends: PerLabel<StreamEnd, IntCounter>,
+    reasoning: IntCounter,
+    /// Attempts, to their last byte.
+    pub duration: Histogram,
+    /// First content of a stream.
+    pub first_token: Histogram,
+    /// Pace of a stream.
+    pub per_token: Histogram,
+    /// Longest silence in a stream.
+    pub max_gap: Histogram,
+    /// Answers without usage.
+    pub usage_missing: IntCounter,
+    /// Open streams of the provider.
+    pub streams: IntGauge,
+}
+
+impl TargetMetrics {
+    /// Resolves the handles for a provider, its model and the model that leads to it.
+    #[must_use]
+    pub fn new(metrics: &Metrics, provider: &str, upstream_model: &str, model: &str) -> Self {
+        let attempt = |outcome: AttemptOutcome| {
+            metrics.upstream_attempts.with_label_values(&[provider, upstream_model, outcome.as_str()])
+        };
+        let tokens = |kind: TokenType| metrics.tokens.with_label_values(&[provider, model, kind.as_str()]);
+        let ends = |end: StreamEnd| metrics.stream_ends.with_label_values(&[provider, end.as_str()]);
+        Self {
+            attempts: PerLabel::new(AttemptOutcome::ALL, attempt),
+            tokens: PerLabel::new(TokenType::ALL, tokens),
+            stream_ends: PerLabel::new(StreamEnd::ALL, ends),
+            reasoning: metrics.reasoning_tokens.with_label_values(&[provider, model]),
+            duration: metrics.upstream_duration.with_label_values(&[provider, upstream_model]),
+            first_token: metrics.first_token.with_label_values(&[provider, model]),
+            per_token: metrics.per_token.with_label_values(&[provider, model]),
+            max_gap: metrics.max_gap.with_label_values(&[provider]),
+            usage_missing: metrics.usage_missing.with_label_values(&[provider, upstream_model]),
+            streams: metrics.streams_in_flight.with_label_values(&[provider]),
+        }
+    }
+
+    /// Counts a try.
+    pub fn attempt(&self, outcome: AttemptOutcome, took: Duration) {
+        if let Some(counter) = self.attempts.get(outcome) {
+            counter.inc();
+        }
+        self.duration.observe(took.as_secs_f64());
+    }
+
+    /// Counts the end of a stream.
+    pub fn stream_end(&self, end: StreamEnd) {
+        if let Some(counter) = self.stream_ends.get(end) {
+            counter.inc();
+        }
+    }
+
+    /// Counts tokens, by disjoint types.
+    pub fn count_tokens(&self, usage: &Usage) {
+        for (kind, amount) in disjoint(usage) {
+            if amount > 0
+                && let Some(counter) = self.tokens.get(kind)
+            {
+                counter.inc_by(amount);
+            }
+        }
+        self.reasoning.inc_by(usage.reasoning);
+    }
+}
+
+/// Splits usage so that the parts add up: providers count cached tokens inside the input.
+fn disjoint(usage: &Usage) -> [(TokenType, u64); 4] {
+    let fresh = usage.input.saturating_sub(usage.cache_read).saturating_sub(usage.cache_write);
+    [
+        (TokenType::Input, fresh),
+        (TokenType::Output, usage.output),
+        (TokenType::CacheRead, usage.cache_read),
+        (TokenType::CacheWrite, usage.cache_write),
+    ]
+}
+
+/// Handles of one key.
+pub struct KeyMetrics {
+    label: String,
+    ok: IntCounter,
+    tokens: PerLabel<TokenType, IntCounter>,
+}
+
+impl KeyMetrics {
+    /// Resolves the handles for a tenant and a key.
+    #[must_use]
+    pub fn new(metrics: &Metrics, tenant: &str, key: &str) -> Self {
+        Self {
+            label: key.to_owned(),
+            ok: metrics.key_requests.with_label_values(&[tenant, key, Outcome::Ok.as_str()]),
+            tokens: PerLabel::new(&[TokenType::Input, TokenType::Output], |kind| {
+                metrics.key_tokens.with_label_values(&[tenant, key, kind.as_str()])
+            }),
+        }
+    }
+
+    /// Counts a finished request.
+    pub fn count(&self, metrics: &Metrics, key: &KeyEntry, outcome: Outcome, usage: Option<&Usage>) {
+        if outcome == Outcome::Ok {
+            self.ok.inc();
+        } else {
+            metrics.key_requests.with_label_values(&[&key.tenant, &self.label, outcome.as_str()]).inc();
+        }
+        if let Some(usage) = usage {
+            for (kind, amount) in [(TokenType::Input, usage.input), (TokenType::Output, usage.output)] {
+                if let Some(counter) = self.tokens.get(kind) {
+                    counter.inc_by(amount);
+                }
+            }
+        }
+    }
+}
+
+/// Handles by endpoint.
+pub struct EndpointMetrics {
+    request_body: PerLabel<EndpointLabel, Histogram>,
+    response_body: PerLabel<EndpointLabel, Histogram>,
+    overhead: PerLabel<Source, Histogram>,
+}
+
+impl EndpointMetrics {
+    /// Resolves the handles.
+    #[must_use]
+    pub fn new(metrics: &Metrics) -> Self {
+        Self {
+            request_body: PerLabel::new(EndpointLabel::ALL, |e| {
+                metrics.request_body.with_label_values(&[e.as_str()])
+            }),
+            response_body: PerLabel::new(EndpointLabel::ALL, |e| {
+                metrics.response_body.with_label_values(&[e.as_str()])
+            }),
+            overhead: PerLabel::new(Source::ALL, |s| metrics.overhead.with_label_values(&[s.as_str()])),
+        }
+    }
+
+    /// Observes a finished request.
+    pub fn observe(
+        &self,
+        endpoint: EndpointLabel,
+        source: Source,
+        overhead: Duration,
+        request: u64,
+        response: u64,
+    ) {
+        if let Some(histogram) = self.overhead.get(source) {
+            histogram.observe(overhead.as_secs_f64());
+        }
+        if let Some(histogram) = self.request_body.get(endpoint) {
+            histogram.observe(request as f64);
+        }
+        if let Some(histogram) = self.response_body.get(endpoint) {
+            histogram.observe(response as f64);
+        }
+    }
+}

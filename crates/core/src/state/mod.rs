@@ -1,0 +1,9 @@
+//! What a request looks things up in: the immutable snapshot of one configuration, and the state that
+//! outlives it.
+
+pub mod handles;
+pub mod keys;
+pub mod provider;
+pub mod routes;
+pub mod shared;
+pub mod snapshot;

@@ -1,0 +1,96 @@
+//! The models that clients may ask for, found by name: exact beats the longest prefix.
+
+use crate::state::{
+    handles::{ModelMetrics, TargetMetrics},
+    provider::Provider,
+};
+use http::HeaderValue;
+use sluice_config::model;
+use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
+
+/// One configured model.
+pub struct ModelEntry {
+    /// Configured name; may end in `*`.
+    pub name: String,
+    /// Where it leads, in the order in which targets are tried: by priority, then as written.
+    pub targets: Vec<Arc<Target>>,
+    /// Tokens of prompt and answer together.
+    pub context_window: Option<u64>,
+    /// Largest answer that may be asked for.
+    pub max_output_tokens: Option<u64>,
+    /// Tries over all targets.
+    pub attempts: u32,
+    /// After this a waiting stream gets its head.
+    pub commit_after: Duration,
+    /// Silence after which a stream gets a comment.
+    pub heartbeat: Duration,
+    /// Resolved metric handles.
+    pub metrics: ModelMetrics,
+}
+
+/// One place that can answer a model.
+pub struct Target {
+    /// Whom to ask.
+    pub provider: Arc<Provider>,
+    /// As configured; may hold `*`.
+    pub model: String,
+    /// Share among equal priorities.
+    pub weight: u32,
+    /// Lower is asked first.
+    pub priority: u32,
+    /// The model's name as a header, where it does not depend on the request.
+    pub model_header: Option<HeaderValue>,
+    /// The configured target, for its rule of expanding `*`.
+    pub settings: model::Target,
+    /// Resolved metric handles.
+    pub metrics: TargetMetrics,
+}
+
+impl Target {
+    /// The upstream's name for a model that a client asked for.
+    #[must_use]
+    pub fn upstream_model<'a>(&'a self, entry: &ModelEntry, requested: &'a str) -> Cow<'a, str> {
+        self.settings.upstream_model(&entry.name, requested)
+    }
+}
+
+/// All models.
+#[derive(Default)]
+pub struct RouteTable {
+    exact: HashMap<String, Arc<ModelEntry>>,
+    /// Longest prefix first.
+    prefixes: Vec<(String, Arc<ModelEntry>)>,
+    /// In the file's order.
+    all: Vec<Arc<ModelEntry>>,
+}
+
+impl RouteTable {
+    /// Adds a model.
+    pub fn insert(&mut self, entry: Arc<ModelEntry>) {
+        match entry.name.strip_suffix('*') {
+            Some(prefix) => {
+                let at = self.prefixes.partition_point(|(own, _)| own.len() >= prefix.len());
+                self.prefixes.insert(at, (prefix.to_owned(), entry.clone()));
+            }
+            None => drop(self.exact.insert(entry.name.clone(), entry.clone())),
+        }
+        self.all.push(entry);
+    }
+
+    /// Finds the entry of a requested name.
+    #[must_use]
+    pub fn find(&self, requested: &str) -> Option<&Arc<ModelEntry>> {
+        self.exact.get(requested).or_else(|| {
+            let fits = |(prefix, _): &&(String, Arc<ModelEntry>)| {
+                !requested.is_empty() && requested.starts_with(prefix.as_str())
+            };
+            self.prefixes.iter().find(fits).map(|(_, entry)| entry)
+        })
+    }
+
+    /// All entries, in the file's order.
+    #[must_use]
+    pub fn all(&self) -> &[Arc<ModelEntry>] {
+        &self.all
+    }
+}

@@ -1,0 +1,154 @@
+//! One configuration, made ready for requests. Immutable; a request keeps the one it began with.
+
+pub use crate::state::{
+    keys::{KeyEntry, KeyIndex, Pattern},
+    provider::{Provider, ProviderError},
+    routes::{ModelEntry, RouteTable, Target},
+};
+use crate::{
+    state::{
+        handles::{KeyMetrics, ModelMetrics, TargetMetrics},
+        shared::Shared,
+    },
+    telemetry::{labels, metrics::Metrics},
+};
+use http::HeaderValue;
+use sluice_config::model::{self, AuthMode, Settings};
+use std::{collections::HashMap, sync::Arc};
+
+/// One configuration, made ready.
+pub struct Snapshot {
+    /// What it was built from.
+    pub settings: Arc<Settings>,
+    /// Short hash of the configuration; differs between replicas on drift. Secrets do not enter it.
+    pub hash: String,
+    /// Client keys.
+    pub keys: KeyIndex,
+    /// The caller of open mode; absent when keys are asked for.
+    pub open: Option<Arc<KeyEntry>>,
+    /// Models.
+    pub models: RouteTable,
+    /// Providers, in the file's order.
+    pub providers: Vec<Arc<Provider>>,
+}
+
+/// Caps the values of one label; what is beyond shares `_other`.
+struct Capped<'a> {
+    label: &'static str,
+    left: usize,
+    metrics: &'a Metrics,
+}
+
+impl Capped<'_> {
+    fn value<'v>(&mut self, value: &'v str) -> &'v str {
+        if let Some(left) = self.left.checked_sub(1) {
+            self.left = left;
+            return value;
+        }
+        self.metrics.label_overflow.with_label_values(&[self.label]).inc();
+        labels::OTHER
+    }
+}
+
+impl Snapshot {
+    /// Builds a snapshot from validated settings.
+    ///
+    /// # Errors
+    /// When a provider cannot be made ready.
+    pub fn build(settings: Arc<Settings>, shared: &Shared, metrics: &Metrics) -> Result<Self, ProviderError> {
+        let mut providers = HashMap::new();
+        let mut in_order = Vec::with_capacity(settings.providers.len());
+        for provider in &settings.providers {
+            metrics.start_provider(&provider.name);
+            let ready = Arc::new(Provider::build(provider, shared.client(provider, metrics)?)?);
+            providers.insert(provider.name.as_str(), ready.clone());
+            in_order.push(ready);
+        }
+
+        let caps = settings.telemetry.metrics;
+        let mut model_labels = Capped { label: "model", left: caps.max_models, metrics };
+        let mut models = RouteTable::default();
+        for model in &settings.models {
+            let label = model_labels.value(&model.name);
+            models.insert(Arc::new(model_entry(model, label, &settings, &providers, metrics)));
+        }
+
+        let mut key_labels = Capped { label: "key", left: caps.max_keys, metrics };
+        let mut keys = KeyIndex::default();
+        for key in &settings.keys {
+            let label = key_labels.value(&key.name);
+            keys.insert(key.hash, Arc::new(key_entry(key, label, metrics)));
+        }
+        let open = (settings.auth.mode == AuthMode::Open).then(|| Arc::new(open_entry(metrics)));
+        let hash = hash(&settings);
+        Ok(Self { settings, hash, keys, open, models, providers: in_order })
+    }
+}
+
+fn model_entry(
+    model: &model::Model,
+    label: &str,
+    settings: &Settings,
+    providers: &HashMap<&str, Arc<Provider>>,
+    metrics: &Metrics,
+) -> ModelEntry {
+    let mut targets: Vec<Arc<Target>> = model
+        .targets
+        .iter()
+        .filter_map(|target| {
+            // Validated settings name only providers that exist.
+            let provider = providers.get(target.provider.as_str())?.clone();
+            Some(Arc::new(Target {
+                metrics: TargetMetrics::new(metrics, &provider.name, &target.model, label),
+                provider,
+                model_header: (!target.model.contains(['*', '{']))
+                    .then(|| HeaderValue::from_str(&target.model).ok())
+                    .flatten(),
+                model: target.model.clone(),
+                weight: target.weight,
+                priority: target.priority,
+                settings: target.clone(),
+            }))
+        })
+        .collect();
+    targets.sort_by_key(|target| target.priority);
+    let own = model.resilience.as_ref();
+    let common = &settings.resilience;
+    ModelEntry {
+        name: model.name.clone(),
+        targets,
+        context_window: model.context_window,
+        max_output_tokens: model.max_output_tokens,
+        attempts: own.and_then(|own| own.attempts).unwrap_or(common.attempts),
+        commit_after: own.and_then(|own| own.commit_after).unwrap_or(common.commit_after),
+        heartbeat: own.and_then(|own| own.heartbeat).unwrap_or(common.heartbeat),
+        metrics: ModelMetrics::new(metrics, label),
+    }
+}
+
+fn key_entry(key: &model::Key, label: &str, metrics: &Metrics) -> KeyEntry {
+    KeyEntry {
+        name: key.name.clone(),
+        tenant: key.tenant.clone(),
+        expires: key.expires,
+        models: key.models.iter().map(|pattern| Pattern::parse(pattern)).collect(),
+        metrics: KeyMetrics::new(metrics, &key.tenant, label),
+    }
+}
+
+/// In open mode everybody is the same caller, who may ask for everything.
+fn open_entry(metrics: &Metrics) -> KeyEntry {
+    KeyEntry {
+        name: "open".to_owned(),
+        tenant: "default".to_owned(),
+        expires: None,
+        models: vec![Pattern::Prefix(String::new())],
+        metrics: KeyMetrics::new(metrics, "default", "open"),
+    }
+}
+
+/// Secrets print as `***`, so the debug text is the configuration without them.
+fn hash(settings: &Settings) -> String {
+    let digest = blake3::hash(format!("{settings:?}").as_bytes());
+    digest.to_hex().chars().take(12).collect()
+}

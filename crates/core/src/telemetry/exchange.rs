@@ -1,0 +1,203 @@
+//! The record of one request, filled while it runs and read once at its end.
+//!
+//! An [`Exchange`] is plain data. The [`Recorder`] owns it and makes sure that every request is told about
+//! exactly once: `finish` when it ends, or its drop when the client left and the future with it.
+
+use crate::{
+    app::App,
+    reply::finish,
+    state::snapshot::{KeyEntry, ModelEntry, Target},
+    telemetry::labels::{AbortPhase, AttemptOutcome, EndpointLabel, Outcome, Source, StreamEnd},
+};
+use sluice_protocol::usage::Usage;
+use smallvec::SmallVec;
+use std::{
+    net::SocketAddr,
+    ops::{Deref, DerefMut},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// Everything worth telling about one request.
+pub struct Exchange {
+    /// Our id, or the client's where it sent a proper one.
+    pub id: Box<str>,
+    /// When the head had been read.
+    pub started: Instant,
+    /// Who connected.
+    pub peer: SocketAddr,
+    /// Which endpoint.
+    pub endpoint: EndpointLabel,
+    /// Who called, once known.
+    pub key: Option<Arc<KeyEntry>>,
+    /// Which configured model, once known.
+    pub model: Option<Arc<ModelEntry>>,
+    /// The target that answered, or the last one tried.
+    pub target: Option<Arc<Target>>,
+    /// The upstream's name for the model, where the configuration does not spell it out.
+    pub upstream_model: Option<Box<str>>,
+    /// Did the client ask for a stream?
+    pub stream: bool,
+    /// Bytes of the request's body.
+    pub request_bytes: u64,
+    /// Bytes of the answer's body.
+    pub response_bytes: u64,
+    /// Tries, in order.
+    pub attempts: SmallVec<[Attempt; 2]>,
+    /// Members that were not forwarded.
+    pub dropped: Vec<String>,
+    /// Tokens as the upstream told.
+    pub usage: Option<Usage>,
+    /// Status that the client saw; 0 when it saw none.
+    pub status: u16,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The code in the error body.
+    pub error_code: Option<&'static str>,
+    /// How far it came, should the client leave.
+    pub phase: AbortPhase,
+    /// Time spent waiting for the upstream.
+    pub upstream_wait: Duration,
+    /// Time in which a slow client would not take more.
+    pub client_wait: Duration,
+    /// Facts of a stream.
+    pub streaming: Option<Streaming>,
+}
+
+/// One try at an upstream.
+pub struct Attempt {
+    /// Where.
+    pub target: Arc<Target>,
+    /// How it ended.
+    pub outcome: AttemptOutcome,
+    /// The upstream's status, when it sent one.
+    pub status: Option<u16>,
+    /// When it was sent.
+    pub began: Instant,
+    /// How long it took, to its last byte; open while it runs.
+    pub took: Option<Duration>,
+}
+
+impl Attempt {
+    /// The try is over.
+    pub fn end(&mut self, outcome: AttemptOutcome, status: Option<u16>) {
+        self.outcome = outcome;
+        self.status = status.or(self.status);
+        self.took = Some(self.began.elapsed());
+    }
+
+    /// How long it took, or has taken so far.
+    #[must_use]
+    pub fn took(&self) -> Duration {
+        self.took.unwrap_or_else(|| self.began.elapsed())
+    }
+}
+
+/// Facts of an open stream.
+#[derive(Default)]
+pub struct Streaming {
+    /// First and last content event.
+    pub first_content: Option<Instant>,
+    /// See `first_content`.
+    pub last_content: Option<Instant>,
+    /// Content events.
+    pub content_events: u64,
+    /// Longest silence between two reads.
+    pub max_gap: Duration,
+    /// How it ended.
+    pub end: Option<StreamEnd>,
+}
+
+impl Exchange {
+    /// Who made the answer.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        if self.attempts.iter().any(|attempt| attempt.outcome == AttemptOutcome::Ok) {
+            Source::Upstream
+        } else {
+            Source::Gateway
+        }
+    }
+}
+
+/// Owns an [`Exchange`] and tells about it exactly once.
+pub struct Recorder {
+    exchange: Box<Exchange>,
+    app: Arc<App>,
+    told: bool,
+}
+
+impl Recorder {
+    /// Opens the record of a request that has just arrived.
+    #[must_use]
+    pub fn open(app: Arc<App>, id: Box<str>, peer: SocketAddr, endpoint: EndpointLabel) -> Self {
+        app.in_flight.enter(endpoint);
+        let exchange = Box::new(Exchange {
+            id,
+            started: Instant::now(),
+            peer,
+            endpoint,
+            key: None,
+            model: None,
+            target: None,
+            upstream_model: None,
+            stream: false,
+            request_bytes: 0,
+            response_bytes: 0,
+            attempts: SmallVec::new(),
+            dropped: Vec::new(),
+            usage: None,
+            status: 0,
+            outcome: Outcome::Cancelled,
+            error_code: None,
+            phase: AbortPhase::Body,
+            upstream_wait: Duration::ZERO,
+            client_wait: Duration::ZERO,
+            streaming: None,
+        });
+        Self { exchange, app, told: false }
+    }
+
+    /// The gateway that serves the request.
+    #[must_use]
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Ends the record with an outcome.
+    pub fn finish(mut self, outcome: Outcome) {
+        self.outcome = outcome;
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        if !std::mem::replace(&mut self.told, true) {
+            finish::tell(&self.app, &self.exchange);
+            self.app.in_flight.leave(self.exchange.endpoint);
+        }
+    }
+}
+
+impl Deref for Recorder {
+    type Target = Exchange;
+    fn deref(&self) -> &Exchange {
+        &self.exchange
+    }
+}
+
+impl DerefMut for Recorder {
+    fn deref_mut(&mut self) -> &mut Exchange {
+        &mut self.exchange
+    }
+}
+
+/// A dropped record is a request whose client left: the outcome is `cancelled` from the start.
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.outcome = Outcome::GatewayError;
+            self.status = 500;
+        }
+        self.tell();
+    }
+}

@@ -1,0 +1,237 @@
+//! The log sink: lines go into one bounded buffer and a thread of its own writes them out.
+//!
+//! A request never waits for a disk or a pipe. When the writer cannot keep up, lines are dropped and
+//! counted. Owns the buffer and the thread; does not know what a line says.
+
+use std::{
+    io::{self, Write},
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// Bytes that may wait to be written.
+const CAPACITY: usize = 8 << 20;
+
+/// While lines keep coming the writer wakes this often instead of once per line, so that a line costs a
+/// short lock and a copy, not a system call and a thread switch.
+const GATHER: Duration = Duration::from_millis(5);
+
+/// Where log lines go. Cheap to clone.
+#[derive(Clone)]
+pub struct LogSink {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    arrived: Condvar,
+    written: Condvar,
+    dropped: AtomicU64,
+    discard: bool,
+}
+
+#[derive(Default)]
+struct State {
+    pending: Vec<u8>,
+    /// The writer holds lines that it has not written yet.
+    writing: bool,
+    /// The writer sleeps and must be woken.
+    parked: bool,
+}
+
+impl LogSink {
+    /// Lines go to standard output.
+    #[must_use]
+    pub fn stdout() -> Self {
+        Self::to(Box::new(io::stdout()))
+    }
+
+    /// Lines go to `out`, written by a thread of their own.
+    #[must_use]
+    pub fn to(out: Box<dyn Write + Send>) -> Self {
+        let sink = Self::with(false);
+        let shared = sink.shared.clone();
+        let spawned =
+            std::thread::Builder::new().name("sluice-log".into()).spawn(move || write_lines(&shared, out));
+        // Without a thread there is nobody to write: better no log than no gateway.
+        if spawned.is_err() { Self::with(true) } else { sink }
+    }
+
+    /// Lines are dropped, uncounted.
+    #[must_use]
+    pub fn discard() -> Self {
+        Self::with(true)
+    }
+
+    /// Lines are kept in memory, for tests.
+    #[must_use]
+    pub fn memory() -> (Self, MemoryLog) {
+        let log = MemoryLog { sink: None, lines: Arc::default() };
+        let sink = Self::to(Box::new(log.clone()));
+        (sink.clone(), MemoryLog { sink: Some(sink), ..log })
+    }
+
+    fn with(discard: bool) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                state: Mutex::default(),
+                arrived: Condvar::new(),
+                written: Condvar::new(),
+                dropped: AtomicU64::new(0),
+                discard,
+            }),
+        }
+    }
+
+    /// Takes whole lines, each with its line feed. Never waits for the output.
+    pub fn push(&self, lines: &[u8]) {
+        if self.shared.discard {
+            return;
+        }
+        let mut state = self.shared.lock();
+        if state.pending.len() + lines.len() > CAPACITY {
+            self.shared.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        state.pending.extend_from_slice(lines);
+        if std::mem::take(&mut state.parked) {
+            self.shared.arrived.notify_one();
+        }
+    }
+
+    /// Lines dropped so far because the output was too slow.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.shared.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Waits until everything pushed so far is written, at most `limit`.
+    pub fn flush(&self, limit: Duration) {
+        let state = self.shared.lock();
+        let busy = |state: &mut State| state.writing || !state.pending.is_empty();
+        drop(
+            self.shared
+                .written
+                .wait_timeout_while(state, limit, busy)
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+    }
+}
+
+impl Write for LogSink {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        self.push(lines);
+        Ok(lines.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the log thread is our own and no runtime worker")]
+fn write_lines(shared: &Shared, mut out: Box<dyn Write + Send>) {
+    let mut batch = Vec::new();
+    loop {
+        let mut state = shared.lock();
+        state.writing = false;
+        if state.pending.is_empty() {
+            shared.written.notify_all();
+            state.parked = true;
+            state = shared
+                .arrived
+                .wait_while(state, |s| s.pending.is_empty())
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        state.parked = false;
+        std::mem::swap(&mut state.pending, &mut batch);
+        state.writing = true;
+        drop(state);
+        // A full disk or a closed pipe loses lines, never requests.
+        if out.write_all(&batch).and_then(|()| out.flush()).is_err() {
+            shared.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        batch.clear();
+        std::thread::sleep(GATHER);
+    }
+}
+
+/// What [`LogSink::memory`] collected.
+#[derive(Clone)]
+pub struct MemoryLog {
+    sink: Option<LogSink>,
+    lines: Arc<Mutex<Vec<u8>>>,
+}
+
+impl MemoryLog {
+    /// All lines so far.
+    #[must_use]
+    pub fn text(&self) -> String {
+        if let Some(sink) = &self.sink {
+            sink.flush(Duration::from_secs(2));
+        }
+        String::from_utf8_lossy(&self.lines.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
+    }
+}
+
+impl Write for MemoryLog {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_arrive_whole_and_in_order() {
+        let (sink, log) = LogSink::memory();
+        for i in 0..1000 {
+            sink.push(format!("line {i}\n").as_bytes());
+        }
+        let text = log.text();
+        assert_eq!(text.lines().count(), 1000);
+        assert!(text.starts_with("line 0\nline 1\n") && text.ends_with("line 999\n"));
+        assert_eq!(sink.dropped(), 0);
+    }
+
+    #[test]
+    fn a_blocked_output_drops_lines_and_counts_them_and_never_blocks_the_caller() {
+        struct Stuck(std::sync::mpsc::Receiver<()>);
+        impl Write for Stuck {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                self.0.recv().ok();
+                Ok(bytes.len())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let (_keep, blocked) = std::sync::mpsc::channel();
+        let sink = LogSink::to(Box::new(Stuck(blocked)));
+        let line = vec![b'x'; 1 << 20];
+        for _ in 0..20 {
+            sink.push(&line);
+        }
+        assert!(
+            sink.dropped() >= 3,
+            "8 MiB are kept and 1 MiB may be in the writer's hands: {}",
+            sink.dropped()
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! What is told about requests: the per-request record, metrics, log lines.
+//!
+//! Nothing here decides anything about a request; it is told and it tells on.
+
+pub mod exchange;
+pub mod labels;
+pub mod line;
+pub mod logs;
+pub mod metrics;

@@ -1,0 +1,66 @@
+//! A timer that costs nothing while things move.
+//!
+//! It is armed when somebody first has to wait, and moved only when it fires too early: a body that flows never
+//! touches the runtime's timer wheel.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Instant,
+};
+use tokio::time::Sleep;
+
+/// See the module.
+#[derive(Default)]
+pub struct LazyTimer {
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl LazyTimer {
+    /// Ready once `due` has passed. `due` may move between calls, in both directions.
+    pub fn poll_due(&mut self, cx: &mut Context<'_>, due: Instant) -> Poll<()> {
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(due.into())));
+        if sleep.deadline().into_std() > due {
+            sleep.as_mut().reset(due.into());
+        }
+        while sleep.as_mut().poll(cx).is_ready() {
+            if tokio::time::Instant::now().into_std() >= due {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(due.into());
+        }
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{future::poll_fn, time::Duration};
+
+    fn now() -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_due_that_moved_later_is_not_fired_early() {
+        let mut timer = LazyTimer::default();
+        let first = now() + Duration::from_secs(1);
+        assert!(poll_fn(|cx| Poll::Ready(timer.poll_due(cx, first))).await.is_pending());
+        tokio::time::advance(Duration::from_millis(900)).await;
+        let later = now() + Duration::from_secs(1);
+        poll_fn(|cx| timer.poll_due(cx, later)).await;
+        assert!(now() >= later);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_due_that_moved_earlier_is_kept() {
+        let mut timer = LazyTimer::default();
+        let begin = now();
+        let far = begin + Duration::from_secs(100);
+        assert!(poll_fn(|cx| Poll::Ready(timer.poll_due(cx, far))).await.is_pending());
+        poll_fn(|cx| timer.poll_due(cx, begin + Duration::from_secs(1))).await;
+        assert!(now() < begin + Duration::from_secs(2));
+    }
+}

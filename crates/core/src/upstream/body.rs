@@ -1,0 +1,136 @@
+//! Bodies on the upstream's side: a spliced request going out, a bounded answer coming in.
+
+use crate::timer::LazyTimer;
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use sluice_protocol::splice::Segments;
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+/// A request's body as segments of the client's own bytes: nothing is copied together.
+pub struct RequestBody {
+    segments: Segments,
+    next: usize,
+    left: u64,
+}
+
+impl RequestBody {
+    /// A body over segments.
+    #[must_use]
+    pub fn new(segments: Segments) -> Self {
+        let left = segments.len() as u64;
+        Self { segments, next: 0, left }
+    }
+}
+
+impl Body for RequestBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let segment = self.segments.iter().nth(self.next).cloned();
+        self.next += 1;
+        Poll::Ready(segment.map(|bytes| {
+            self.left = self.left.saturating_sub(bytes.len() as u64);
+            Ok(Frame::data(bytes))
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
+
+/// Why an answer's body could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadFault {
+    /// Larger than allowed.
+    TooLarge,
+    /// Silent for too long, or too long as a whole.
+    Timeout,
+    /// Cut, or wrongly framed.
+    Broken,
+}
+
+/// Timers of a body: silence, and the whole.
+pub struct ReadClock {
+    idle: Duration,
+    end: Instant,
+    last: Instant,
+    timer: LazyTimer,
+}
+
+impl ReadClock {
+    /// Starts now.
+    #[must_use]
+    pub fn new(idle: Duration, end: Instant) -> Self {
+        Self { idle, end, last: Instant::now(), timer: LazyTimer::default() }
+    }
+
+    /// Bytes came.
+    pub fn touch(&mut self, now: Instant) {
+        self.last = now;
+    }
+
+    /// Waits no longer than this from now on.
+    pub fn shorten(&mut self, idle: Duration) {
+        self.idle = self.idle.min(idle);
+        self.last = Instant::now();
+    }
+
+    /// Ready when the silence or the whole has lasted too long.
+    pub fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.timer.poll_due(cx, (self.last + self.idle).min(self.end))
+    }
+}
+
+/// Reads a whole body within a limit and its timers.
+///
+/// # Errors
+/// When it is larger than `limit`, too slow, or broken.
+pub async fn read_all(body: Incoming, limit: usize, mut clock: ReadClock) -> Result<Bytes, ReadFault> {
+    if body.size_hint().lower() > limit as u64 {
+        return Err(ReadFault::TooLarge);
+    }
+    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0);
+    let mut body = pin!(body);
+    let mut first = Bytes::new();
+    let mut joined = BytesMut::new();
+    loop {
+        let frame = poll_fn(|cx| match body.as_mut().poll_frame(cx) {
+            Poll::Ready(frame) => Poll::Ready(Ok(frame)),
+            Poll::Pending => clock.poll_expired(cx).map(|()| Err(ReadFault::Timeout)),
+        })
+        .await?;
+        let Some(frame) = frame else { break };
+        let Ok(data) = frame.map_err(|_| ReadFault::Broken)?.into_data() else { continue };
+        clock.touch(Instant::now());
+        if first.len() + joined.len() + data.len() > limit {
+            return Err(ReadFault::TooLarge);
+        }
+        // Most bodies come in one piece, and that piece is the answer: no copy.
+        if joined.is_empty() && first.is_empty() {
+            first = data;
+            continue;
+        }
+        if joined.is_empty() {
+            joined.reserve(expected.max(first.len() + data.len()));
+            joined.extend_from_slice(&std::mem::take(&mut first));
+        }
+        joined.extend_from_slice(&data);
+    }
+    Ok(if joined.is_empty() { first } else { joined.freeze() })
+}

@@ -1,0 +1,82 @@
+//! What an upstream's status means: deliver it, try the next target, or tell the client.
+//!
+//! One table. Texts and bodies are the attempt's.
+
+use crate::{error::ErrorKind, telemetry::labels::AttemptOutcome};
+
+/// What follows from a status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// An answer.
+    Deliver,
+    /// A failure.
+    Fail(Verdict),
+}
+
+/// What follows from a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Verdict {
+    /// How the try counts.
+    pub outcome: AttemptOutcome,
+    /// What the client is told if nothing better comes.
+    pub kind: ErrorKind,
+    /// May the next target be tried?
+    pub next: bool,
+}
+
+const fn fail(outcome: AttemptOutcome, kind: ErrorKind, next: bool) -> Class {
+    Class::Fail(Verdict { outcome, kind, next })
+}
+
+/// Reads a status.
+#[must_use]
+pub const fn status(status: u16) -> Class {
+    use AttemptOutcome::{AuthError, BadResponse, ClientError, RateLimited, ServerError, Timeout};
+    match status {
+        200..=299 => Class::Deliver,
+        // Another target may know the model.
+        404 => fail(ClientError, ErrorKind::UpstreamRefused(404), true),
+        // The request itself: every target would say the same.
+        400 | 409 | 413 | 415 | 422 => fail(ClientError, ErrorKind::UpstreamRefused(status), false),
+        // Our credential or our bill, never the client's.
+        401..=403 => fail(AuthError, ErrorKind::UpstreamAuth, true),
+        408 | 504 => fail(Timeout, ErrorKind::UpstreamTimeout, true),
+        429 => fail(RateLimited, ErrorKind::UpstreamLimited, true),
+        503 | 529 => fail(ServerError, ErrorKind::UpstreamOverloaded, true),
+        500..=599 => fail(ServerError, ErrorKind::UpstreamFailed, true),
+        // Redirects are never followed: they would carry a credential to an address nobody configured.
+        _ => fail(BadResponse, ErrorKind::BadAnswer, true),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_status_has_its_meaning() {
+        for (code, told, next) in [
+            (400, 400, false),
+            (404, 404, true),
+            (409, 409, false),
+            (413, 413, false),
+            (422, 422, false),
+            (401, 502, true),
+            (402, 502, true),
+            (403, 502, true),
+            (408, 504, true),
+            (429, 429, true),
+            (500, 502, true),
+            (502, 502, true),
+            (503, 503, true),
+            (504, 504, true),
+            (529, 503, true),
+            (301, 502, true),
+            (418, 502, true),
+        ] {
+            let Class::Fail(verdict) = status(code) else { panic!("{code} is delivered") };
+            assert_eq!((verdict.kind.status(), verdict.next), (told, next), "{code}");
+        }
+        assert_eq!(status(200), Class::Deliver);
+    }
+}

@@ -1,0 +1,131 @@
+//! Walks a plan until a target delivers: the client sees one answer, or one true error.
+//!
+//! Owns the order and the bound of tries. Takes what it needs by value, so that a reply whose head had to go out
+//! early can carry the rest of the walk inside its body.
+
+use crate::{
+    error::{ErrorKind, GatewayError},
+    stages::{intake::Call, route::Plan},
+    state::snapshot::Target,
+    telemetry::{
+        exchange::{Attempt, Recorder},
+        labels::{AbortPhase, AttemptOutcome},
+    },
+    upstream::{
+        attempt::{self, Delivery},
+        failure::Failure,
+    },
+};
+use std::{fmt::Write, sync::Arc, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+/// How a walk ended, with the record that went along.
+pub struct Walked {
+    /// The request's record.
+    pub recorder: Recorder,
+    /// An answer, or what the client is told instead.
+    pub result: Result<Delivery, GatewayError>,
+}
+
+/// Tries the plan's targets in order until one delivers.
+pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: CancellationToken) -> Walked {
+    recorder.phase = AbortPhase::Wait;
+    let tries = usize::try_from(plan.entry.attempts).unwrap_or(usize::MAX);
+    let mut last: Option<Failure> = None;
+    let mut targets = plan.targets.iter().take(tries).peekable();
+    while let Some(target) = targets.next() {
+        let tried = tokio::select! {
+            biased;
+            tried = one(&plan, &call, target, &mut recorder) => tried,
+            () = cut.cancelled() => Err(Failure::draining()),
+        };
+        let failure = match tried {
+            Ok(delivery) => return Walked { recorder, result: Ok(delivery) },
+            Err(failure) => failure,
+        };
+        let next = targets.peek().filter(|_| failure.verdict.next);
+        if let Some(next) = next {
+            fell_back(&plan, target, next, failure.verdict.outcome, &recorder);
+        }
+        let stop = next.is_none();
+        last = Some(failure);
+        if stop {
+            break;
+        }
+    }
+    let Some(last) = last else {
+        let error = GatewayError::new(ErrorKind::Internal, "The model has no target.");
+        return Walked { recorder, result: Err(error) };
+    };
+    if last.verdict.next {
+        plan.entry.metrics.exhausted.inc();
+    }
+    let tried = summary(&plan.requested, &recorder, &last);
+    Walked { result: Err(last.into_error(&tried)), recorder }
+}
+
+async fn one(
+    plan: &Plan,
+    call: &Call,
+    target: &Arc<Target>,
+    recorder: &mut Recorder,
+) -> Result<Delivery, Failure> {
+    recorder.target = Some(target.clone());
+    // Cancelled until it is known better: the client may leave at any moment.
+    recorder.attempts.push(Attempt {
+        target: target.clone(),
+        outcome: AttemptOutcome::Cancelled,
+        status: None,
+        began: Instant::now(),
+        took: None,
+    });
+    let model = target.upstream_model(&plan.entry, &plan.requested);
+    if target.model_header.is_none() {
+        recorder.upstream_model = Some(model.clone().into());
+    }
+    let tried = attempt::run(call, target, &model).await;
+    recorder.upstream_wait += tried.waited;
+    if !tried.dropped.is_empty() {
+        for field in &tried.dropped {
+            recorder.app().metrics.dropped_fields.with_label_values(&[&target.provider.name, field]).inc();
+        }
+        recorder.dropped = tried.dropped;
+    }
+    if let Some(attempt) = recorder.attempts.last_mut() {
+        match &tried.result {
+            Ok(Delivery::Plain { .. }) => attempt.end(AttemptOutcome::Ok, Some(200)),
+            // A stream's try ends with the stream.
+            Ok(Delivery::Stream { .. }) => attempt.status = Some(200),
+            Err(failure) => attempt.end(failure.verdict.outcome, failure.status),
+        }
+    }
+    tried.result
+}
+
+fn fell_back(plan: &Plan, from: &Target, to: &Target, why: AttemptOutcome, recorder: &Recorder) {
+    let labels = [plan.entry.metrics.label(), &from.provider.name, &to.provider.name, why.as_str()];
+    recorder.app().metrics.fallbacks.with_label_values(&labels).inc();
+}
+
+/// Names every try: provider, status, time, and the last one's words.
+fn summary(model: &str, recorder: &Recorder, last: &Failure) -> String {
+    let tries = recorder.attempts.len();
+    let mut text = match tries {
+        1 => format!("The upstream of model '{model}' failed: "),
+        _ => format!("All {tries} upstreams tried for model '{model}' failed: "),
+    };
+    for (index, attempt) in recorder.attempts.iter().enumerate() {
+        let separator = if index == 0 { "" } else { "; " };
+        let took = attempt.took().as_millis();
+        let name = &attempt.target.provider.name;
+        // Writing into a String cannot fail.
+        let _ = match attempt.status {
+            Some(status) if status != 200 => {
+                write!(text, "{separator}{name} answered {status} after {took} ms")
+            }
+            _ => write!(text, "{separator}{name} ({}) after {took} ms", attempt.outcome.as_str()),
+        };
+    }
+    let _ = write!(text, ": {}.", last.message.trim_end_matches('.'));
+    text
+}

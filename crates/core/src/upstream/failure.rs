@@ -1,0 +1,181 @@
+//! A failed try: what it was, what a client may be told of it, and whether another target may be asked.
+
+use crate::{
+    error::{ErrorKind, GatewayError},
+    state::provider::Provider,
+    telemetry::labels::AttemptOutcome,
+    upstream::{body::ReadFault, classify::Verdict, client::SendError, stream::Ending},
+};
+use http::{HeaderMap, header};
+use sluice_config::model::Secret;
+use sluice_protocol::upstream_error;
+use std::time::Duration;
+
+/// Bytes of an upstream's text that a client is shown.
+const EXCERPT: usize = 200;
+/// Longest `Retry-After` that is believed.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A failed try.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// How it counts and what follows.
+    pub verdict: Verdict,
+    /// The upstream's status, when it sent one.
+    pub status: Option<u16>,
+    /// What is told of it, without secrets and addresses.
+    pub message: String,
+    /// The upstream's own code, which callers may match on.
+    pub code: Option<String>,
+    /// The member that the upstream found at fault.
+    pub param: Option<String>,
+    /// When the upstream wants to be asked again.
+    pub retry_after: Option<Duration>,
+}
+
+impl Failure {
+    /// A failure without an answer.
+    fn new(outcome: AttemptOutcome, kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            verdict: Verdict { outcome, kind, next: true },
+            status: None,
+            message: message.into(),
+            code: None,
+            param: None,
+            retry_after: None,
+        }
+    }
+
+    /// Nothing came in time.
+    #[must_use]
+    pub fn first_byte(limit: Duration) -> Self {
+        let message = format!("no answer within {} s", limit.as_secs_f64());
+        Self::new(AttemptOutcome::Timeout, ErrorKind::UpstreamTimeout, message)
+    }
+
+    /// The drain is over and the upstream has not answered.
+    #[must_use]
+    pub fn draining() -> Self {
+        let text = "The gateway is shutting down; no answer came in time.";
+        let mut failure = Self::new(AttemptOutcome::Cancelled, ErrorKind::Draining, text);
+        failure.verdict.next = false;
+        failure
+    }
+
+    /// The provider's kind is not served by this build.
+    #[must_use]
+    pub fn not_active(kind: &str) -> Self {
+        let message = format!("providers of kind `{kind}` are not active yet in this version");
+        Self::new(AttemptOutcome::ClientError, ErrorKind::NotActive, message)
+    }
+
+    /// An answer that is none.
+    #[must_use]
+    pub fn bad_answer(status: u16, what: impl Into<String>) -> Self {
+        Self { status: Some(status), ..Self::new(AttemptOutcome::BadResponse, ErrorKind::BadAnswer, what) }
+    }
+
+    /// A refusing or failing status, with what its body says.
+    #[must_use]
+    pub fn from_status(
+        verdict: Verdict,
+        status: u16,
+        headers: &HeaderMap,
+        body: &[u8],
+        provider: &Provider,
+    ) -> Self {
+        let told = upstream_error::message(body);
+        let text = told.as_ref().map(|told| clean(&told.message, provider)).filter(|text| !text.is_empty());
+        let message = text.unwrap_or_else(|| format!("status {status}"));
+        // What is ours to mend says nothing to the client that helps, and its codes could be taken for the client's own.
+        let clients_fault = matches!(verdict.kind, ErrorKind::UpstreamRefused(_));
+        let (code, param) =
+            told.filter(|_| clients_fault).map_or((None, None), |told| (told.code, told.param));
+        Self { verdict, status: Some(status), message, code, param, retry_after: retry_after(headers) }
+    }
+
+    /// A stream that ended badly before any content.
+    #[must_use]
+    pub fn from_ending(ending: &Ending, provider: &Provider) -> Self {
+        match ending {
+            Ending::Whole => Self::bad_answer(200, "the stream held nothing"),
+            Ending::Truncated => Self::bad_answer(200, "the stream ended before any content"),
+            Ending::Malformed => Self::bad_answer(200, "an event of the stream is not valid JSON"),
+            Ending::TooLarge => Self::bad_answer(200, "an event of the stream is too large"),
+            Ending::Timeout => {
+                Self::new(AttemptOutcome::Timeout, ErrorKind::UpstreamTimeout, "the stream fell silent")
+            }
+            Ending::Error(data) => {
+                let text = upstream_error::message(data).map(|told| clean(&told.message, provider));
+                let message = text.unwrap_or_else(|| "the stream reported an error".to_owned());
+                Self {
+                    status: Some(200),
+                    ..Self::new(AttemptOutcome::ServerError, ErrorKind::UpstreamFailed, message)
+                }
+            }
+        }
+    }
+
+    /// Turns the failures of all tries into what the client is told: the last one decides.
+    #[must_use]
+    pub fn into_error(self, tried: &str) -> GatewayError {
+        let message = match self.verdict.kind {
+            // The provider's word on the request itself is for the client as it is.
+            ErrorKind::UpstreamRefused(_) | ErrorKind::NotActive | ErrorKind::Draining => self.message,
+            _ => tried.to_owned(),
+        };
+        let mut error = GatewayError::new(self.verdict.kind, message).retry_after(self.retry_after);
+        if let Some(code) = self.code {
+            error = error.code(code);
+        }
+        match self.param {
+            Some(param) => error.param(param),
+            None => error,
+        }
+    }
+}
+
+impl From<SendError> for Failure {
+    fn from(error: SendError) -> Self {
+        use AttemptOutcome::{BadResponse, ConnectError as Connect};
+        match error {
+            SendError::Connect(why) => Self::new(Connect, ErrorKind::UpstreamFailed, why.to_string()),
+            SendError::Died => {
+                Self::new(Connect, ErrorKind::UpstreamFailed, "the connection ended without an answer")
+            }
+            SendError::BadHead => {
+                Self::new(BadResponse, ErrorKind::BadAnswer, "the answer is not proper HTTP")
+            }
+        }
+    }
+}
+
+impl From<ReadFault> for Failure {
+    fn from(fault: ReadFault) -> Self {
+        match fault {
+            ReadFault::TooLarge => Self::bad_answer(200, "the answer is too large"),
+            ReadFault::Broken => Self::bad_answer(200, "the answer was cut off"),
+            ReadFault::Timeout => {
+                Self::new(AttemptOutcome::Timeout, ErrorKind::UpstreamTimeout, "the answer stopped half-way")
+            }
+        }
+    }
+}
+
+/// Takes keys, addresses and host names out of an upstream's text, and cuts it.
+#[must_use]
+pub fn clean(text: &str, provider: &Provider) -> String {
+    let secrets: Vec<&str> = provider.secrets.iter().map(Secret::expose).collect();
+    let text = upstream_error::redact(text, &secrets);
+    upstream_error::cut(&text, EXCERPT).to_owned()
+}
+
+/// `retry-after-ms`, else `Retry-After` in seconds.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
+    let after = number("retry-after-ms")
+        .map(|ms| ms / 1000.0)
+        .or_else(|| number(header::RETRY_AFTER.as_str()))
+        .filter(|seconds| seconds.is_finite() && *seconds > 0.0)?;
+    Some(Duration::from_secs_f64(after.min(MAX_RETRY_AFTER.as_secs_f64())))
+}

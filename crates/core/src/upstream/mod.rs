@@ -1,0 +1,15 @@
+//! The way to the upstreams: connections, one attempt, and what follows from how it went.
+//!
+//! `failover` walks a plan, `attempt` makes one try, `classify` says what an answer means. `client` and
+//! `connect` own sockets; nothing here knows the client's connection.
+
+pub mod attempt;
+pub mod body;
+pub mod classify;
+pub mod client;
+pub mod connect;
+pub mod failover;
+pub mod failure;
+pub mod guard;
+pub mod stream;
+pub mod tally;

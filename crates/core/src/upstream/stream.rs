@@ -1,0 +1,240 @@
+//! An upstream's event stream: cut into whole events, checked, observed.
+//!
+//! Pull-based: nothing is read before somebody asks, so a slow client slows the upstream. Events pass as the
+//! bytes that came; only usage that nobody asked for is held back. What the client is told when a stream
+//! breaks, heartbeats and the drain are the reply's.
+
+use crate::upstream::body::ReadClock;
+use bytes::{Bytes, BytesMut};
+use http_body::Body;
+use hyper::body::Incoming;
+use sluice_protocol::{
+    Dialect,
+    observe::{Facts, StreamObserver, Verdict},
+    sse::Decoder,
+};
+use smallvec::SmallVec;
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+/// Largest event.
+const MAX_EVENT: usize = 1 << 20;
+/// How long the end of the body is waited for after the terminal event, so that the connection can be used again.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// An open event stream.
+pub struct EventStream {
+    body: Incoming,
+    decoder: Decoder,
+    observer: StreamObserver,
+    clock: ReadClock,
+    ending: Option<Ending>,
+    terminal: bool,
+    pace: Pace,
+}
+
+/// When things came.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    /// First and last content.
+    pub first_content: Option<Instant>,
+    /// See `first_content`.
+    pub last_content: Option<Instant>,
+    /// Longest wait for the upstream.
+    pub max_gap: Duration,
+    /// All waits for the upstream together.
+    pub waited: Duration,
+    waiting_since: Option<Instant>,
+}
+
+/// What one step brought.
+#[derive(Debug)]
+pub enum Step {
+    /// Whole events to pass on.
+    Events(Bytes),
+    /// The end; every further step brings it again.
+    End(Ending),
+}
+
+/// How a stream ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// With its terminal event, or with every choice finished.
+    Whole,
+    /// Too early: a clean end, or a cut connection.
+    Truncated,
+    /// The upstream sent an error event; holds its `data`.
+    Error(Bytes),
+    /// An event that no client could read.
+    Malformed,
+    /// An event larger than allowed.
+    TooLarge,
+    /// Silence for too long, or too long as a whole.
+    Timeout,
+}
+
+impl EventStream {
+    /// A stream over a response's body.
+    #[must_use]
+    pub fn new(body: Incoming, dialect: Dialect, strip_usage: bool, idle: Duration, end: Instant) -> Self {
+        Self {
+            body,
+            decoder: Decoder::new(MAX_EVENT),
+            observer: StreamObserver::new(dialect, strip_usage),
+            clock: ReadClock::new(idle, end),
+            ending: None,
+            terminal: false,
+            pace: Pace {
+                first_content: None,
+                last_content: None,
+                max_gap: Duration::ZERO,
+                waited: Duration::ZERO,
+                waiting_since: None,
+            },
+        }
+    }
+
+    /// What the answer told so far.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        self.observer.facts()
+    }
+
+    /// When things came.
+    #[must_use]
+    pub fn pace(&self) -> &Pace {
+        &self.pace
+    }
+
+    /// The stream has been delivered: what was waited so far is the try's, and no silence inside the stream.
+    pub fn delivered(&mut self) {
+        self.pace.waited = Duration::ZERO;
+        self.pace.max_gap = Duration::ZERO;
+    }
+
+    /// The terminal event has been passed on: whatever follows, the client has a whole answer.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.terminal
+    }
+
+    /// Has any content come, or the end of the answer? Until then another target may still be tried.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.terminal || self.pace.first_content.is_some()
+    }
+
+    /// The next events, or the end.
+    pub fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
+        loop {
+            if let Some(events) = self.decode() {
+                return Poll::Ready(Step::Events(events));
+            }
+            if let Some(ending) = &self.ending {
+                return Poll::Ready(Step::End(ending.clone()));
+            }
+            match Pin::new(&mut self.body).poll_frame(cx) {
+                Poll::Ready(frame) => {
+                    let now = self.arrived();
+                    match frame {
+                        Some(Ok(frame)) => {
+                            if let Ok(data) = frame.into_data() {
+                                self.clock.touch(now);
+                                self.decoder.push(data);
+                            }
+                        }
+                        Some(Err(_)) => {
+                            self.ending = Some(if self.terminal { Ending::Whole } else { Ending::Truncated })
+                        }
+                        None => self.ending = Some(self.at_end()),
+                    }
+                }
+                Poll::Pending => {
+                    self.pace.waiting_since.get_or_insert_with(Instant::now);
+                    std::task::ready!(self.clock.poll_expired(cx));
+                    self.ending = Some(if self.terminal { Ending::Whole } else { Ending::Timeout });
+                }
+            }
+        }
+    }
+
+    /// The body has ended cleanly. An event without its blank line is no event.
+    fn at_end(&self) -> Ending {
+        if self.terminal || (self.observer.ended_well() && self.decoder.remainder() == 0) {
+            Ending::Whole
+        } else {
+            Ending::Truncated
+        }
+    }
+
+    fn arrived(&mut self) -> Instant {
+        let now = Instant::now();
+        if let Some(since) = self.pace.waiting_since.take() {
+            let gap = now.saturating_duration_since(since);
+            self.pace.waited += gap;
+            self.pace.max_gap = self.pace.max_gap.max(gap);
+        }
+        now
+    }
+
+    /// Whole events that are in the decoder, as one piece.
+    fn decode(&mut self) -> Option<Bytes> {
+        if self.ending.is_some() {
+            return None;
+        }
+        let mut pass: SmallVec<[Bytes; 8]> = SmallVec::new();
+        loop {
+            let event = match self.decoder.next() {
+                Ok(Some(event)) => event,
+                Ok(None) => break,
+                Err(_) => {
+                    self.ending = Some(Ending::TooLarge);
+                    break;
+                }
+            };
+            // After the end there is nothing that a client would read.
+            if self.terminal {
+                continue;
+            }
+            match self.observer.observe(&event) {
+                Verdict::Forward => pass.push(event.raw),
+                Verdict::Content => {
+                    let now = Instant::now();
+                    self.pace.first_content.get_or_insert(now);
+                    self.pace.last_content = Some(now);
+                    pass.push(event.raw);
+                }
+                Verdict::Withhold => {}
+                Verdict::Terminal => {
+                    self.terminal = true;
+                    self.clock.shorten(LINGER);
+                    pass.push(event.raw);
+                }
+                Verdict::Error => {
+                    self.ending = Some(Ending::Error(event.data.unwrap_or_default()));
+                    break;
+                }
+                Verdict::Malformed => {
+                    self.ending = Some(Ending::Malformed);
+                    break;
+                }
+            }
+        }
+        join(pass)
+    }
+}
+
+/// One event passes as the slice that it is; several are copied together, which is cheaper than as many writes.
+fn join(mut events: SmallVec<[Bytes; 8]>) -> Option<Bytes> {
+    if events.len() <= 1 {
+        return events.pop();
+    }
+    let mut joined = BytesMut::with_capacity(events.iter().map(Bytes::len).sum());
+    for event in &events {
+        joined.extend_from_slice(event);
+    }
+    Some(joined.freeze())
+}
