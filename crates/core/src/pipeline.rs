@@ -53,19 +53,18 @@ pub struct Arrival {
 pub async fn handle(arrival: Arrival) -> Response<ReplyBody> {
     let Arrival { app, peer, connection, cut, request } = arrival;
     let (head, body) = request.into_parts();
-    let unread = !body.is_end_stream();
     let route = routes::find(head.uri.path());
     let audience = audience(&head, route.as_ref());
     let label = route.as_ref().map_or(EndpointLabel::Other, Route::label);
-    let recorder = Recorder::open(app.clone(), request_id(&head.headers), peer, label);
+    let mut recorder = Recorder::open(app.clone(), request_id(&head.headers), peer, label);
+    recorder.body_left = !body.is_end_stream();
 
     let answered = AssertUnwindSafe(answer(&app, &head, body, audience, cut, recorder)).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_| {
         app.metrics.panics.inc();
         head::panicked(audience)
     });
-    // A refusal that left the body unread ends the connection: what would follow on it is that body.
-    let cut_off = unread && response.status().is_client_error();
+    let cut_off = response.body().left_body_unread();
     if cut_off {
         connection.leave_unread();
     }
@@ -132,8 +131,9 @@ async fn admit(
     check_room(app, listener.max_in_flight)?;
     // What the head says of the body, before the body.
     intake::check_head(head, &body, listener)?;
-    let call = intake::read(head, body, listener, dialect, route.profile()).await?;
-    x.request_bytes = call.envelope.body().len() as u64;
+    let body = intake::receive(body, listener).await?;
+    x.received(body.len());
+    let call = intake::read(head, body, dialect, route.profile())?;
     x.stream = call.stream;
     // The model's targets: only a sound body names a model.
     let plan = route::plan(snapshot, &caller.key, &call, &app.metrics)?;

@@ -1,1 +1,89 @@
-//! mock
+//! A deterministic upstream that speaks OpenAI's and Anthropic's dialects: the demo's model, the tests' counterpart,
+//! the benchmarks' far end. It knows nothing of the gateway and shares no parser with it.
+//!
+//! # Endpoints
+//! `POST /v1/completions`, `/v1/chat/completions`, `/v1/embeddings`, `/v1/responses`, `/v1/messages`,
+//! `/v1/messages/count_tokens`; `GET /v1/models`, `/v1/models/{id}`. So a provider's `base_url` ends in `/v1`.
+//!
+//! With a `seed` (or `temperature: 0`) the text depends on model, prompt and seed alone; without, it varies. A word is
+//! one token for every four characters begun. Prompts seen before are reported as cached in steps of 64 tokens. When
+//! `tools` are given and the user spoke last, the answer is a call of the tool that fits best.
+//!
+//! # Models
+//! | model | behaviour |
+//! | --- | --- |
+//! | `demo` | streams at a readable pace, 20 ms a piece |
+//! | `demo-slow` | 3 s before anything, then 150 ms a piece |
+//! | `demo-flaky` | 500 for 3 of every 10 requests: the 3rd, 6th and 9th |
+//! | `demo-limited` | 429 with `retry-after: 2` for every second request |
+//! | `demo-down` | 503 |
+//! | `bench…` | a constant answer made ahead, see [`BenchSettings`]; not recorded, no scripts |
+//! | `mock-<status>` | that error, 400 to 599 |
+//! | `mock-slow-<ms>` | waits before the head |
+//! | `mock-late-<ms>` | a stream's head at once, its first event after a pause |
+//! | `mock-cut-<n>` | drops the connection after n pieces; plain: after half the body |
+//! | `mock-eof-<n>` | ends the stream properly after n pieces, without its last event; plain: half a document |
+//! | `mock-hang-<n>` | sends nothing more after n pieces and keeps the connection; plain: after half the body |
+//! | `mock-error-<n>` | an error event after n pieces, then the end; plain: 500 |
+//! | `mock-drop` | closes the connection without a byte |
+//! | `mock-html`, `mock-garbage` | 200 with an HTML page; 200 with half a JSON document |
+//! | `mock-stream-<n>` | exactly n content pieces |
+//! | `mock-pace-<ms>-<n>` | n content pieces with a pause between |
+//! | `mock-echo` | says the request's body, byte for byte |
+//! | anything else | an ordinary model without a pause |
+//!
+//! With n = 0 a fault comes before the stream's first event.
+//!
+//! # Control
+//! | path | |
+//! | --- | --- |
+//! | `POST /__mock/config` | a [`Config`] as JSON, or its numbers as a query; answers the [`BenchSettings`] in force |
+//! | `GET /__mock/stats` | [`Counts`] |
+//! | `GET /__mock/requests` | the last 100 requests, oldest first, as [`Recorded`] |
+//! | `POST /__mock/reset` | as new, but for what is open |
+//!
+//! A script: `{"models": [{"model": "x", "script": [{"status": 500}, {"like": "mock-cut-2"}], "repeat": false}]}`; see
+//! [`ScriptStep`]. In the same process a [`MockHandle`] does all of it.
+
+mod answer;
+mod bench;
+mod body;
+mod call;
+mod chat;
+mod clock;
+mod completions;
+mod control;
+mod embeddings;
+mod endpoint;
+mod fault;
+mod http;
+mod input;
+mod journal;
+mod messages;
+mod model;
+mod models;
+mod openai;
+mod perform;
+mod prefix;
+mod reply;
+mod responses;
+mod rng;
+mod schema;
+mod script;
+mod server;
+mod sse;
+mod state;
+mod stats;
+mod talk;
+mod tokens;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use bench::BenchSettings;
+pub use control::{Config, ModelScript};
+pub use journal::Recorded;
+pub use script::{ScriptStep, Then};
+pub use server::{Mock, MockHandle, Options};
+pub use stats::Counts;

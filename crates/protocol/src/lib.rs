@@ -1,1 +1,40 @@
-//! protocol
+//! The pure half of Sluice: everything about the wire formats that can be said without a socket.
+//!
+//! ```text
+//! json            scanner over raw bytes: names, ranges, exact numbers
+//! lenient         readers that pass over an upstream's odd types
+//! dialect         what clients speak, and the tables that a body is checked against
+//! envelope        one scan of a request body: members, facts, faults
+//! fault           why a body is refused
+//! splice          edits on raw bytes; every other byte stays
+//! sse             event streams, cut at any byte and put together again
+//! observe         what answers say as they pass: usage, content, how they end
+//! usage           token counts, brought to one meaning
+//! provider        kinds of upstreams, presets, and the body that goes there
+//! upstream_error  what went wrong there, cleaned for the client
+//! problem         error bodies in each dialect
+//! ```
+//!
+//! No I/O here: no socket, no clock, no environment, no randomness, no async. What depends on them is in
+//! `sluice-core`; what comes from a file is in `sluice-config`.
+
+pub mod dialect;
+pub mod envelope;
+mod fault;
+pub mod json;
+mod lenient;
+pub mod observe;
+pub mod problem;
+pub mod provider;
+pub mod splice;
+pub mod sse;
+pub mod upstream_error;
+pub mod usage;
+
+pub use dialect::{Dialect, Profile};
+pub use envelope::{Envelope, Member};
+pub use fault::{BodyFault, SchemaFault};
+pub use observe::{Facts, Finish, ReplyFault, StreamObserver, Verdict, observe_reply};
+pub use problem::{ErrorType, Problem};
+pub use splice::{Segments, Splice};
+pub use usage::Usage;

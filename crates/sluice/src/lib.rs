@@ -1,1 +1,62 @@
-//! sluice
+//! The `sluice` command and the gateway as a library.
+//!
+//! This crate joins the others: it reads the command line, loads the configuration, boots the listeners,
+//! and ends them in the right order. What a request meets lives in `sluice-core`.
+//!
+//! | module | what it owns |
+//! | --- | --- |
+//! | `cli` | every command, flag and help text |
+//! | `env` | every environment variable |
+//! | `boot` | settings → running gateway → stopped gateway; what the in-process tests use |
+//! | `serve` | the `serve` command: which configuration, logs, runtime |
+//! | `demo` | what runs when there is no configuration |
+//! | `shutdown` | signals |
+//! | `banner`, `logging`, `terminal` | what people and machines read |
+//! | `check`, `health`, `key`, `mock` | the other commands |
+
+mod banner;
+mod boot;
+mod check;
+mod cli;
+mod demo;
+mod env;
+mod health;
+mod key;
+mod logging;
+mod mock;
+mod serve;
+mod shutdown;
+mod terminal;
+
+pub use boot::{Running, StartError, StartOptions, Stopped, start};
+
+use clap::Parser as _;
+use cli::{Cli, Command, ConfigCommand, KeyCommand};
+use std::{process::ExitCode, time::Instant};
+
+/// Runs the command line of this process to its end.
+#[must_use]
+pub fn run() -> ExitCode {
+    let begun = Instant::now();
+    logging::install_panic_hook();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Also `--help` and `--version`, which go to standard output and succeed.
+        Err(answer) => {
+            let failed = answer.use_stderr();
+            let _ = answer.print();
+            return if failed { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    match cli.command {
+        None => serve::run(&cli.serve, begun),
+        Some(Command::Serve(args)) => serve::run(&args, begun),
+        Some(Command::Check(args)) => check::run(&args),
+        Some(Command::Schema) => check::schema(),
+        Some(Command::Config(ConfigCommand::Default)) => check::default(),
+        Some(Command::Config(ConfigCommand::Show { file, env_optional })) => check::show(&file, env_optional),
+        Some(Command::Key(KeyCommand::New(args))) => key::new(&args),
+        Some(Command::Mock(args)) => mock::run(&args),
+        Some(Command::Health(args)) => health::run(&args),
+    }
+}

@@ -1,16 +1,22 @@
 //! `auth`, `keys`, `tenants`: who may call, and for whom.
 
 use super::{Budget, CacheOverride, Limits};
+use crate::text::{As, Name};
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 /// Who may call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Auth {
     /// The mode in force.
+    #[schemars(extend("x-derived" = "open on loopback while no key is listed, else keys"))]
     pub mode: AuthMode,
 }
 
 /// How callers are known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum AuthMode {
     /// By key.
     Keys,
@@ -18,12 +24,26 @@ pub enum AuthMode {
     Open,
 }
 
+impl AuthMode {
+    /// As it is written.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Keys => "keys",
+            Self::Open => "open",
+        }
+    }
+}
+
 /// A client key. The secret itself is never known here.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Key {
     /// Unique name; shown in logs and metrics.
+    #[schemars(with = "As<Name>")]
     pub name: String,
     /// Whom it belongs to.
+    #[schemars(with = "As<Name>", extend("default" = "default"))]
     pub tenant: String,
     /// blake3-256 of the whole secret as the client sends it.
     pub hash: KeyHash,
@@ -52,9 +72,11 @@ impl std::fmt::Debug for KeyHash {
 pub struct Expiry(pub i64);
 
 /// A group of keys that shares answers, limits and a budget.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Tenant {
     /// Unique name.
+    #[schemars(with = "As<Name>")]
     pub name: String,
     /// Limits of the whole tenant.
     pub limits: Option<Limits>,

@@ -1,35 +1,52 @@
 //! `listeners`: where Sluice listens.
 
 use super::{Bytes, Secret};
+use crate::text::{self, As};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// Both listeners.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Listeners {
     /// The data plane: `/openai/v1/*`, `/v1/*`, `/anthropic/v1/*`.
+    #[schemars(extend("default" = {}))]
     pub api: ApiListener,
     /// Health, metrics, status, control.
+    #[schemars(extend("default" = {}))]
     pub admin: AdminListener,
 }
 
 /// The data plane's listener.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct ApiListener {
     /// Address; port 0 lets the system choose.
+    #[schemars(with = "As<SocketAddr>", extend("default" = "127.0.0.1:4000"))]
     pub bind: SocketAddr,
     /// Largest request body.
+    #[schemars(extend("default" = "20MiB"))]
     pub max_body: Bytes,
     /// From the first byte of a request head to its end.
+    #[serde(deserialize_with = "text::required::<Duration, _>")]
+    #[schemars(with = "As<Duration>", extend("default" = "10s"))]
     pub header_timeout: Duration,
     /// From the end of the head to the end of the body.
+    #[serde(deserialize_with = "text::required::<Duration, _>")]
+    #[schemars(with = "As<Duration>", extend("default" = "30s"))]
     pub body_timeout: Duration,
     /// Open connections; further ones wait in the system's accept queue.
+    #[schemars(extend("default" = 20000), range(min = 1))]
     pub max_connections: usize,
     /// Requests being served at once; beyond it 503 with `Retry-After`.
+    #[schemars(extend("default" = 20000), range(min = 1))]
     pub max_in_flight: usize,
     /// Networks whose `X-Forwarded-For` is believed.
+    #[schemars(with = "Vec<As<ipnet::IpNet>>", extend("default" = []))]
     pub trusted_proxies: Vec<ipnet::IpNet>,
     /// `SO_REUSEPORT`, for binary upgrades side by side.
+    #[schemars(extend("default" = false))]
     pub reuse_port: bool,
     /// TLS with one certificate.
     pub tls: Option<Tls>,
@@ -38,16 +55,19 @@ pub struct ApiListener {
 }
 
 /// The admin listener.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct AdminListener {
     /// Address; port 0 lets the system choose.
+    #[schemars(with = "As<SocketAddr>", extend("default" = "127.0.0.1:4001"))]
     pub bind: SocketAddr,
     /// Bearer token; required when bound to anything but loopback.
     pub token: Option<Secret>,
 }
 
 /// Certificate and key, PEM files.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Tls {
     /// Certificate chain.
     pub cert: PathBuf,
@@ -56,7 +76,8 @@ pub struct Tls {
 }
 
 /// Cross-origin rules.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Cors {
     /// Allowed origins, exact.
     pub origins: Vec<String>,

@@ -1,30 +1,40 @@
 //! `telemetry` and `ledger`: what is told about requests.
 
 use super::Ratio;
+use crate::text::{self, As};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use std::time::Duration;
 
 /// Logs, metrics, traces.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Telemetry {
     /// Logs.
+    #[schemars(extend("default" = {}))]
     pub logs: Logs,
     /// Caps of label values.
+    #[schemars(extend("default" = {}))]
     pub metrics: MetricCaps,
     /// OpenTelemetry; absent or without an address: none.
     pub traces: Option<Traces>,
 }
 
 /// Logs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Logs {
     /// Shape of a line.
+    #[schemars(extend("default" = "json"))]
     pub format: LogFormat,
     /// Least level.
+    #[schemars(extend("default" = "info"))]
     pub level: LogLevel,
 }
 
 /// Shape of a log line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum LogFormat {
     /// One JSON object.
     Json,
@@ -33,7 +43,8 @@ pub enum LogFormat {
 }
 
 /// Least level that is logged. The request line is `Info`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum LogLevel {
     /// Everything.
     Trace,
@@ -48,32 +59,43 @@ pub enum LogLevel {
 }
 
 /// Caps of label values; what is beyond is `_other`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct MetricCaps {
     /// Keys.
+    #[schemars(extend("default" = 200), range(min = 1))]
     pub max_keys: usize,
     /// Models.
+    #[schemars(extend("default" = 100), range(min = 1))]
     pub max_models: usize,
     /// Tenants.
+    #[schemars(extend("default" = 50), range(min = 1))]
     pub max_tenants: usize,
 }
 
 /// OpenTelemetry export.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Traces {
     /// OTLP endpoint.
     pub otlp: String,
     /// Share of requests kept; errors and slow ones always are.
+    #[schemars(extend("default" = "5%"))]
     pub sample: Ratio,
 }
 
 /// The usage ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Ledger {
     /// How long records are kept.
+    #[serde(deserialize_with = "text::required::<Duration, _>")]
+    #[schemars(with = "As<Duration>", extend("default" = "400d"))]
     pub retention: Duration,
     /// Names kept from `x-sluice-tags`.
+    #[schemars(extend("default" = []))]
     pub tags: Vec<String>,
     /// Keep the OpenAI `user` member.
+    #[schemars(extend("default" = false))]
     pub keep_user: bool,
 }

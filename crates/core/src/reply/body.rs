@@ -52,6 +52,13 @@ impl ReplyBody {
         Self { kind: Kind::Stream(Box::new(stream)), busy: None }
     }
 
+    /// The answer goes out while the request's body is still on its way: the connection cannot be used again,
+    /// since what would follow on it is that body.
+    #[must_use]
+    pub fn left_body_unread(&self) -> bool {
+        matches!(&self.kind, Kind::Full { close: Some((recorder, _)), .. } if recorder.body_left)
+    }
+
     /// Keeps the connection marked as busy until the body is gone.
     #[must_use]
     pub fn hold(mut self, busy: Busy) -> Self {

@@ -6,12 +6,15 @@ use crate::{
     app::App,
     state::snapshot::Target,
     telemetry::{
-        exchange::{Exchange, Streaming},
+        exchange::{Attempt, Exchange, Streaming},
         labels::{Outcome, StreamEnd},
         line,
     },
 };
-use std::{cell::RefCell, time::Instant};
+use std::{
+    cell::RefCell,
+    time::{Duration, Instant},
+};
 
 thread_local! {
     /// A line is put together here and copied into the sink: no allocation per request.
@@ -21,7 +24,9 @@ thread_local! {
 /// Counts the request and writes its line.
 pub fn tell(app: &App, x: &Exchange) {
     let total = Instant::now().saturating_duration_since(x.started);
-    let overhead = total.saturating_sub(x.upstream_wait).saturating_sub(x.client_wait);
+    // A try that the client's leaving ended was a wait to its last moment.
+    let unfinished: Duration = x.attempts.iter().filter(|attempt| attempt.took.is_none()).map(Attempt::took).sum();
+    let overhead = total.saturating_sub(x.upstream_wait + unfinished).saturating_sub(x.client_wait);
     let source = x.source();
     let metrics = &app.metrics;
 
@@ -29,7 +34,9 @@ pub fn tell(app: &App, x: &Exchange) {
     let handles = x.model.as_ref().map_or(&app.unknown_model, |model| &model.metrics);
     handles.count(metrics, x.endpoint, outcome, x.status, x.stream);
     handles.duration(x.stream, source).observe(total.as_secs_f64());
-    handles.attempts.observe(x.attempts.len() as f64);
+    if !x.attempts.is_empty() {
+        handles.attempts.observe(x.attempts.len() as f64);
+    }
     app.endpoints.observe(x.endpoint, source, overhead, x.request_bytes, x.response_bytes);
     if outcome == Outcome::Cancelled {
         metrics.client_aborts.with_label_values(&[x.phase.as_str()]).inc();

@@ -276,11 +276,11 @@ fn begin(recorder: &mut Recorder) {
 impl Drop for StreamReply {
     fn drop(&mut self) {
         let complete = matches!(&self.phase, Phase::Open(events) if events.is_complete());
-        match complete {
-            true => self.close(Outcome::Ok, StreamEnd::Done, Some(AttemptOutcome::Ok)),
-            false => {
-                self.close(Outcome::Cancelled, StreamEnd::ClientDisconnect, Some(AttemptOutcome::Cancelled))
-            }
-        }
+        let (outcome, end, attempt) = if complete {
+            (Outcome::Ok, StreamEnd::Done, AttemptOutcome::Ok)
+        } else {
+            (Outcome::Cancelled, StreamEnd::ClientDisconnect, AttemptOutcome::Cancelled)
+        };
+        self.close(outcome, end, Some(attempt));
     }
 }

@@ -63,21 +63,22 @@ pub fn check_head(head: &Parts, body: &Incoming, listener: &ApiListener) -> Resu
     Ok(())
 }
 
-/// Reads and checks the body.
+/// Receives the whole body.
 ///
 /// # Errors
-/// `TooLarge`, `BodyTimeout`, `BodyBroken`, or what is wrong with its JSON: every fault at once.
-pub async fn read(
-    head: &Parts,
-    body: Incoming,
-    listener: &ApiListener,
-    dialect: Dialect,
-    profile: Profile,
-) -> Result<Call, GatewayError> {
-    let bytes = tokio::time::timeout(listener.body_timeout, collect(body, listener.max_body.0))
+/// `TooLarge`, `BodyTimeout`, `BodyBroken`.
+pub async fn receive(body: Incoming, listener: &ApiListener) -> Result<Bytes, GatewayError> {
+    tokio::time::timeout(listener.body_timeout, collect(body, listener.max_body.0))
         .await
-        .map_err(|_| too_slow(listener.body_timeout))??;
-    let envelope = Envelope::scan(bytes, dialect, profile).map_err(bad_body)?;
+        .unwrap_or_else(|_| Err(too_slow(listener.body_timeout)))
+}
+
+/// Checks the body and picks what goes upstream.
+///
+/// # Errors
+/// `BadJson`, or `BadBody` with every fault at once.
+pub fn read(head: &Parts, body: Bytes, dialect: Dialect, profile: Profile) -> Result<Call, GatewayError> {
+    let envelope = Envelope::scan(body, dialect, profile).map_err(bad_body)?;
     let forward = FORWARDED
         .iter()
         .filter_map(|name| Some((HeaderName::from_static(name), head.headers.get(*name)?.clone())))

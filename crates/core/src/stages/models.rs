@@ -1,8 +1,9 @@
 //! The model list: what the caller's key may use, and nothing else.
 
-use crate::state::snapshot::{KeyEntry, ModelEntry, Snapshot};
+use crate::state::snapshot::{KeyEntry, ModelEntry, Pattern, Snapshot};
 use bytes::Bytes;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// `GET …/models`, in OpenAI's shape.
 #[derive(Serialize)]
@@ -27,13 +28,17 @@ impl<'a> Model<'a> {
     }
 }
 
-/// All models that the key may use. Wildcards are listed as they are configured: they are what may be asked for.
+/// All models that the key may use. A wildcard is no model: of it, only names that the key itself spells out are
+/// listed.
 #[must_use]
 pub fn list(snapshot: &Snapshot, key: &KeyEntry) -> Bytes {
-    let may_use = |entry: &&std::sync::Arc<ModelEntry>| key.may_use(&entry.name);
-    let data =
-        snapshot.models.all().iter().filter(may_use).map(|entry| Model::of(&entry.name, entry)).collect();
-    to_json(&List { object: "list", data })
+    let is_model = |entry: &&Arc<ModelEntry>| !entry.name.ends_with('*') && key.may_use(&entry.name);
+    let exact = snapshot.models.all().iter().filter(is_model).map(|entry| Model::of(&entry.name, entry));
+    let spelled = key.models.iter().filter_map(|pattern| match pattern {
+        Pattern::Exact(name) => snapshot.models.find(name).filter(|entry| entry.name != *name).map(|entry| Model::of(name, entry)),
+        Pattern::Prefix(_) => None,
+    });
+    to_json(&List { object: "list", data: exact.chain(spelled).collect() })
 }
 
 /// One model, under the name that was asked for.

@@ -6,7 +6,7 @@
 use crate::{
     error::{ErrorKind, GatewayError},
     stages::intake::Call,
-    state::snapshot::{KeyEntry, ModelEntry, Snapshot, Target},
+    state::snapshot::{KeyEntry, ModelEntry, Pattern, Snapshot, Target},
     telemetry::{labels::AuthFailure, metrics::Metrics},
 };
 use sluice_protocol::SchemaFault;
@@ -54,7 +54,7 @@ pub fn find<'a>(
         return Ok(entry);
     }
     metrics.auth_failures.with_label_values(&[AuthFailure::ModelDenied.as_str()]).inc();
-    let text = format!("Your key may not use model '{}'. {}", shown(requested), may_use(key));
+    let text = format!("Your key may not use model '{}'. {}", shown(requested), may_use(snapshot, key));
     Err(GatewayError::new(ErrorKind::ModelForbidden, text).param("model"))
 }
 
@@ -115,14 +115,20 @@ fn shown(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(100).collect()
 }
 
-fn may_use(key: &KeyEntry) -> String {
+/// Names what the key may use: its own patterns, or the models themselves where it may use all.
+fn may_use(snapshot: &Snapshot, key: &KeyEntry) -> String {
     const LISTED: usize = 10;
-    if key.models.is_empty() {
+    let all = || snapshot.models.all().iter().map(|entry| entry.name.clone());
+    let everything = key.models.contains(&Pattern::Prefix(String::new()));
+    let mut names: Vec<String> = if everything { all().collect() } else { key.models.iter().map(ToString::to_string).collect() };
+    if names.is_empty() {
         return "Your key may use no model.".to_owned();
     }
-    let listed: Vec<_> = key.models.iter().take(LISTED).map(ToString::to_string).collect();
-    let more = if key.models.len() > LISTED { ", …" } else { "" };
-    format!("Your key may use: {}{more}.", listed.join(", "))
+    if names.len() > LISTED {
+        names.truncate(LISTED);
+        names.push("…".to_owned());
+    }
+    format!("Your key may use: {}.", names.join(", "))
 }
 
 fn unknown(snapshot: &Snapshot, key: &KeyEntry, requested: &str) -> GatewayError {
@@ -137,7 +143,7 @@ fn unknown(snapshot: &Snapshot, key: &KeyEntry, requested: &str) -> GatewayError
         .min()
         .filter(|(distance, model)| *distance <= 2.max(model.len() / 3));
     let hint = closest.map_or(String::new(), |(_, model)| format!(" Closest: '{model}'."));
-    let text = format!("Model '{name}' is not configured.{hint} {}", may_use(key));
+    let text = format!("Model '{name}' is not configured.{hint} {}", may_use(snapshot, key));
     let value = serde_json::to_string(&name).ok();
     let fault = SchemaFault { location: "body.model".to_owned(), message: "unknown model".to_owned(), value };
     GatewayError::new(ErrorKind::ModelUnknown, text).param("model").faults(vec![fault])

@@ -40,6 +40,8 @@ pub struct Exchange {
     pub stream: bool,
     /// Bytes of the request's body.
     pub request_bytes: u64,
+    /// The body, or a part of it, has not been read.
+    pub body_left: bool,
     /// Bytes of the answer's body.
     pub response_bytes: u64,
     /// Tries, in order.
@@ -109,6 +111,12 @@ pub struct Streaming {
 }
 
 impl Exchange {
+    /// The whole body has been read.
+    pub fn received(&mut self, bytes: usize) {
+        self.request_bytes = bytes as u64;
+        self.body_left = false;
+    }
+
     /// Who made the answer.
     #[must_use]
     pub fn source(&self) -> Source {
@@ -143,6 +151,7 @@ impl Recorder {
             upstream_model: None,
             stream: false,
             request_bytes: 0,
+            body_left: false,
             response_bytes: 0,
             attempts: SmallVec::new(),
             dropped: Vec::new(),

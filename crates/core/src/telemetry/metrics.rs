@@ -6,8 +6,8 @@
 
 use crate::telemetry::labels::{AbortPhase, AuthFailure, EndpointLabel, Rejection, StreamEnd};
 use prometheus::{
-    Encoder, Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder, core::Collector, process_collector::ProcessCollector,
+    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    TextEncoder, core::Collector, process_collector::ProcessCollector,
 };
 
 /// Whole requests and attempts, seconds.
@@ -30,84 +30,129 @@ const SIZES: &[f64] =
 /// Tries per request.
 const ATTEMPTS: &[f64] = &[1.0, 2.0, 3.0, 4.0, 5.0, 8.0];
 
-/// Every family of one gateway.
-pub struct Metrics {
-    registry: Registry,
-    /// Finished requests, by endpoint, model, outcome, code, stream.
-    pub requests: IntCounterVec,
-    /// First byte in to last byte out, by model, stream, source.
-    pub request_duration: HistogramVec,
-    /// By endpoint.
-    pub in_flight: IntGaugeVec,
-    /// By endpoint.
-    pub request_body: HistogramVec,
-    /// By endpoint.
-    pub response_body: HistogramVec,
-    /// One attempt, by provider and upstream model.
-    pub upstream_duration: HistogramVec,
-    /// Our own share of a request's time, by source.
-    pub overhead: HistogramVec,
-    /// Streams, by provider and model.
-    pub first_token: HistogramVec,
-    /// Streams, by provider and model.
-    pub per_token: HistogramVec,
-    /// Longest silence in a stream, by provider.
-    pub max_gap: HistogramVec,
-    /// By provider.
-    pub streams_in_flight: IntGaugeVec,
-    /// By provider and reason.
-    pub stream_ends: IntCounterVec,
-    /// By provider, model, type.
-    pub tokens: IntCounterVec,
-    /// By provider and model.
-    pub reasoning_tokens: IntCounterVec,
-    /// By provider and upstream model.
-    pub usage_missing: IntCounterVec,
-    /// By provider, upstream model, outcome.
-    pub upstream_attempts: IntCounterVec,
-    /// By model.
-    pub request_attempts: HistogramVec,
-    /// By model, from, to, reason.
-    pub fallbacks: IntCounterVec,
-    /// By model.
-    pub fallbacks_exhausted: IntCounterVec,
-    /// By reason.
-    pub auth_failures: IntCounterVec,
-    /// By reason.
-    pub rejected: IntCounterVec,
-    /// By phase.
-    pub client_aborts: IntCounterVec,
-    /// By tenant, key, outcome.
-    pub key_requests: IntCounterVec,
-    /// By tenant, key, type.
-    pub key_tokens: IntCounterVec,
-    /// Members that were not forwarded, by provider and member.
-    pub dropped_fields: IntCounterVec,
-    /// Label values beyond their cap, by label.
-    pub label_overflow: IntCounterVec,
-    /// Requests that were sent again after a reused connection died silently, by provider.
-    pub reused_retries: IntCounterVec,
-    /// Open client connections.
-    pub client_connections: IntGauge,
-    /// New upstream connections, TCP and TLS, by provider.
-    pub connect_duration: HistogramVec,
-    /// Panics caught in handlers.
-    pub panics: IntCounter,
-    /// Log lines lost to a slow output.
-    pub log_dropped: IntCounter,
-    /// 1 when ready.
-    pub ready: IntGauge,
-    /// 1 when draining.
-    pub draining: IntGauge,
-    /// Facts about the build.
-    pub build_info: IntGaugeVec,
-    /// Facts about the configuration.
-    pub config_info: IntGaugeVec,
-    /// Series in the last scrape.
-    pub series: Gauge,
+/// A family as it is declared.
+#[derive(Debug, Clone, Copy)]
+pub struct Family {
+    /// Full name.
+    pub name: &'static str,
+    /// Label names.
+    pub labels: &'static [&'static str],
+    /// One sentence.
+    pub help: &'static str,
 }
 
-/// Registers families one after the other, keeping the first error.
+/// Declares every family once: the field that holds it, its type, name, labels, buckets and help.
+macro_rules! families {
+    (@type counter) => { IntCounterVec };
+    (@type gauge) => { IntGaugeVec };
+    (@type histogram) => { HistogramVec };
+    (@type single_counter) => { IntCounter };
+    (@type single_gauge) => { IntGauge };
+    ($($field:ident = $kind:ident $name:literal [$($label:literal),*] $(in $buckets:ident)? : $help:literal;)+) => {
+        /// Every family of one gateway.
+        pub struct Metrics {
+            registry: Registry,
+            $(#[doc = $help] pub $field: families!(@type $kind),)+
+        }
+
+        /// Every family of our own, as declared.
+        pub const FAMILIES: &[Family] = &[
+            $(Family { name: concat!("sluice_", $name), labels: &[$($label),*], help: $help }),+
+        ];
+
+        impl Metrics {
+            /// Makes a registry with every family in it.
+            ///
+            /// # Errors
+            /// When a family is declared wrongly; that is a fault of this file.
+            pub fn new() -> prometheus::Result<Self> {
+                let r = Registrar { registry: Registry::new() };
+                r.registry.register(Box::new(ProcessCollector::for_self()))?;
+                $(let $field = r.$kind(concat!("sluice_", $name), $help, &[$($label),*] $(, $buckets)?)?;)+
+                let metrics = Self { $($field,)+ registry: r.registry };
+                metrics.start_at_zero();
+                Ok(metrics)
+            }
+        }
+    };
+}
+
+families! {
+    requests = counter "requests_total" ["endpoint", "model", "outcome", "code", "stream"]:
+        "Finished client requests.";
+    request_duration = histogram "request_duration_seconds" ["model", "stream", "source"] in LATENCY:
+        "First byte in to last byte out.";
+    in_flight = gauge "requests_in_flight" ["endpoint"]:
+        "Requests being served.";
+    request_body = histogram "request_body_bytes" ["endpoint"] in SIZES:
+        "Sizes of request bodies.";
+    response_body = histogram "response_body_bytes" ["endpoint"] in SIZES:
+        "Sizes of answers.";
+    upstream_duration = histogram "upstream_duration_seconds" ["provider", "upstream_model"] in LATENCY:
+        "One attempt, to its last byte.";
+    overhead = histogram "overhead_seconds" ["source"] in OVERHEAD:
+        "Total time less the wait for the upstream and for a slow client.";
+    first_token = histogram "time_to_first_token_seconds" ["provider", "model"] in FIRST_TOKEN:
+        "Request in to first content out; streams.";
+    per_token = histogram "time_per_output_token_seconds" ["provider", "model"] in PER_TOKEN:
+        "(last - first) / (n - 1), once per stream.";
+    max_gap = histogram "stream_max_gap_seconds" ["provider"] in FIRST_TOKEN:
+        "Longest silence inside a stream.";
+    streams_in_flight = gauge "streams_in_flight" ["provider"]:
+        "Open streams.";
+    stream_ends = counter "stream_ends_total" ["provider", "reason"]:
+        "How streams ended.";
+    tokens = counter "tokens_total" ["provider", "model", "type"]:
+        "Tokens by disjoint type; input excludes what a provider's cache served.";
+    reasoning_tokens = counter "reasoning_tokens_total" ["provider", "model"]:
+        "Reasoning tokens; a part of output.";
+    usage_missing = counter "usage_missing_total" ["provider", "upstream_model"]:
+        "Answers without a usage block: spend is understated.";
+    upstream_attempts = counter "upstream_attempts_total" ["provider", "upstream_model", "outcome"]:
+        "Tries at an upstream.";
+    request_attempts = histogram "request_attempts" ["model"] in ATTEMPTS:
+        "Tries per client request.";
+    fallbacks = counter "fallbacks_total" ["model", "from_provider", "to_provider", "reason"]:
+        "Requests handed from one provider to the next.";
+    fallbacks_exhausted = counter "fallbacks_exhausted_total" ["model"]:
+        "Requests for which every target failed.";
+    auth_failures = counter "auth_failures_total" ["reason"]:
+        "Callers not let in.";
+    rejected = counter "rejected_total" ["reason"]:
+        "Requests refused before any upstream was asked.";
+    client_aborts = counter "client_aborts_total" ["phase"]:
+        "Clients that left before their answer was whole.";
+    key_requests = counter "key_requests_total" ["tenant", "key", "outcome"]:
+        "Finished requests by key.";
+    key_tokens = counter "key_tokens_total" ["tenant", "key", "type"]:
+        "Tokens by key.";
+    dropped_fields = counter "dropped_fields_total" ["provider", "field"]:
+        "Request members that were not forwarded.";
+    label_overflow = counter "label_overflow_total" ["label"]:
+        "Label values beyond their cap.";
+    reused_retries = counter "reused_retries_total" ["provider"]:
+        "Requests sent again because a reused connection died without a byte.";
+    client_connections = single_gauge "client_connections" []:
+        "Open client connections.";
+    connect_duration = histogram "upstream_connect_duration_seconds" ["provider"] in OVERHEAD:
+        "New upstream connections, TCP and TLS.";
+    panics = single_counter "panics_total" []:
+        "Panics caught in request handlers.";
+    log_dropped = single_counter "request_log_dropped_total" []:
+        "Log lines lost to a slow output.";
+    ready = single_gauge "ready" []:
+        "1 when the gateway takes traffic.";
+    draining = single_gauge "draining" []:
+        "1 from the shutdown signal on.";
+    build_info = gauge "build_info" ["version", "revision"]:
+        "The running build.";
+    config_info = gauge "config_info" ["hash"]:
+        "The configuration in force, by hash; differs between replicas on drift.";
+    series = single_gauge "metrics_series" []:
+        "Series in the last scrape.";
+}
+
+/// Makes and registers families.
 struct Registrar {
     registry: Registry,
 }
@@ -120,11 +165,11 @@ impl Registrar {
     }
 
     fn counter(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
-        self.keep(IntCounterVec::new(Opts::new(format!("sluice_{name}"), help), labels))
+        self.keep(IntCounterVec::new(Opts::new(name, help), labels))
     }
 
     fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
-        self.keep(IntGaugeVec::new(Opts::new(format!("sluice_{name}"), help), labels))
+        self.keep(IntGaugeVec::new(Opts::new(name, help), labels))
     }
 
     fn histogram(
@@ -134,178 +179,19 @@ impl Registrar {
         labels: &[&str],
         buckets: &[f64],
     ) -> prometheus::Result<HistogramVec> {
-        let opts = HistogramOpts::new(format!("sluice_{name}"), help).buckets(buckets.to_vec());
-        self.keep(HistogramVec::new(opts, labels))
+        self.keep(HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), labels))
     }
 
-    fn single<C: Collector + Clone + 'static>(
-        &self,
-        make: fn(String, String) -> prometheus::Result<C>,
-        name: &str,
-        help: &str,
-    ) -> prometheus::Result<C> {
-        self.keep(make(format!("sluice_{name}"), help.to_owned()))
+    fn single_counter(&self, name: &str, help: &str, _: &[&str]) -> prometheus::Result<IntCounter> {
+        self.keep(IntCounter::new(name, help))
+    }
+
+    fn single_gauge(&self, name: &str, help: &str, _: &[&str]) -> prometheus::Result<IntGauge> {
+        self.keep(IntGauge::new(name, help))
     }
 }
 
 impl Metrics {
-    /// Makes a registry with every family in it.
-    ///
-    /// # Errors
-    /// When a family is declared wrongly; that is a fault of this file.
-    pub fn new() -> prometheus::Result<Self> {
-        let r = Registrar { registry: Registry::new() };
-        r.registry.register(Box::new(ProcessCollector::for_self()))?;
-        let provider_model = &["provider", "model"];
-        let target = &["provider", "upstream_model"];
-        let metrics = Self {
-            requests: r.counter(
-                "requests_total",
-                "Finished client requests.",
-                &["endpoint", "model", "outcome", "code", "stream"],
-            )?,
-            request_duration: r.histogram(
-                "request_duration_seconds",
-                "First byte in to last byte out.",
-                &["model", "stream", "source"],
-                LATENCY,
-            )?,
-            in_flight: r.gauge("requests_in_flight", "Requests being served.", &["endpoint"])?,
-            request_body: r.histogram(
-                "request_body_bytes",
-                "Sizes of request bodies.",
-                &["endpoint"],
-                SIZES,
-            )?,
-            response_body: r.histogram("response_body_bytes", "Sizes of answers.", &["endpoint"], SIZES)?,
-            upstream_duration: r.histogram(
-                "upstream_duration_seconds",
-                "One attempt, to its last byte.",
-                target,
-                LATENCY,
-            )?,
-            overhead: r.histogram(
-                "overhead_seconds",
-                "Total time less the wait for the upstream and for a slow client.",
-                &["source"],
-                OVERHEAD,
-            )?,
-            first_token: r.histogram(
-                "time_to_first_token_seconds",
-                "Request in to first content out; streams.",
-                provider_model,
-                FIRST_TOKEN,
-            )?,
-            per_token: r.histogram(
-                "time_per_output_token_seconds",
-                "(last - first) / (n - 1), once per stream.",
-                provider_model,
-                PER_TOKEN,
-            )?,
-            max_gap: r.histogram(
-                "stream_max_gap_seconds",
-                "Longest silence inside a stream.",
-                &["provider"],
-                FIRST_TOKEN,
-            )?,
-            streams_in_flight: r.gauge("streams_in_flight", "Open streams.", &["provider"])?,
-            stream_ends: r.counter("stream_ends_total", "How streams ended.", &["provider", "reason"])?,
-            tokens: r.counter(
-                "tokens_total",
-                "Tokens by disjoint type; input excludes what a provider's cache served.",
-                &["provider", "model", "type"],
-            )?,
-            reasoning_tokens: r.counter(
-                "reasoning_tokens_total",
-                "Reasoning tokens; a part of output.",
-                provider_model,
-            )?,
-            usage_missing: r.counter(
-                "usage_missing_total",
-                "Answers without a usage block: spend is understated.",
-                target,
-            )?,
-            upstream_attempts: r.counter(
-                "upstream_attempts_total",
-                "Tries at an upstream.",
-                &["provider", "upstream_model", "outcome"],
-            )?,
-            request_attempts: r.histogram(
-                "request_attempts",
-                "Tries per client request.",
-                &["model"],
-                ATTEMPTS,
-            )?,
-            fallbacks: r.counter(
-                "fallbacks_total",
-                "Requests handed from one provider to the next.",
-                &["model", "from_provider", "to_provider", "reason"],
-            )?,
-            fallbacks_exhausted: r.counter(
-                "fallbacks_exhausted_total",
-                "Requests for which every target failed.",
-                &["model"],
-            )?,
-            auth_failures: r.counter("auth_failures_total", "Callers not let in.", &["reason"])?,
-            rejected: r.counter(
-                "rejected_total",
-                "Requests refused before any upstream was asked.",
-                &["reason"],
-            )?,
-            client_aborts: r.counter(
-                "client_aborts_total",
-                "Clients that left before their answer was whole.",
-                &["phase"],
-            )?,
-            key_requests: r.counter(
-                "key_requests_total",
-                "Finished requests by key.",
-                &["tenant", "key", "outcome"],
-            )?,
-            key_tokens: r.counter("key_tokens_total", "Tokens by key.", &["tenant", "key", "type"])?,
-            dropped_fields: r.counter(
-                "dropped_fields_total",
-                "Request members that were not forwarded.",
-                &["provider", "field"],
-            )?,
-            label_overflow: r.counter(
-                "label_overflow_total",
-                "Label values beyond their cap.",
-                &["label"],
-            )?,
-            reused_retries: r.counter(
-                "reused_retries_total",
-                "Requests sent again because a reused connection died without a byte.",
-                &["provider"],
-            )?,
-            client_connections: r.single(IntGauge::new, "client_connections", "Open client connections.")?,
-            connect_duration: r.histogram(
-                "upstream_connect_duration_seconds",
-                "New upstream connections, TCP and TLS.",
-                &["provider"],
-                OVERHEAD,
-            )?,
-            panics: r.single(IntCounter::new, "panics_total", "Panics caught in request handlers.")?,
-            log_dropped: r.single(
-                IntCounter::new,
-                "request_log_dropped_total",
-                "Log lines lost to a slow output.",
-            )?,
-            ready: r.single(IntGauge::new, "ready", "1 when the gateway takes traffic.")?,
-            draining: r.single(IntGauge::new, "draining", "1 from the shutdown signal on.")?,
-            build_info: r.gauge("build_info", "The running build.", &["version", "revision"])?,
-            config_info: r.gauge(
-                "config_info",
-                "The configuration in force, by hash; differs between replicas on drift.",
-                &["hash"],
-            )?,
-            series: r.single(Gauge::new, "metrics_series", "Series in the last scrape.")?,
-            registry: r.registry,
-        };
-        metrics.start_at_zero();
-        Ok(metrics)
-    }
-
     /// Families whose labels are all closed start at zero, so that `increase` sees the first event.
     fn start_at_zero(&self) {
         for endpoint in EndpointLabel::ALL {
@@ -338,15 +224,15 @@ impl Metrics {
         let mut out = Vec::with_capacity(64 << 10);
         // Writing into a Vec cannot fail, and the families are ours.
         TextEncoder::new().encode(&families, &mut out).ok();
-        self.series.set(bytecount_series(&out));
+        self.series.set(count_samples(&out));
         out
     }
 }
 
 /// Lines that are samples, not comments.
-#[expect(clippy::cast_precision_loss, reason = "a gauge; no scrape has 2^52 lines")]
-fn bytecount_series(text: &[u8]) -> f64 {
-    text.split(|b| *b == b'\n').filter(|line| line.first().is_some_and(|b| *b != b'#')).count() as f64
+fn count_samples(text: &[u8]) -> i64 {
+    let samples = text.split(|b| *b == b'\n').filter(|line| line.first().is_some_and(|b| *b != b'#')).count();
+    i64::try_from(samples).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

@@ -103,10 +103,11 @@ impl EventStream {
         self.observer.facts()
     }
 
-    /// When things came.
+    /// When things came; a wait that still lasts is counted up to now.
     #[must_use]
-    pub fn pace(&self) -> &Pace {
-        &self.pace
+    pub fn pace(&self) -> Pace {
+        let lasting = self.pace.waiting_since.map_or(Duration::ZERO, |since| since.elapsed());
+        Pace { waited: self.pace.waited + lasting, max_gap: self.pace.max_gap.max(lasting), ..self.pace }
     }
 
     /// The stream has been delivered: what was waited so far is the try's, and no silence inside the stream.
@@ -147,7 +148,7 @@ impl EventStream {
                             }
                         }
                         Some(Err(_)) => {
-                            self.ending = Some(if self.terminal { Ending::Whole } else { Ending::Truncated })
+                            self.ending = Some(if self.terminal { Ending::Whole } else { Ending::Truncated });
                         }
                         None => self.ending = Some(self.at_end()),
                     }
@@ -163,7 +164,7 @@ impl EventStream {
 
     /// The body has ended cleanly. An event without its blank line is no event.
     fn at_end(&self) -> Ending {
-        if self.terminal || (self.observer.ended_well() && self.decoder.remainder() == 0) {
+        if self.terminal || (self.observer.ended_well() && !self.decoder.is_mid_event()) {
             Ending::Whole
         } else {
             Ending::Truncated

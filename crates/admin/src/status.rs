@@ -1,0 +1,24 @@
+//! `/` and `/status`: what is here, and how it is doing.
+
+use crate::reply::{self, Reply};
+use http::StatusCode;
+use sluice_core::App;
+
+const INDEX: &str = "\
+sluice admin
+
+/livez            200 while the process runs
+/readyz           200 when requests should be sent here, 503 otherwise; ?verbose lists the checks
+/metrics          Prometheus text format
+/status           version, providers, models, requests in flight; wants the admin token once one is set
+";
+
+/// What is here.
+pub(crate) fn index() -> Reply {
+    reply::text(INDEX)
+}
+
+/// How it is doing, as JSON without secrets.
+pub(crate) fn status(app: &App) -> Reply {
+    reply::json(StatusCode::OK, &app.status())
+}

@@ -1,0 +1,109 @@
+//! What is accepted and checked, but does nothing yet. Whoever makes a thing work deletes its line here.
+
+use crate::{
+    codes, path,
+    problems::{Problem, Problems},
+};
+use config::{Value, ValueKind};
+use std::collections::BTreeMap;
+
+/// When a written field deserves the note.
+enum When {
+    Always,
+    /// Unless it says what happens anyway.
+    Not(&'static str),
+    /// For this value alone.
+    Is(&'static str),
+}
+use When::{Always, Is, Not};
+
+/// Path without indices, when, and what the note calls it.
+const NOT_YET: &[(&str, When, &str)] = &[
+    ("listeners.api.trusted_proxies", Not("[]"), "listeners.api.trusted_proxies"),
+    ("listeners.api.cors", Always, "listeners.api.cors"),
+    ("redis", Always, "redis"),
+    ("providers[].kind", Is("anthropic"), "providers[].kind: anthropic (requests are answered with 501)"),
+    ("providers[].kind", Is("azure"), "providers[].kind: azure (requests are answered with 501)"),
+    ("providers[].max_concurrency", Always, "providers[].max_concurrency"),
+    ("providers[].limits", Always, "providers[].limits"),
+    ("providers[].on_client_disconnect", Is("drain"), "providers[].on_client_disconnect: drain"),
+    ("providers[].proxy", Always, "providers[].proxy"),
+    ("prices", Not("[]"), "prices"),
+    ("models[].resume", Not("none"), "models[].resume"),
+    ("models[].strategy", Not("weighted"), "models[].strategy (weighted is used)"),
+    ("models[].prompt_cache_affinity", Not("false"), "models[].prompt_cache_affinity"),
+    ("models[].rules", Not("[]"), "models[].rules"),
+    ("models[].strict", Not("false"), "models[].strict"),
+    ("models[].cache", Always, "models[].cache"),
+    ("models[].hedge", Always, "models[].hedge"),
+    ("cache", Always, "cache"),
+    ("limits.requests", Always, "limits.requests"),
+    ("limits.tokens", Always, "limits.tokens"),
+    ("limits.concurrency", Always, "limits.concurrency"),
+    ("limits.cached_input_weight", Always, "limits.cached_input_weight"),
+    ("limits.queue", Always, "limits.queue"),
+    ("limits.tenant_share", Always, "limits.tenant_share"),
+    ("limits.on_redis_down", Always, "limits.on_redis_down"),
+    ("resilience.backoff", Always, "resilience.backoff"),
+    ("resilience.retry_budget", Always, "resilience.retry_budget"),
+    ("resilience.circuit", Always, "resilience.circuit"),
+    ("tenants[].limits", Always, "tenants[].limits"),
+    ("tenants[].budget", Always, "tenants[].budget"),
+    ("keys[].limits.requests", Always, "keys[].limits.requests"),
+    ("keys[].limits.tokens", Always, "keys[].limits.tokens"),
+    ("keys[].limits.concurrency", Always, "keys[].limits.concurrency"),
+    ("keys[].limits.cached_input_weight", Always, "keys[].limits.cached_input_weight"),
+    ("keys[].limits.queue", Always, "keys[].limits.queue"),
+    ("keys[].limits.tenant_share", Always, "keys[].limits.tenant_share"),
+    ("keys[].limits.on_redis_down", Always, "keys[].limits.on_redis_down"),
+    ("keys[].cache", Always, "keys[].cache"),
+    ("ledger", Always, "ledger"),
+    ("telemetry.traces", Always, "telemetry.traces"),
+];
+
+/// One note for each thing that is written and not active yet, at its first place.
+pub(crate) fn notes(effective: &Value, problems: &mut Problems) {
+    // Sections set by variables alone are written too: every ancestor of a written path is.
+    let mut written: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for at in problems.index.paths().flat_map(path::ancestors) {
+        let places = written.entry(path::general(at)).or_default();
+        if !places.iter().any(|place| place == at) {
+            places.push(at.to_owned());
+        }
+    }
+    for (pattern, when, label) in NOT_YET {
+        let mut places = written.get(*pattern).cloned().unwrap_or_default();
+        places.sort();
+        let applies = |at: &&String| match (when, find(effective, at).map(|value| &value.kind)) {
+            (Always, value) => value.is_some(),
+            (Not(quiet), Some(value)) => plain(value) != *quiet,
+            (Is(loud), Some(value)) => plain(value) == *loud,
+            (_, None) => false,
+        };
+        if let Some(at) = places.iter().find(applies) {
+            problems.push_key(at, Problem::note(codes::NOT_ACTIVE, format!("not active yet: {label}")));
+        }
+    }
+}
+
+/// The value at a path.
+fn find<'a>(root: &'a Value, at: &str) -> Option<&'a Value> {
+    at.split(['.', '[']).try_fold(root, |value, part| match &value.kind {
+        ValueKind::Table(table) => table.get(part),
+        ValueKind::Array(items) => items.get(part.trim_end_matches(']').parse::<usize>().ok()?),
+        _ => None,
+    })
+}
+
+fn plain(value: &ValueKind) -> String {
+    match value {
+        ValueKind::Array(items) if items.is_empty() => "[]".to_owned(),
+        ValueKind::Boolean(value) => value.to_string(),
+        ValueKind::String(text) => text.clone(),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+#[path = "active_tests.rs"]
+mod tests;

@@ -1,0 +1,90 @@
+//! A parsed YAML document with its positions, before anything is known about its meaning.
+
+/// A place in the text: lines and columns count from 1, columns in characters; `end` is exclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Span {
+    pub(crate) start: Point,
+    pub(crate) end: Point,
+}
+
+/// One character of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub(crate) struct Point {
+    pub(crate) line: usize,
+    pub(crate) column: usize,
+}
+
+impl Span {
+    /// Characters on its first line, at least one.
+    pub(crate) fn width(self) -> usize {
+        let one_line = self.start.line == self.end.line;
+        if one_line { self.end.column.saturating_sub(self.start.column).max(1) } else { 1 }
+    }
+}
+
+/// A value. No `Debug`: it may hold secrets.
+#[derive(Clone)]
+pub(crate) struct Node {
+    pub(crate) span: Span,
+    pub(crate) data: Data,
+}
+
+#[derive(Clone)]
+pub(crate) enum Data {
+    Scalar(Scalar),
+    List(Vec<Node>),
+    Map(Vec<Entry>),
+}
+
+#[derive(Clone)]
+pub(crate) struct Entry {
+    pub(crate) key: String,
+    pub(crate) key_span: Span,
+    pub(crate) value: Node,
+}
+
+/// A scalar as it is written and as it is meant.
+#[derive(Clone)]
+pub(crate) struct Scalar {
+    pub(crate) value: Value,
+    /// The text with quotes removed and escapes resolved, before `${…}`.
+    pub(crate) written: String,
+    /// `${…}` stood in it: the value is text that a number or boolean field may read.
+    pub(crate) expanded: bool,
+}
+
+/// A scalar's meaning in YAML 1.2's core schema.
+#[derive(Clone)]
+pub(crate) enum Value {
+    Null,
+    Bool(bool),
+    Integer(i128),
+    Float(f64),
+    Text(String),
+    /// `${…}` that stood for nothing; already reported.
+    Unset,
+}
+
+impl Value {
+    /// The meaning of an unquoted scalar. YAML 1.1's `yes`, `on`, `0777` and `1:30` are text or plain numbers here.
+    pub(crate) fn of_plain(text: &str) -> Self {
+        match text {
+            "" | "~" | "null" | "Null" | "NULL" => return Self::Null,
+            "true" | "True" | "TRUE" => return Self::Bool(true),
+            "false" | "False" | "FALSE" => return Self::Bool(false),
+            _ => {}
+        }
+        let radix = |prefix, radix| {
+            text.strip_prefix(prefix).and_then(|digits| i128::from_str_radix(digits, radix).ok())
+        };
+        if let Some(integer) = text.parse().ok().or_else(|| radix("0x", 16)).or_else(|| radix("0o", 8)) {
+            return Self::Integer(integer);
+        }
+        // Rust's parser knows `inf` and `nan` as words; the core schema writes them with a point, and neither is an amount.
+        let numeric = text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte));
+        match text.parse::<f64>() {
+            Ok(float) if numeric && float.is_finite() => Self::Float(float),
+            _ => Self::Text(text.to_owned()),
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Providers: address, keys, headers.
+
+use super::{Check, names::unique};
+use crate::{
+    codes,
+    model::{PoolKey, Provider, Secret},
+    path,
+    problems::Problem,
+};
+use http::{HeaderName, HeaderValue, Uri};
+use sluice_protocol::provider::{DropFields, PRESETS};
+use std::net::IpAddr;
+
+/// Headers of one connection, and those that frame a message: ours to set.
+const NOT_YOURS: &[&str] = &[
+    "connection",
+    "content-length",
+    "host",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+impl Check<'_> {
+    pub(super) fn providers(&mut self, providers: &mut [Provider]) {
+        for (index, provider) in providers.iter_mut().enumerate() {
+            let at = path::item("providers", index);
+            self.base_url(&at, provider);
+            self.pool(&at, provider);
+            self.headers(&path::field(&at, "headers"), &mut provider.headers);
+            self.limits(&path::field(&at, "limits"), provider.limits.as_ref());
+            self.drop_fields(&path::field(&at, "drop_fields"), &provider.drop_fields);
+            if let Some(file) = &mut provider.ca_file {
+                self.pem(&path::field(&at, "ca_file"), file, "-----BEGIN CERTIFICATE");
+            }
+            if provider.proxy.as_deref().is_some_and(|proxy| parse_url(proxy).is_err()) {
+                let help = "http://host:port";
+                self.error(&path::field(&at, "proxy"), codes::BAD_VALUE, "not the address of a proxy", help);
+            }
+        }
+    }
+
+    fn base_url(&mut self, at: &str, provider: &mut Provider) {
+        let at = path::field(at, "base_url");
+        provider.base_url.truncate(provider.base_url.trim_end_matches('/').len());
+        let host = match parse_url(&provider.base_url) {
+            Ok(host) => host,
+            Err((what, help)) => return self.error(&at, codes::BASE_URL, what, help),
+        };
+        let shown = self.written(&at, &provider.base_url);
+        if PRESETS.iter().any(|preset| preset.base_url == Some(provider.base_url.as_str())) {
+            // The table knows the few that have no version.
+        } else if !provider.base_url.split('/').skip(3).any(is_version) {
+            let help = format!("the rest of the path is appended to it: {}/v1", shown.trim_end_matches('/'));
+            self.error(&at, codes::BASE_URL, format!("`{shown}` has no version segment"), help);
+        }
+        if is_private(&host) && !provider.allow_private {
+            let help = "set allow_private: true if this upstream is meant";
+            let message = format!("`{shown}` is a private address: every connection to it will be refused");
+            self.warning(&at, codes::BASE_URL, message, help);
+        }
+    }
+
+    fn drop_fields(&mut self, at: &str, fields: &[String]) {
+        for (index, field) in fields.iter().enumerate() {
+            if DropFields::parse(std::slice::from_ref(field)).is_err() {
+                let at = path::item(at, index);
+                let message = format!("`{}` cannot be dropped", self.written(&at, field));
+                let help =
+                    "a member's name that no request needs, or \"**.name\" wherever the dialect defines it";
+                self.error(&at, codes::BAD_VALUE, message, help);
+            }
+        }
+    }
+
+    fn pool(&mut self, at: &str, provider: &mut Provider) {
+        let at = path::field(at, "keys");
+        unique("key", &at, provider.keys.iter().map(|key| key.name.as_str()), self.problems);
+        let local =
+            provider.preset.local || parse_url(&provider.base_url).is_ok_and(|host| is_private(&host));
+        let mut index = 0;
+        provider.keys.retain(|key| {
+            let at = path::field(&path::item(&at, index), "value");
+            index += 1;
+            self.pool_key(&at, key, local)
+        });
+        let weights = provider.keys.iter().map(|key| u64::from(key.weight)).sum::<u64>();
+        if weights == 0 && !provider.keys.is_empty() {
+            self.error(
+                &at,
+                codes::OUT_OF_RANGE,
+                "the weights add up to nothing",
+                "give one key a weight above 0",
+            );
+        }
+    }
+
+    /// Is it a key to use?
+    fn pool_key(&mut self, at: &str, key: &PoolKey, local: bool) -> bool {
+        if key.value.expose().is_empty() {
+            let help = "remove the entry, or set its variable";
+            self.warning(at, codes::BAD_VALUE, "the key is empty and is left out", help);
+            return false;
+        }
+        if !key.value.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
+            let help = "visible ASCII characters only: look for a line break or a space";
+            self.error(at, codes::BAD_VALUE, "the key cannot be sent in a header", help);
+        }
+        if !local {
+            self.inline_secret(at, &key.value);
+        }
+        true
+    }
+
+    fn headers(&mut self, at: &str, headers: &mut [(String, Secret)]) {
+        let mut seen: Vec<HeaderName> = Vec::new();
+        for (name, value) in headers {
+            let at = path::field(at, name);
+            let Ok(header) = HeaderName::from_bytes(name.as_bytes()) else {
+                let message = format!("`{name}` is not the name of a header");
+                self.bad_header(&at, message, "letters, digits and dashes");
+                continue;
+            };
+            if NOT_YOURS.contains(&header.as_str()) {
+                let message = format!("`{header}` belongs to the connection and is set by Sluice");
+                self.bad_header(&at, message, "remove it");
+            }
+            if HeaderValue::from_str(value.expose()).is_err() {
+                let help = "visible characters and spaces: look for a line break";
+                self.bad_header(&at, format!("the value of `{header}` cannot be sent"), help);
+            }
+            if seen.contains(&header) {
+                let message = format!("`{header}` stands twice: upper and lower case are the same");
+                self.bad_header(&at, message, "remove one");
+            }
+            if ["authorization", "api-key", "x-api-key"].contains(&header.as_str()) {
+                self.inline_secret(&at, value);
+            }
+            header.as_str().clone_into(name);
+            seen.push(header);
+        }
+    }
+
+    fn bad_header(&mut self, at: &str, message: String, help: &str) {
+        self.problems.push_key(at, Problem::error(codes::BAD_HEADER, message).help(help));
+    }
+}
+
+/// The host of an absolute http(s) URL without credentials, query and fragment; or what is wrong and what to do.
+fn parse_url(url: &str) -> Result<String, (&'static str, &'static str)> {
+    const HELP: &str = "https://api.example.com/v1";
+    let uri: Uri = url.parse().map_err(|_| ("not a URL", HELP))?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err(("the address must start with http:// or https://", HELP));
+    }
+    let authority = uri.authority().ok_or(("the address has no host", HELP))?;
+    if authority.as_str().contains('@') {
+        return Err(("credentials do not belong into the address", "list them under `keys` or `headers`"));
+    }
+    if uri.query().is_some() || url.contains('#') {
+        return Err(("the address has a query or a fragment", HELP));
+    }
+    let host = authority.host();
+    if host.is_empty() {
+        return Err(("the address has no host", HELP));
+    }
+    Ok(host.trim_matches(['[', ']']).to_owned())
+}
+
+/// `v1`, `v1beta`, `v2.1`.
+fn is_version(segment: &str) -> bool {
+    segment.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// As far as it shows without asking anybody; the guard proper is at connect time.
+fn is_private(host: &str) -> bool {
+    match host.parse() {
+        Ok(IpAddr::V4(ip)) => {
+            ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified()
+        }
+        Ok(IpAddr::V6(ip)) => {
+            ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local()
+        }
+        Err(_) => host == "localhost" || host.ends_with(".localhost"),
+    }
+}

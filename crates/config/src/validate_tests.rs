@@ -1,0 +1,173 @@
+//! One case per mistake: a sentence, a file, and in the snapshot what is said about it.
+
+use crate::{Env, Options, Source, load};
+use std::{fmt::Write, path::Path};
+
+/// Something to refer to, for files that only care about one section.
+const BASE: &str = "providers: [{name: up, kind: openai, keys: [{name: main, value: '${KEY:-x}'}]}]\n\
+    models: [{name: m, targets: [{provider: up, model: m}]}]\n";
+const HASH: &str = "hash: 'blake3:0000000000000000000000000000000000000000000000000000000000000000'";
+
+/// The place where `BASE`, or the hash, goes.
+const CASES: &[(&str, &str)] = &[
+    ("text where a map is due", "listeners: here"),
+    (
+        "a map where a list is due, and no echo about those who refer to it",
+        "providers: {up: {kind: openai}}\nmodels: [{name: m, targets: [{provider: up, model: m}]}]",
+    ),
+    ("a list where text is due", "BASE\nstate_dir: [a]"),
+    (
+        "a number where a name is due",
+        "providers: [{name: 123, kind: vllm}]\nmodels: [{name: m, targets: [{provider: '123', model: m}]}]",
+    ),
+    (
+        "a quoted number is a name",
+        "providers: [{name: '123', kind: vllm}]\nmodels: [{name: m, targets: [{provider: '123', model: '4'}]}]",
+    ),
+    (
+        "booleans of older YAML",
+        "BASE\nlisteners: {api: {reuse_port: on}}\ncache: {mode: no, coalesce: 'false', allow_force: 1}",
+    ),
+    (
+        "bare numbers where a unit is due",
+        "BASE\nlisteners: {api: {max_body: 1, header_timeout: 30}}\nlimits: {requests: {rate: 600}, tenant_share: 0.5}",
+    ),
+    (
+        "units that do not exist",
+        "BASE\nlisteners: {api: {max_body: 1 MB, header_timeout: 30sec}}\nlimits: {requests: {rate: 600/minute}, tenant_share: 50 percent}",
+    ),
+    (
+        "amounts of nothing",
+        "BASE\nlisteners: {api: {max_body: 0B, header_timeout: 0s}}\nlimits: {requests: {rate: 0/s}, tenant_share: 0%}\nresilience: {attempts: 0}",
+    ),
+    (
+        "amounts beyond all types",
+        "BASE\nlisteners: {api: {max_body: 99999999999GiB, header_timeout: 99999999999999999999s, max_connections: 99999999999999999999999999999999999999}}\nresilience: {attempts: 4294967296}",
+    ),
+    (
+        "shares above the whole",
+        "BASE\nresilience: {retry_budget: {ratio: 101%}, circuit: {failure_ratio: 200%}}\ntelemetry: {traces: {otlp: 'http://c:4317', sample: 500%}}",
+    ),
+    (
+        "waits that shrink",
+        "BASE\nresilience: {backoff: {initial: 2s, max: 1s}, circuit: {open_for: 2m}}\nshutdown: {delay: 10s, drain: 5s}",
+    ),
+    ("a version of the future", "BASE\nversion: 2"),
+    ("fields that are almost right", "BASE\nlistener: {}\nresilience: {attempt: 3}\nzebra: 1"),
+    ("merge keys and tags", "BASE\nshutdown: {<<: {delay: 1s}}\nledger: {keep_user: !!bool true}"),
+    ("a section without a value", "BASE\ncache:\nlimits: {requests: {rate: }}\ntenants:"),
+    ("names that are none", "BASE\ntenants: [{name: ''}, {name: ' a'}, {name: \"a\\nb\"}]"),
+    (
+        "the same name twice",
+        "providers: [{name: up, kind: vllm}, {name: up, kind: ollama, keys: [{name: a, value: '${K:-1}'}, {name: a, value: '${K:-2}'}]}]\nmodels: [{name: m, targets: [{provider: up, model: m}]}, {name: m, targets: [{provider: up, model: m}]}]\ntenants: [{name: t}, {name: t}]\nkeys: [{name: k, HASH, models: [m]}, {name: k, HASH, models: [m]}]",
+    ),
+    (
+        "a kind that needs an address",
+        "providers: [{name: a, kind: openai_compatible}, {name: b, kind: azure}]\nmodels: [{name: m, targets: [{provider: a, model: m}]}]",
+    ),
+    (
+        "addresses that cannot work",
+        "providers:\n- {name: a, kind: openai_compatible, base_url: 'ftp://host/v1'}\n- {name: b, kind: openai_compatible, base_url: 'https:///v1'}\n- {name: c, kind: openai_compatible, base_url: 'https://user:pw@host/v1'}\n- {name: d, kind: openai_compatible, base_url: 'https://host/v1?x=1'}\n- {name: e, kind: openai_compatible, base_url: 'https://host/api'}\n- {name: f, kind: openai_compatible, base_url: 'host/v1'}\n- {name: g, kind: openai_compatible, base_url: 'http://localhost:1/v1'}\n- {name: h, kind: openai, proxy: 'socks5://p:1'}\nmodels: [{name: m, targets: [{provider: a, model: m}]}]",
+    ),
+    (
+        "addresses that do work",
+        "providers:\n- {name: a, kind: openai_compatible, base_url: 'https://host/api/v1/'}\n- {name: b, kind: gemini}\n- {name: c, kind: perplexity}\n- {name: d, kind: ollama}\n- {name: e, kind: openai_compatible, base_url: 'http://[::1]:8000/v1', allow_private: true}\nmodels: [{name: m, targets: [{provider: a, model: m}]}]",
+    ),
+    (
+        "headers that may not be sent",
+        "providers: [{name: up, kind: vllm, headers: {Host: a, te: b, 'a b': c, X-A: \"a\\r\\nb: c\", x-a: d, Authorization: 'Bearer abc'}}]\nmodels: [{name: m, targets: [{provider: up, model: m}]}]",
+    ),
+    (
+        "keys of a provider",
+        "providers: [{name: up, kind: openai, keys: [{name: a, value: ''}, {name: b, value: \"${K:-a b}\"}, {name: c, value: typed}, {name: d, value: 12}]}, {name: down, kind: openai, keys: [{name: a, value: '${K:-x}', weight: 0}]}]\nmodels: [{name: m, targets: [{provider: up, model: m}]}]",
+    ),
+    (
+        "members that cannot be dropped",
+        "providers: [{name: up, kind: vllm, drop_fields: [ok, '**.ok', model, 'a.b', '']}]\nmodels: [{name: m, targets: [{provider: up, model: m}]}]",
+    ),
+    (
+        "targets that lead nowhere",
+        "BASE\ntenants: []\nmodels:\n- {name: a, targets: []}\n- {name: b, targets: [{provider: upp, model: x}]}\n- {name: c, targets: [{provider: up, model: x, weight: 0}, {provider: up, model: y, priority: 1}]}\n- {name: d}",
+    ),
+    (
+        "wildcards where they cannot stand",
+        "providers: [{name: up, kind: vllm}]\nmodels:\n- {name: 'a*b', targets: [{provider: up, model: x}]}\n- {name: '**', targets: [{provider: up, model: x}]}\n- {name: a, targets: [{provider: up, model: '*'}, {provider: up, model: '{rest}'}]}\n- {name: 'b*', targets: [{provider: up, model: '*-*'}, {provider: up, model: 'b-{rest}'}, {provider: up, model: '*'}]}",
+    ),
+    (
+        "rules",
+        "providers: [{name: up, kind: vllm}]\nmodels:\n- name: m\n  targets: [{provider: up, model: m}]\n  rules:\n  - {when: {}, targets: [{provider: up, model: m}]}\n  - {when: {tenant: t, key: k, header: {name: 'x y', equals: z}}, targets: [{provider: ap, model: m}]}\n  - {when: {tenants: a}, targets: []}\n  - {targets: [{provider: up, model: m}]}",
+    ),
+    (
+        "models",
+        "providers: [{name: up, kind: vllm}]\nmodels: [{name: m, targets: [{provider: up, model: m}], context_window: 10, max_output_tokens: 11, cache: {ttl: 25h}, hedge: {after: 95, max_ratio: 120%}, strategy: weigted, resume: off}]\nprices: [{provider: ap, model: m, input: -1, output: cheap}]",
+    ),
+    ("nothing to serve", "version: 1"),
+    (
+        "keys that cannot be used",
+        "BASE\nauth: {mode: keys}\ntenants: [{name: team}]\nkeys:\n- {name: a, tenant: taem, hash: 'sha256:00', models: [mm, 'x*y']}\n- {name: b, HASH, models: [], expires: 2020-01-01, cache: {ttl: 2d}, limits: {cached_input_weight: 200%}}\n- {name: c, HASH, models: ['*'], expires: tomorrow}\n- {name: d}",
+    ),
+    (
+        "a budget without prices",
+        "BASE\nprices: [{provider: up, model: other, input: 1, output: 1}]\ntenants: [{name: team, budget: {usd: 5, per: year, warn_at: [75%, 150%]}}, {name: idle, budget: {usd: 5, per: day}}]\nkeys: [{name: k, tenant: team, HASH, models: ['*']}]",
+    ),
+    (
+        "a budget with prices",
+        "BASE\nprices: [{provider: up, model: '*', input: 1, output: 1}]\ntenants: [{name: team, budget: {usd: 5, per: day}}]\nkeys: [{name: k, tenant: team, HASH, models: ['*']}]",
+    ),
+    ("everybody may come in", "BASE\nlisteners: {api: {bind: '0.0.0.0:4000'}}"),
+    ("open to everybody", "BASE\nlisteners: {api: {bind: '0.0.0.0:4000'}}\nauth: {mode: open}"),
+    (
+        "an admin listener without a token",
+        "BASE\nlisteners: {admin: {bind: '[::]:4001', token: '${TOKEN:-}'}}",
+    ),
+    ("keys that nobody is asked for", "BASE\nauth: {mode: open}\nkeys: [{name: k, HASH, models: [m]}]"),
+    ("keys, and none is listed", "BASE\nauth: {mode: keys}"),
+    ("two listeners on one address", "BASE\nlisteners: {api: {bind: '127.0.0.1:4001'}}"),
+    (
+        "two listeners on ports of the system's choice",
+        "BASE\nlisteners: {api: {bind: '127.0.0.1:0'}, admin: {bind: '127.0.0.1:0', token: 'typed'}}",
+    ),
+    (
+        "listeners in detail",
+        "BASE\nlisteners: {api: {bind: localhost, trusted_proxies: [10.0.0.1, 10.0.0.0/8], cors: {origins: ['*', 'https://a.example', 'https://a.example/x']}, tls: {cert: /nonexistent/c.pem}}}",
+    ),
+    (
+        "redis",
+        "BASE\nredis: {mode: sentinel, urls: ['http://user:hunter2@h', 'redis://h']}\ncache: {ttl: 25h}",
+    ),
+    ("redis without servers", "BASE\nredis: {urls: [], master: m}"),
+    ("a cache in a Redis that is not there", "BASE\ncache: {redis: true}"),
+    ("several documents", "version: 1\n---\nversion: 1"),
+    ("a list at the top", "- version: 1"),
+    ("no YAML at all", "providers:\n  - {name: up, value: \"sk-secret-1\n  kind: x"),
+    ("a tab", "providers:\n\t- name: sk-secret-2"),
+    ("an alias without an anchor", "shutdown: *sk-secret-3"),
+    ("a complex key", "? [a]\n: b"),
+    (
+        "variables",
+        "BASE\nstate_dir: ${UNSET}\nledger: {tags: ['${', '${}', '${a b}', '${UNSET:-ok}', '$$5', '$x']}\nshutdown: {delay: '${UNSET:-5}'}",
+    ),
+    ("secrets in files", "BASE\nlisteners: {admin: {token: '${file:/nonexistent/token}'}}"),
+];
+
+fn report(yaml: &str) -> String {
+    let yaml = yaml.replace("BASE\n", BASE).replace("HASH", HASH);
+    let options = Options { env: Env::Map([].into()), env_optional: false };
+    match load(Source::Text { name: "f", text: &yaml, base: Path::new("") }, &options) {
+        Ok(loaded) => loaded.report.render(false),
+        Err(report) => report.render(false),
+    }
+}
+
+#[test]
+fn every_mistake_is_named_with_its_place_and_a_way_out() {
+    let mut out = String::new();
+    for (sentence, yaml) in CASES {
+        // What loads without a word says so.
+        let report =
+            Some(report(yaml)).filter(|report| !report.is_empty()).unwrap_or_else(|| "fine\n".to_owned());
+        writeln!(out, "##### {sentence}\n{report}").unwrap();
+    }
+    assert!(!out.contains("sk-secret") && !out.contains("hunter2"), "{out}");
+    insta::assert_snapshot!(out);
+}

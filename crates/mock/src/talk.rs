@@ -1,0 +1,159 @@
+//! An answer told part by part, and the streamed body that tells it, with its pauses and faults.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::answer::{Answer, Choice};
+use crate::body::{Source, Step};
+use crate::fault::{Behaviour, Fault};
+
+/// One part of a streamed answer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Part<'a> {
+    /// Before all else.
+    Open,
+    /// A choice begins; all three name it by its index and itself.
+    Start(usize, &'a Choice),
+    /// A piece of its text, or of its call's arguments.
+    Piece(usize, &'a Choice, &'a str),
+    /// It is complete.
+    Finish(usize, &'a Choice),
+    /// The whole answer is complete.
+    Close,
+    /// The answer broke off: an error event.
+    Fail,
+}
+
+/// A way to write answers.
+pub(crate) trait Dialect: Send {
+    /// The answer as one JSON document.
+    fn plain(&self, answer: &Answer) -> Vec<u8>;
+    /// Appends the server-sent events of one part; parts come in their order.
+    fn part(&mut self, answer: &Answer, part: Part<'_>, out: &mut Vec<u8>);
+}
+
+/// A place in an answer.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    Open,
+    Start(usize),
+    Inside(usize, usize),
+    Close,
+    End,
+}
+
+impl Place {
+    /// The part that begins here, and the place after it; `None` at the end.
+    fn step(self, answer: &Answer) -> Option<(Part<'_>, Self)> {
+        let choice = |index: usize| answer.choices.get(index);
+        Some(match self {
+            Self::Open => (Part::Open, Self::Start(0)),
+            Self::Start(index) => match choice(index) {
+                Some(choice) => (Part::Start(index, choice), Self::Inside(index, 0)),
+                None => return Self::Close.step(answer),
+            },
+            Self::Inside(index, at) => {
+                let choice = choice(index)?;
+                match choice.content.piece(at) {
+                    Some((text, next)) => (Part::Piece(index, choice, text), Self::Inside(index, next)),
+                    None => (Part::Finish(index, choice), Self::Start(index + 1)),
+                }
+            }
+            Self::Close => (Part::Close, Self::End),
+            Self::End => return None,
+        })
+    }
+}
+
+/// An answer on its way out as a stream.
+pub(crate) struct Talk {
+    answer: Answer,
+    dialect: Box<dyn Dialect>,
+    place: Place,
+    pieces: u64,
+    /// The pause before the next part, if one is due.
+    due: Duration,
+    pace: Duration,
+    fault: Option<(u64, Fault)>,
+}
+
+impl Talk {
+    /// A stream of the answer as the behaviour has it.
+    pub(crate) fn new(answer: Answer, dialect: Box<dyn Dialect>, behaviour: &Behaviour) -> Self {
+        Self {
+            answer,
+            dialect,
+            place: Place::Open,
+            pieces: 0,
+            due: behaviour.before_first,
+            pace: behaviour.pace,
+            fault: behaviour.fault,
+        }
+    }
+
+    fn fail(&mut self, fault: Fault) -> Step {
+        self.place = Place::End;
+        match fault {
+            Fault::Cut => Step::Cut,
+            Fault::Hang => Step::Hang,
+            Fault::Eof => Step::End,
+            Fault::Error => {
+                let mut out = Vec::new();
+                self.dialect.part(&self.answer, Part::Fail, &mut out);
+                Step::Send(out.into())
+            }
+        }
+    }
+}
+
+impl Source for Talk {
+    fn next(&mut self) -> Step {
+        if !self.due.is_zero() {
+            return Step::Pause(std::mem::take(&mut self.due));
+        }
+        if let Some((_, fault)) = self.fault.take_if(|(after, _)| *after == self.pieces) {
+            return self.fail(fault);
+        }
+        let mut out = Vec::with_capacity(512);
+        while let Some((part, next)) = self.place.step(&self.answer) {
+            self.place = next;
+            self.dialect.part(&self.answer, part, &mut out);
+            if matches!(part, Part::Piece(..)) {
+                self.pieces += 1;
+                self.due = self.pace;
+                return Step::Piece(out.into());
+            }
+            // Parts that a dialect has no words for cost no write.
+            if !out.is_empty() {
+                return Step::Send(out.into());
+            }
+        }
+        Step::End
+    }
+}
+
+/// A plain answer on its way out under a fault: the head promises all of it, and half of it comes.
+pub(crate) struct Broken {
+    first_half: Option<Bytes>,
+    fault: Fault,
+}
+
+impl Broken {
+    /// Half of the answer, then the fault.
+    pub(crate) fn new(mut whole: Bytes, fault: Fault) -> Self {
+        whole.truncate(whole.len() / 2);
+        Self { first_half: Some(whole), fault }
+    }
+}
+
+impl Source for Broken {
+    fn next(&mut self) -> Step {
+        match (self.first_half.take(), self.fault) {
+            (Some(half), _) => Step::Send(half),
+            (None, Fault::Hang) => Step::Hang,
+            (None, Fault::Eof) => Step::End,
+            (None, Fault::Cut | Fault::Error) => Step::Cut,
+        }
+    }
+}

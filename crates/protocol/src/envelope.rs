@@ -1,0 +1,189 @@
+//! A request body, read once: where its top-level members stand, and the few facts that the gateway needs.
+//!
+//! The bytes are kept as they came; nothing is parsed into a tree and nothing is written again. Edits on the
+//! way upstream are made with [`Splice`](crate::splice::Splice).
+
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+use bytes::Bytes;
+use smallvec::SmallVec;
+
+use crate::dialect::{self, Dialect, Profile, check};
+pub use crate::fault::{BodyFault, SchemaFault};
+use crate::json::{JsonError, Kind, Number, RawStr, Scanner};
+
+/// One member of an object, as byte ranges in the body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// The name with its quotes.
+    pub name: Range<usize>,
+    /// The value, without white space around it.
+    pub value: Range<usize>,
+}
+
+/// A body that has passed its dialect's checks.
+#[derive(Clone)]
+pub struct Envelope {
+    body: Bytes,
+    dialect: Dialect,
+    members: SmallVec<[Member; 12]>,
+    facts: Facts,
+}
+
+/// What the gateway wants to know of every request.
+#[derive(Debug, Clone, Copy, Default)]
+struct Facts {
+    stream: bool,
+    include_usage: Option<bool>,
+    seed: Option<i64>,
+    max_tokens: Option<i64>,
+}
+
+impl Envelope {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// It is not a clean JSON object, or departs from the dialect's schema; then with every departure.
+    pub fn scan(body: Bytes, dialect: Dialect, profile: Profile) -> Result<Self, BodyFault> {
+        if body.trim_ascii().is_empty() {
+            let message = "the body is empty, expected an object".to_owned();
+            return Err(BodyFault::Json { message, offset: 0 });
+        }
+        let mut members = SmallVec::new();
+        let mut scanner = Scanner::new(&body);
+        let faults = check::check_body(&mut scanner, dialect::schema(dialect, profile), |name, value| {
+            members.push(Member { name: name.range(), value });
+        })?;
+        scanner.finish()?;
+        if !faults.is_empty() {
+            return Err(BodyFault::Schema(faults));
+        }
+        let mut envelope = Self { body, dialect, members, facts: Facts::default() };
+        envelope.facts = envelope.read_facts();
+        Ok(envelope)
+    }
+
+    /// The body as it came.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The dialect that it was read as.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The top-level members in the order of the body.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter()
+    }
+
+    /// The top-level member that is called `name`, however that is spelled.
+    #[must_use]
+    pub fn member(&self, name: &str) -> Option<&Member> {
+        self.members.iter().find(|member| self.is_called(member, name))
+    }
+
+    /// The JSON text of a member's value.
+    #[must_use]
+    pub fn value(&self, name: &str) -> Option<&[u8]> {
+        self.member(name).map(|member| self.bytes(&member.value))
+    }
+
+    /// The model that the client asked for.
+    #[must_use]
+    pub fn model(&self) -> Cow<'_, str> {
+        self.member("model")
+            .and_then(|member| self.string(&member.value))
+            .map_or(Cow::Borrowed(""), |model| model.decode())
+    }
+
+    /// Whether the client wants a stream.
+    #[must_use]
+    pub fn stream(&self) -> bool {
+        self.facts.stream
+    }
+
+    /// What the client said in `stream_options.include_usage`; absent and null are `None`.
+    #[must_use]
+    pub fn include_usage(&self) -> Option<bool> {
+        self.facts.include_usage
+    }
+
+    /// The `seed`.
+    #[must_use]
+    pub fn seed(&self) -> Option<i64> {
+        self.facts.seed
+    }
+
+    /// The most tokens that the answer may have: the larger, when several of `max_tokens`,
+    /// `max_completion_tokens` and `max_output_tokens` are there.
+    #[must_use]
+    pub fn max_tokens(&self) -> Option<i64> {
+        self.facts.max_tokens
+    }
+
+    fn read_facts(&self) -> Facts {
+        let integer = |name| self.value(name).and_then(integer);
+        Facts {
+            stream: self.value("stream") == Some(b"true"),
+            include_usage: self.value("stream_options").and_then(include_usage),
+            seed: integer("seed"),
+            max_tokens: ["max_tokens", "max_completion_tokens", "max_output_tokens"]
+                .into_iter()
+                .filter_map(integer)
+                .max(),
+        }
+    }
+
+    fn is_called(&self, member: &Member, name: &str) -> bool {
+        let written = self.bytes(&member.name);
+        if written.contains(&b'\\') {
+            return self.string(&member.name).is_some_and(|meant| meant == *name);
+        }
+        written.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) == Some(name.as_bytes())
+    }
+
+    fn bytes(&self, range: &Range<usize>) -> &[u8] {
+        self.body.get(range.clone()).unwrap_or_default()
+    }
+
+    fn string(&self, range: &Range<usize>) -> Option<RawStr<'_>> {
+        Scanner::new(self.bytes(range)).string().ok()
+    }
+}
+
+/// Shows the outline only: bodies hold prompts, and prompts are not logged.
+impl fmt::Debug for Envelope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Envelope")
+            .field("dialect", &self.dialect)
+            .field("bytes", &self.body.len())
+            .field("members", &self.members.len())
+            .field("facts", &self.facts)
+            .finish()
+    }
+}
+
+fn integer(value: &[u8]) -> Option<i64> {
+    Number::new(Scanner::new(value).number().ok()?).to_i64()
+}
+
+fn include_usage(options: &[u8]) -> Option<bool> {
+    let mut include_usage = None;
+    let read = Scanner::new(options).object(|scanner, name| {
+        if name == "include_usage" && scanner.kind()? == Kind::Bool {
+            include_usage = Some(scanner.boolean()?);
+        }
+        Ok::<_, JsonError>(())
+    });
+    read.ok().and(include_usage)
+}
+
+#[cfg(test)]
+#[path = "envelope_tests.rs"]
+mod tests;

@@ -1,0 +1,197 @@
+//! Strings as written between their quotes, and the fast search for where they end.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+/// A string of a scanned text, borrowed as it was written: escapes are checked, but not resolved.
+#[derive(Debug, Clone, Copy)]
+pub struct RawStr<'a> {
+    raw: &'a str,
+    /// Offset of the opening quote.
+    start: usize,
+    escaped: bool,
+}
+
+impl<'a> RawStr<'a> {
+    /// `raw` stands between quotes, the first of them at `start`; `escaped` says that it has a backslash.
+    pub(super) fn new(raw: &'a str, start: usize, escaped: bool) -> Self {
+        Self { raw, start, escaped }
+    }
+
+    /// The text between the quotes, as written.
+    #[must_use]
+    pub fn raw(&self) -> &'a str {
+        self.raw
+    }
+
+    /// Whether the text has escapes, so that [`raw`](Self::raw) and [`decode`](Self::decode) differ.
+    #[must_use]
+    pub fn is_escaped(&self) -> bool {
+        self.escaped
+    }
+
+    /// The bytes that the string takes in the scanned text, quotes included.
+    #[must_use]
+    pub fn range(&self) -> Range<usize> {
+        self.start..self.start + self.raw.len() + 2
+    }
+
+    /// The text that is meant. Allocates only where there are escapes; half a surrogate pair, which RFC 8259
+    /// lets pass and no Rust string can hold, becomes U+FFFD.
+    #[must_use]
+    pub fn decode(&self) -> Cow<'a, str> {
+        if !self.escaped {
+            return Cow::Borrowed(self.raw);
+        }
+        let mut text = String::with_capacity(self.raw.len());
+        let mut rest = self.raw;
+        while let Some((plain, tail)) = rest.split_once('\\') {
+            let (meant, tail) = unescape(tail);
+            text.push_str(plain);
+            text.push(meant);
+            rest = tail;
+        }
+        text.push_str(rest);
+        Cow::Owned(text)
+    }
+}
+
+/// Compares what is meant, not what is written: `"\u006dodel"` equals `model`.
+impl PartialEq<str> for RawStr<'_> {
+    fn eq(&self, other: &str) -> bool {
+        if self.escaped { self.decode() == other } else { self.raw == other }
+    }
+}
+
+impl PartialEq<&str> for RawStr<'_> {
+    fn eq(&self, other: &&str) -> bool {
+        *self == **other
+    }
+}
+
+impl PartialEq for RawStr<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        if self.escaped || other.escaped { self.decode() == other.decode() } else { self.raw == other.raw }
+    }
+}
+
+impl Eq for RawStr<'_> {}
+
+/// Reads the escape whose backslash stood before `tail`: the character meant, and what follows.
+fn unescape(tail: &str) -> (char, &str) {
+    let mut chars = tail.chars();
+    let meant = match chars.next() {
+        Some('b') => '\u{8}',
+        Some('f') => '\u{c}',
+        Some('n') => '\n',
+        Some('r') => '\r',
+        Some('t') => '\t',
+        Some('u') => return unescape_unit(chars.as_str()),
+        Some(itself) => itself,
+        None => char::REPLACEMENT_CHARACTER,
+    };
+    (meant, chars.as_str())
+}
+
+/// Reads `XXXX`, or `XXXX\uXXXX` where the two are a surrogate pair.
+fn unescape_unit(tail: &str) -> (char, &str) {
+    let Some((unit, tail)) = hex_unit(tail) else { return (char::REPLACEMENT_CHARACTER, tail) };
+    let second = tail.strip_prefix("\\u").and_then(hex_unit);
+    let pair = second.map(|(low, after)| (char::decode_utf16([unit, low]).next(), after));
+    if let (0xd800..=0xdbff, Some((Some(Ok(meant)), after))) = (unit, pair) {
+        return (meant, after);
+    }
+    (char::from_u32(unit.into()).unwrap_or(char::REPLACEMENT_CHARACTER), tail)
+}
+
+fn hex_unit(tail: &str) -> Option<(u16, &str)> {
+    let (digits, after) = tail.split_at_checked(4)?;
+    Some((u16::from_str_radix(digits, 16).ok()?, after))
+}
+
+/// How many bytes at the front are plain: before the first quote, backslash or control character.
+///
+/// This is where a long prompt spends its time, so it looks at eight bytes at once.
+pub(super) fn plain_prefix(bytes: &[u8]) -> usize {
+    let (words, tail) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let stops = stops(u64::from_le_bytes(*word));
+        if stops != 0 {
+            return index * 8 + (stops.trailing_zeros() / 8) as usize;
+        }
+    }
+    words.len() * 8 + tail.iter().take_while(|&&byte| byte >= 0x20 && byte != b'"' && byte != b'\\').count()
+}
+
+/// Sets the high bit of the first byte (lowest in the word) that ends a plain run; zero if none does.
+///
+/// `x - n` borrows into a byte's high bit where that byte is below `n`; `& !x` takes out the bytes that had
+/// the bit already. A borrow can also mark bytes *after* a true hit, but never before it, and only the first
+/// is looked at.
+fn stops(word: u64) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    let below = |x: u64, limit: u64| x.wrapping_sub(ONES * limit) & !x;
+    let quote = word ^ (ONES * b'"' as u64);
+    let backslash = word ^ (ONES * b'\\' as u64);
+    (below(word, 0x20) | below(quote, 1) | below(backslash, 1)) & HIGH
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn raw(text: &str) -> RawStr<'_> {
+        RawStr::new(text, 0, text.contains('\\'))
+    }
+
+    #[test]
+    fn escapes_are_resolved() {
+        for (written, meant) in [
+            ("plain é 日本", "plain é 日本"),
+            (r"\u006dodel", "model"),
+            (r#"\"\\\/\b\f\n\r\t"#, "\"\\/\u{8}\u{c}\n\r\t"),
+            (r"\ud83d\ude00", "😀"),
+            (r"\uD83D\uDE00!", "😀!"),
+            (r"a\u0000b", "a\0b"),
+        ] {
+            assert_eq!(raw(written).decode(), meant, "{written}");
+            assert!(raw(written) == meant, "{written}");
+        }
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_becomes_the_replacement_character() {
+        for (written, meant) in [
+            (r"\ud83d", "\u{fffd}"),
+            (r"\ude00", "\u{fffd}"),
+            (r"\ud83dx", "\u{fffd}x"),
+            (r"\ud83d\n", "\u{fffd}\n"),
+            (r"\ud83d\u0041", "\u{fffd}A"),
+            (r"\ud83d\ud83d\ude00", "\u{fffd}😀"),
+            (r"\ude00\ud83d", "\u{fffd}\u{fffd}"),
+        ] {
+            assert_eq!(raw(written).decode(), meant, "{written}");
+        }
+    }
+
+    #[test]
+    fn text_without_escapes_is_borrowed() {
+        assert!(matches!(raw("plain").decode(), Cow::Borrowed("plain")));
+    }
+
+    proptest! {
+        #[test]
+        fn the_fast_search_stops_where_the_plain_one_does(bytes in proptest::collection::vec(any::<u8>(), 0..80)) {
+            let slow = bytes.iter().take_while(|&&b| b >= 0x20 && b != b'"' && b != b'\\').count();
+            prop_assert_eq!(plain_prefix(&bytes), slow);
+        }
+
+        #[test]
+        fn a_string_decodes_to_what_was_encoded(text in any::<String>()) {
+            let written = serde_json::to_string(&text).unwrap();
+            prop_assert_eq!(raw(&written[1..written.len() - 1]).decode(), text);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! One stream, watched event by event.
+
+use super::{Facts, Progress, Said, Verdict, chat, messages, responses};
+use crate::dialect::Dialect;
+use crate::json::JsonError;
+use crate::sse::Event;
+
+/// Reads the events of one answer in the order in which they pass.
+#[derive(Debug)]
+pub struct StreamObserver {
+    dialect: Dialect,
+    strip_usage: bool,
+    progress: Progress,
+    facts: Facts,
+    terminal: bool,
+    /// An error or something unreadable has passed: whatever comes after, the answer lacks a piece.
+    broken: bool,
+}
+
+impl StreamObserver {
+    /// `strip_usage`: the client did not ask for the usage chunk, so it is to be withheld.
+    #[must_use]
+    pub fn new(dialect: Dialect, strip_usage: bool) -> Self {
+        Self {
+            dialect,
+            strip_usage,
+            progress: Progress::default(),
+            facts: Facts::default(),
+            terminal: false,
+            broken: false,
+        }
+    }
+
+    /// Reads one event, and says what to do with it. A malformed event leaves no trace in the facts.
+    pub fn observe(&mut self, event: &Event) -> Verdict {
+        let verdict = self.judge(event);
+        match verdict {
+            Verdict::Content => self.facts.content_events += 1,
+            Verdict::Terminal => self.terminal = true,
+            Verdict::Error | Verdict::Malformed => self.broken = true,
+            Verdict::Forward | Verdict::Withhold => {}
+        }
+        verdict
+    }
+
+    fn judge(&mut self, event: &Event) -> Verdict {
+        let name = event.name.as_deref().and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default();
+        if name == "error" {
+            return Verdict::Error;
+        }
+        let Some(payload) = event.data.as_deref().map(<[u8]>::trim_ascii) else { return Verdict::Forward };
+        if payload.is_empty() {
+            return Verdict::Withhold;
+        }
+        if payload == b"[DONE]" {
+            return Verdict::Terminal;
+        }
+        let mut progress = self.progress;
+        let Ok(said) = read(self.dialect, payload, name, &mut progress) else { return Verdict::Malformed };
+        self.progress = progress;
+        self.facts.usage = progress.counts.usage(self.dialect);
+        self.facts.finish = progress.finish;
+        match said {
+            Said::Nothing => Verdict::Forward,
+            Said::UsageOnly if self.strip_usage => Verdict::Withhold,
+            Said::UsageOnly => Verdict::Forward,
+            Said::Error => Verdict::Error,
+            Said::Content => Verdict::Content,
+            Said::Terminal => Verdict::Terminal,
+        }
+    }
+
+    /// What is known so far.
+    #[must_use]
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// The end mark has passed: `[DONE]`, `response.completed`, `response.incomplete` or `message_stop`.
+    #[must_use]
+    pub fn terminal_seen(&self) -> bool {
+        self.terminal
+    }
+
+    /// The answer is whole if it ends here: the end mark has passed or every choice has given its finish
+    /// reason, and no error and nothing unreadable came before.
+    #[must_use]
+    pub fn ended_well(&self) -> bool {
+        !self.broken && (self.terminal || self.progress.choices.all_finished())
+    }
+}
+
+fn read(dialect: Dialect, payload: &[u8], name: &str, progress: &mut Progress) -> Result<Said, JsonError> {
+    match dialect {
+        // Embeddings do not stream; were one to, an error is still told from a chunk.
+        Dialect::Completions | Dialect::Chat | Dialect::Embeddings => chat::read_event(payload, progress),
+        Dialect::Responses => responses::read_event(payload, name, progress),
+        Dialect::Messages => messages::read_event(payload, name, progress),
+    }
+}

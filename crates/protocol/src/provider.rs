@@ -1,0 +1,62 @@
+//! Upstreams as far as their wire format goes: kinds, well-known presets, and the body that a request takes
+//! on its way there.
+//!
+//! Pure and synchronous. Addresses, credentials, connections, retries: not here.
+
+mod drop_fields;
+mod encode;
+mod presets;
+
+pub use drop_fields::{DropFieldFault, DropFields};
+pub use encode::{Encoded, Encoding, Unsupported, encode};
+pub use presets::{PRESETS, Preset, preset};
+
+use crate::dialect::Dialect;
+
+/// The families of wire formats. Matches on it name every kind, so that a new one is a list of places to fill
+/// in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ProviderKind {
+    /// OpenAI itself.
+    OpenAi,
+    /// Whatever speaks OpenAI's format and takes members that OpenAI would refuse.
+    OpenAiCompatible,
+    /// Anthropic; not served yet.
+    Anthropic,
+    /// OpenAI on Azure; not served yet.
+    Azure,
+}
+
+impl ProviderKind {
+    /// Whether requests to this kind are served by this version.
+    #[must_use]
+    pub const fn is_active(self) -> bool {
+        match self {
+            Self::OpenAi | Self::OpenAiCompatible => true,
+            Self::Anthropic | Self::Azure => false,
+        }
+    }
+
+    /// The kind's name in configuration and messages.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::OpenAiCompatible => "openai_compatible",
+            Self::Anthropic => "anthropic",
+            Self::Azure => "azure",
+        }
+    }
+}
+
+/// The path of a dialect's endpoint, to be appended to a `base_url`.
+#[must_use]
+pub const fn path(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Completions => "/completions",
+        Dialect::Chat => "/chat/completions",
+        Dialect::Embeddings => "/embeddings",
+        Dialect::Responses => "/responses",
+        Dialect::Messages => "/messages",
+    }
+}

@@ -1,0 +1,156 @@
+//! From validated settings to a running gateway, and back to nothing.
+//!
+//! Several gateways may run in one process, each with its own port, registry and log; that is how the
+//! black-box tests use this module. Knows no files, no environment and no signals.
+
+use sluice_admin::AdminServer;
+use sluice_config::model::Settings;
+use sluice_core::{
+    App, BuildError, BuildInfo, LogSink,
+    server::{ApiServer, BindError, Drain},
+};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
+
+/// What streams get to write their last event once the drain is over.
+const CUT_GRACE: Duration = Duration::from_secs(2);
+/// What the log gets to empty its buffer into a slow pipe.
+const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+
+/// What a gateway needs besides its settings.
+#[derive(Clone)]
+pub struct StartOptions {
+    /// Where the request lines go.
+    pub logs: LogSink,
+    /// What `/status` and `sluice_build_info` say.
+    pub build: BuildInfo,
+}
+
+impl StartOptions {
+    /// With this binary's own version.
+    #[must_use]
+    pub fn new(logs: LogSink) -> Self {
+        Self { logs, build: BUILD }
+    }
+}
+
+/// This binary; a release sets `SLUICE_REVISION` when it compiles.
+pub(crate) const BUILD: BuildInfo = BuildInfo {
+    version: env!("CARGO_PKG_VERSION"),
+    revision: match option_env!("SLUICE_REVISION") {
+        Some(revision) => revision,
+        None => "unknown",
+    },
+};
+
+/// Why a gateway cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The settings cannot be turned into a running state, such as an unreadable certificate.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The data plane's address cannot be had.
+    #[error(transparent)]
+    Api(#[from] BindError),
+    /// The admin listener's address cannot be had.
+    #[error(transparent)]
+    Admin(#[from] sluice_admin::BindError),
+}
+
+/// A gateway that serves. Dropped without [`Running::stop`], it ends at once.
+pub struct Running {
+    /// The data plane's address, with the port that the system chose.
+    pub api: SocketAddr,
+    /// The admin listener's address, with the port that the system chose.
+    pub admin: SocketAddr,
+    /// The gateway's state.
+    pub app: Arc<App>,
+    logs: LogSink,
+    drain: Drain,
+    serving: AbortOnDropHandle<()>,
+    admin_stop: CancellationToken,
+    admin_serving: AbortOnDropHandle<()>,
+}
+
+/// How a gateway ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// Every request and stream had its end.
+    Drained,
+    /// The drain was over first; what still ran was ended with an error.
+    Cut,
+}
+
+/// Binds both listeners and serves.
+///
+/// # Errors
+/// When the state cannot be built or an address cannot be had. Nothing is left running then.
+pub async fn start(settings: Settings, options: StartOptions) -> Result<Running, StartError> {
+    // The first gateway of the process chooses; asking again changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let StartOptions { logs, build } = options;
+    let app = App::build(settings, build, logs.clone())?;
+    let api_server = ApiServer::bind(Arc::clone(&app)).await?;
+    let admin_server = AdminServer::bind(Arc::clone(&app)).await?;
+    let (api, admin) = (api_server.local_addr(), admin_server.local_addr());
+
+    let (drain, admin_stop, tasks) = (Drain::new(), CancellationToken::new(), TaskTracker::new());
+    let serving = AbortOnDropHandle::new(tasks.spawn(api_server.serve(drain.clone())));
+    let admin_serving = AbortOnDropHandle::new(tasks.spawn(admin_server.serve(admin_stop.clone())));
+    Ok(Running { api, admin, app, logs, drain, serving, admin_stop, admin_serving })
+}
+
+impl Running {
+    /// Ends the gateway: readiness goes false at once, the listener stays open for `delay` so that load
+    /// balancers notice, then requests and streams have until `drain` after the call.
+    pub async fn stop(mut self, delay: Duration, drain: Duration) -> Stopped {
+        let deadline = Instant::now() + drain;
+        self.app.begin_drain();
+        sleep(delay).await;
+        self.drain.stop_accepting();
+        let stopped = match timeout_at(deadline, &mut self.serving).await {
+            Ok(_) => Stopped::Drained,
+            Err(_) => {
+                self.drain.cut();
+                // Whoever has not read its last event by now never will.
+                let _ = timeout(CUT_GRACE, &mut self.serving).await;
+                Stopped::Cut
+            }
+        };
+        // Last, so that probes and a final scrape see the drain to its end.
+        self.admin_stop.cancel();
+        let _ = timeout(CUT_GRACE, &mut self.admin_serving).await;
+        self.flush_logs().await;
+        stopped
+    }
+
+    /// Returns when the data plane or the admin listener has ended by itself, which is always a fault.
+    pub async fn failed(&mut self) {
+        tokio::select! {
+            _ = &mut self.serving => {}
+            _ = &mut self.admin_serving => {}
+        }
+    }
+
+    async fn flush_logs(&self) {
+        let logs = self.logs.clone();
+        let _ = tokio::task::spawn_blocking(move || logs.flush(FLUSH_LIMIT)).await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // The tasks are aborted by their handles; connections of their own end by these.
+        self.drain.stop_accepting();
+        self.drain.cut();
+        self.admin_stop.cancel();
+    }
+}
+
+#[cfg(test)]
+#[path = "boot_tests.rs"]
+mod tests;

@@ -1,0 +1,120 @@
+//! The command line. Stable: scripts and operators rely on every name here.
+
+use crate::env;
+use clap::{Args, Parser, Subcommand};
+use std::{net::SocketAddr, path::PathBuf};
+
+/// An LLM gateway: one address, your keys and limits, any provider behind it.
+#[derive(Debug, Parser)]
+#[command(name = "sluice", version, args_conflicts_with_subcommands = true, after_help = env::help())]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve (also without the word); with no configuration at all: a demo that answers at once
+    Serve(ServeArgs),
+    /// Validate configuration files; exit 0, 1 (warnings, with --strict) or 2 (errors)
+    Check(CheckArgs),
+    /// Print the JSON schema of the configuration
+    Schema,
+    /// Print a configuration: the defaults, or what a file comes to
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Make client keys
+    #[command(subcommand)]
+    Key(KeyCommand),
+    /// Run the deterministic mock upstream alone
+    Mock(MockArgs),
+    /// Ask a running Sluice whether it is ready; exit 0 or 1
+    Health(HealthArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Configuration file [default: ./sluice.yaml when there is one]
+    #[arg(short, long, value_name = "FILE", env = env::CONFIG, hide_env = true)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// Files to check
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Accept ${VAR} and ${file:…} that are not there, as on a build machine
+    #[arg(long)]
+    pub(crate) env_optional: bool,
+    /// Exit 1 when there are warnings
+    #[arg(long)]
+    pub(crate) strict: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// The running defaults as annotated YAML
+    Default,
+    /// What FILE comes to: secrets masked, with the origin of each value
+    Show {
+        /// Configuration file
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Accept ${VAR} and ${file:…} that are not there
+        #[arg(long)]
+        env_optional: bool,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    /// Make a key: prints the secret once, and the entry for the configuration
+    New(KeyArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
+    /// The key's name in logs and metrics
+    #[arg(value_name = "NAME", value_parser = name)]
+    pub(crate) name: String,
+    /// The tenant that it belongs to
+    #[arg(long, value_name = "T", default_value = "default", value_parser = name)]
+    pub(crate) tenant: String,
+    /// Models it may ask for, with commas; `gpt-*` and `*` match many
+    #[arg(long, value_name = "MODELS", default_value = "*", value_delimiter = ',')]
+    pub(crate) models: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MockArgs {
+    /// Address to listen on; port 0 lets the system choose
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:4010")]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HealthArgs {
+    /// The admin listener, HOST:PORT or http://HOST:PORT [default: as the configuration says]
+    #[arg(long, alias = "url", value_name = "ADDR")]
+    pub(crate) admin: Option<String>,
+    /// Configuration file that names the admin listener [default: ./sluice.yaml when there is one]
+    #[arg(short, long, value_name = "FILE", env = env::CONFIG, hide_env = true)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// A name that reads the same in YAML, a log line and a metric label.
+fn name(text: &str) -> Result<String, String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    if !text.is_empty() && text.len() <= 64 && text.bytes().all(fits) {
+        Ok(text.to_owned())
+    } else {
+        Err("expected 1 to 64 of the characters A-Z a-z 0-9 . _ -".to_owned())
+    }
+}
+
+#[cfg(test)]
+#[path = "cli_tests.rs"]
+mod tests;
