@@ -65,6 +65,8 @@ pub enum ErrorKind {
     ModelUnknown,
     /// More tokens asked for than the model gives.
     MaxTokens,
+    /// A rate limit of ours.
+    Limited,
     /// Too many requests in flight.
     Overloaded,
     /// The model leads to a provider that this build cannot speak to yet.
@@ -121,6 +123,7 @@ impl ErrorKind {
             Self::BadBody => (&codes::INVALID_BODY, ClientError, Some(Rejection::Json)),
             Self::ModelUnknown => (&codes::MODEL_NOT_FOUND, ClientError, Some(Rejection::Model)),
             Self::MaxTokens => (&codes::CONTEXT_LENGTH_EXCEEDED, ClientError, Some(Rejection::MaxTokens)),
+            Self::Limited => (&codes::RATE_LIMIT_EXCEEDED, Limited, Some(Rejection::Limit)),
             Self::Overloaded => (&codes::OVERLOADED, Limited, Some(Rejection::Overload)),
             Self::NotActive => (&codes::NOT_ACTIVE, GatewayError, Some(Rejection::NotActive)),
             Self::Draining => (&codes::OVERLOADED, Drain, None),

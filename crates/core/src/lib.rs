@@ -3,18 +3,20 @@
 //! ```text
 //! server      listening, connections, method + path -> endpoint
 //! pipeline    THE request function
-//! stages      auth, intake, route, models: each one file, none imports another
+//! stages      auth, intake, route, limits, models: each one file, none imports another
 //! upstream    failover over a plan, one attempt, client, connector, address guard
 //! reply       head, body, stream, error bodies, the end of a request
+//! limits      the buckets
 //! state       snapshot (one configuration, made ready) and what outlives it
 //! telemetry   the record of a request, metrics, the log line, the log sink
 //! ```
 //!
-//! `server -> pipeline -> {stages, upstream, reply} -> {state, telemetry, error}`. What an operator may write is
+//! `server -> pipeline -> {stages, upstream, reply} -> {limits, state, telemetry, error}`. What an operator may write is
 //! `sluice-config`'s; what the wire formats mean is `sluice-protocol`'s.
 
 pub mod app;
 pub mod error;
+pub mod limits;
 pub mod pipeline;
 pub mod reply;
 pub mod server;

@@ -19,7 +19,7 @@ use crate::{
     stages::{
         auth, intake,
         intake::Call,
-        models,
+        limits, models,
         route::{self, Plan},
     },
     state::snapshot::Snapshot,
@@ -138,6 +138,8 @@ async fn admit(
     // The model's targets: only a sound body names a model.
     let plan = route::plan(snapshot, &caller.key, &call, &app.metrics)?;
     x.model = Some(plan.entry.clone());
+    // The limits last: a request that could not be served takes nothing from anybody's bucket.
+    limits::admit(&caller.key, x)?;
     Ok(Admitted::Call(call, plan))
 }
 

@@ -25,7 +25,8 @@ thread_local! {
 pub fn tell(app: &App, x: &Exchange) {
     let total = Instant::now().saturating_duration_since(x.started);
     // A try that the client's leaving ended was a wait to its last moment.
-    let unfinished: Duration = x.attempts.iter().filter(|attempt| attempt.took.is_none()).map(Attempt::took).sum();
+    let unfinished: Duration =
+        x.attempts.iter().filter(|attempt| attempt.took.is_none()).map(Attempt::took).sum();
     let overhead = total.saturating_sub(x.upstream_wait + unfinished).saturating_sub(x.client_wait);
     let source = x.source();
     let metrics = &app.metrics;

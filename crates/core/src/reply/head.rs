@@ -142,6 +142,13 @@ fn common(x: &Exchange, headers: &mut HeaderMap) {
             headers.insert("x-sluice-model", model);
         }
     }
+    if let Some(left) = x.requests_left {
+        headers.insert("x-ratelimit-limit-requests", HeaderValue::from(left.limit));
+        headers.insert("x-ratelimit-remaining-requests", HeaderValue::from(left.remaining));
+        if let Ok(reset) = HeaderValue::try_from(format!("{}ms", left.reset.as_millis())) {
+            headers.insert("x-ratelimit-reset-requests", reset);
+        }
+    }
     if !x.dropped.is_empty()
         && let Ok(list) = HeaderValue::from_str(&x.dropped.join(", "))
     {

@@ -3,5 +3,6 @@
 
 pub mod auth;
 pub mod intake;
+pub mod limits;
 pub mod models;
 pub mod route;

@@ -120,7 +120,8 @@ fn may_use(snapshot: &Snapshot, key: &KeyEntry) -> String {
     const LISTED: usize = 10;
     let all = || snapshot.models.all().iter().map(|entry| entry.name.clone());
     let everything = key.models.contains(&Pattern::Prefix(String::new()));
-    let mut names: Vec<String> = if everything { all().collect() } else { key.models.iter().map(ToString::to_string).collect() };
+    let mut names: Vec<String> =
+        if everything { all().collect() } else { key.models.iter().map(ToString::to_string).collect() };
     if names.is_empty() {
         return "Your key may use no model.".to_owned();
     }

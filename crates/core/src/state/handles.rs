@@ -204,6 +204,8 @@ fn disjoint(usage: &Usage) -> [(TokenType, u64); 4] {
 pub struct KeyMetrics {
     label: String,
     ok: IntCounter,
+    allowed: IntCounter,
+    limited: [IntCounter; 2],
     tokens: PerLabel<TokenType, IntCounter>,
 }
 
@@ -214,9 +216,23 @@ impl KeyMetrics {
         Self {
             label: key.to_owned(),
             ok: metrics.key_requests.with_label_values(&[tenant, key, Outcome::Ok.as_str()]),
+            allowed: metrics.limit_decisions.with_label_values(&[tenant, "allowed", "none"]),
+            limited: [
+                metrics.limit_decisions.with_label_values(&[tenant, "limited", "requests"]),
+                metrics.key_limited.with_label_values(&[tenant, key, "requests"]),
+            ],
             tokens: PerLabel::new(&[TokenType::Input, TokenType::Output], |kind| {
                 metrics.key_tokens.with_label_values(&[tenant, key, kind.as_str()])
             }),
+        }
+    }
+
+    /// Counts a decision of the key's bucket of requests.
+    pub fn limit_decision(&self, allowed: bool) {
+        if allowed {
+            self.allowed.inc();
+        } else {
+            self.limited.iter().for_each(IntCounter::inc);
         }
     }
 

@@ -1,20 +1,22 @@
-//! State that outlives a reload, keyed by stable names: upstream connection pools.
+//! State that outlives a reload, keyed by stable names: upstream connection pools, buckets.
 
 use crate::{
+    limits::local::RequestBucket,
     state::provider::ProviderError,
     telemetry::metrics::Metrics,
     upstream::client::{ClientSettings, UpstreamClient},
 };
-use sluice_config::model;
+use sluice_config::model::{self, RateLimit};
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 /// What a new snapshot takes over from the one before.
 #[derive(Default)]
 pub struct Shared {
     clients: Mutex<HashMap<String, (ClientSettings, UpstreamClient)>>,
+    buckets: Mutex<HashMap<String, Arc<RequestBucket>>>,
 }
 
 impl Shared {
@@ -40,5 +42,18 @@ impl Shared {
             .map_err(|error| ProviderError::Tls(provider.name.clone(), error.to_string()))?;
         clients.insert(provider.name.clone(), (wanted, client.clone()));
         Ok(client)
+    }
+
+    /// The key's bucket of requests: the one in use, unless its limit has changed.
+    pub fn bucket(&self, key: &str, limit: RateLimit) -> Arc<RequestBucket> {
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        match buckets.get(key) {
+            Some(bucket) if bucket.is_of(limit) => bucket.clone(),
+            _ => {
+                let bucket = Arc::new(RequestBucket::new(limit));
+                buckets.insert(key.to_owned(), bucket.clone());
+                bucket
+            }
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     telemetry::{labels, metrics::Metrics},
 };
 use http::HeaderValue;
-use sluice_config::model::{self, AuthMode, Settings};
+use sluice_config::model::{self, AuthMode, Limits, Settings};
 use std::{collections::HashMap, sync::Arc};
 
 /// One configuration, made ready.
@@ -77,9 +77,9 @@ impl Snapshot {
         let mut keys = KeyIndex::default();
         for key in &settings.keys {
             let label = key_labels.value(&key.name);
-            keys.insert(key.hash, Arc::new(key_entry(key, label, metrics)));
+            keys.insert(key.hash, Arc::new(key_entry(key, label, &settings, shared, metrics)));
         }
-        let open = (settings.auth.mode == AuthMode::Open).then(|| Arc::new(open_entry(metrics)));
+        let open = (settings.auth.mode == AuthMode::Open).then(|| Arc::new(open_entry(&settings, shared, metrics)));
         let hash = hash(&settings);
         Ok(Self { settings, hash, keys, open, models, providers: in_order })
     }
@@ -126,23 +126,35 @@ fn model_entry(
     }
 }
 
-fn key_entry(key: &model::Key, label: &str, metrics: &Metrics) -> KeyEntry {
+fn key_entry(
+    key: &model::Key,
+    label: &str,
+    settings: &Settings,
+    shared: &Shared,
+    metrics: &Metrics,
+) -> KeyEntry {
+    // A key's own block replaces the common one.
+    let requests = |limits: &Option<Limits>| limits.as_ref().and_then(|limits| limits.requests);
+    let limit = requests(&key.limits).or_else(|| requests(&settings.limits));
     KeyEntry {
         name: key.name.clone(),
         tenant: key.tenant.clone(),
         expires: key.expires,
         models: key.models.iter().map(|pattern| Pattern::parse(pattern)).collect(),
+        requests: limit.map(|limit| shared.bucket(&key.name, limit)),
         metrics: KeyMetrics::new(metrics, &key.tenant, label),
     }
 }
 
 /// In open mode everybody is the same caller, who may ask for everything.
-fn open_entry(metrics: &Metrics) -> KeyEntry {
+fn open_entry(settings: &Settings, shared: &Shared, metrics: &Metrics) -> KeyEntry {
+    let limit = settings.limits.as_ref().and_then(|limits| limits.requests);
     KeyEntry {
         name: "open".to_owned(),
         tenant: "default".to_owned(),
         expires: None,
         models: vec![Pattern::Prefix(String::new())],
+        requests: limit.map(|limit| shared.bucket("open", limit)),
         metrics: KeyMetrics::new(metrics, "default", "open"),
     }
 }

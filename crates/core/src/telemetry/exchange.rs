@@ -5,6 +5,7 @@
 
 use crate::{
     app::App,
+    limits::local::Left,
     reply::finish,
     state::snapshot::{KeyEntry, ModelEntry, Target},
     telemetry::labels::{AbortPhase, AttemptOutcome, EndpointLabel, Outcome, Source, StreamEnd},
@@ -44,6 +45,8 @@ pub struct Exchange {
     pub body_left: bool,
     /// Bytes of the answer's body.
     pub response_bytes: u64,
+    /// What is left of the key's bucket of requests, when it has one.
+    pub requests_left: Option<Left>,
     /// Tries, in order.
     pub attempts: SmallVec<[Attempt; 2]>,
     /// Members that were not forwarded.
@@ -153,6 +156,7 @@ impl Recorder {
             request_bytes: 0,
             body_left: false,
             response_bytes: 0,
+            requests_left: None,
             attempts: SmallVec::new(),
             dropped: Vec::new(),
             usage: None,

@@ -126,6 +126,10 @@ families! {
         "Finished requests by key.";
     key_tokens = counter "key_tokens_total" ["tenant", "key", "type"]:
         "Tokens by key.";
+    limit_decisions = counter "limit_decisions_total" ["tenant", "decision", "limit"]:
+        "Decisions of rate limits.";
+    key_limited = counter "key_limited_total" ["tenant", "key", "limit"]:
+        "Requests refused by a rate limit, by key.";
     dropped_fields = counter "dropped_fields_total" ["provider", "field"]:
         "Request members that were not forwarded.";
     label_overflow = counter "label_overflow_total" ["label"]:
