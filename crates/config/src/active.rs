@@ -5,7 +5,7 @@ use crate::{
     problems::{Problem, Problems},
 };
 use config::{Value, ValueKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// When a written field deserves the note.
 enum When {
@@ -64,24 +64,27 @@ const NOT_YET: &[(&str, When, &str)] = &[
 /// One note for each thing that is written and not active yet, at its first place.
 pub(crate) fn notes(effective: &Value, problems: &mut Problems) {
     // Sections set by variables alone are written too: every ancestor of a written path is.
-    let mut written: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut written: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for at in problems.index.paths().flat_map(path::ancestors) {
-        let places = written.entry(path::general(at)).or_default();
-        if !places.iter().any(|place| place == at) {
-            places.push(at.to_owned());
-        }
+        written.entry(path::general(at)).or_default().insert(at);
     }
+    let mut found = Vec::new();
     for (pattern, when, label) in NOT_YET {
-        let mut places = written.get(*pattern).cloned().unwrap_or_default();
-        places.sort();
-        let applies = |at: &&String| match (when, find(effective, at).map(|value| &value.kind)) {
+        let applies = |at: &&&str| match (when, find(effective, at).map(|value| &value.kind)) {
             (Always, value) => value.is_some(),
             (Not(quiet), Some(value)) => plain(value) != *quiet,
             (Is(loud), Some(value)) => plain(value) == *loud,
             (_, None) => false,
         };
-        if let Some(at) = places.iter().find(applies) {
-            problems.push_key(at, Problem::note(codes::NOT_ACTIVE, format!("not active yet: {label}")));
+        let places = written.get(*pattern).into_iter().flatten().filter(applies);
+        let first = places.min_by_key(|at| problems.index.spot(at).map(|spot| spot.value.start));
+        found.extend(first.map(|at| ((*at).to_owned(), *label)));
+    }
+    for (at, label) in found {
+        let note = Problem::note(codes::NOT_ACTIVE, format!("not active yet: {label}"));
+        match problems.index.spot(&at) {
+            Some(_) => problems.push_key(&at, note),
+            None => problems.push_global(note),
         }
     }
 }

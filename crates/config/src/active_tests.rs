@@ -1,1 +1,39 @@
-//! Tests of the module of the same name.
+//! The notes on what does nothing yet.
+
+use crate::{Env, Level, Options, Source, load};
+use std::path::Path;
+
+fn notes(yaml: &str) -> Vec<String> {
+    let options = Options {
+        env: Env::Map([("SLUICE__CACHE__TTL".to_owned(), "1m".to_owned())].into()),
+        env_optional: false,
+    };
+    let source = Source::Text { name: "f", text: yaml, base: Path::new("") };
+    let report = load(source, &options).unwrap_or_else(|report| panic!("{report}")).report;
+    let notes = report.iter().filter(|one| one.level == Level::Note);
+    let at = |one: &crate::Diagnostic| one.place.as_ref().map_or(0, |place| place.line);
+    notes.map(|one| format!("{} {}", at(one), one.message)).collect()
+}
+
+#[test]
+fn what_is_written_is_noted_once_at_its_first_place_and_defaults_are_not() {
+    let yaml = "providers:
+- {name: a, kind: vllm, on_client_disconnect: cancel}
+- {name: b, kind: anthropic, max_concurrency: 3}
+- {name: c, kind: vllm, max_concurrency: 3, on_client_disconnect: drain}
+models:
+- {name: m, targets: [{provider: a, model: m}], resume: none, strategy: weighted, rules: [], strict: false}
+- {name: n, targets: [{provider: a, model: m}], strategy: session}
+listeners: {api: {trusted_proxies: []}}
+";
+    assert_eq!(
+        notes(yaml),
+        [
+            "0 not active yet: cache",
+            "3 not active yet: providers[].kind: anthropic (requests are answered with 501)",
+            "3 not active yet: providers[].max_concurrency",
+            "4 not active yet: providers[].on_client_disconnect: drain",
+            "7 not active yet: models[].strategy (weighted is used)",
+        ]
+    );
+}

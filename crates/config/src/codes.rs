@@ -53,3 +53,15 @@ codes! {
     NOT_ACTIVE = "SL029", "a section that is accepted and does nothing yet";
     EMPTY_VALUE = "SL030", "a field with nothing after its colon";
 }
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    #[test]
+    fn codes_count_up_without_a_gap() {
+        let ids: Vec<_> = ALL.iter().map(|code| code.id.to_owned()).collect();
+        let expected: Vec<_> = (1..=ALL.len()).map(|number| format!("SL{number:03}")).collect();
+        assert_eq!(ids, expected);
+    }
+}

@@ -12,7 +12,7 @@ impl Settings {
     /// It goes the way of any file, so that it can do nothing that a file could not.
     ///
     /// # Errors
-    /// A variable in the environment that cannot be used: a provider's key with a line break, a bad `SLUICE__…`.
+    /// A `SLUICE__…` variable that cannot be used.
     pub fn demo(mock: SocketAddr, env: &Env) -> Result<Self, Report> {
         let options = Options { env: env.clone(), env_optional: false };
         let source = Source::Text { name: "demo", text: &yaml(mock, env), base: Path::new("") };
@@ -44,10 +44,12 @@ fn yaml(mock: SocketAddr, env: &Env) -> String {
     yaml
 }
 
-/// The variable that holds a provider's key, if it can be reached with that alone.
+/// The variable that holds a provider's key, if it can be reached with that alone. A key that cannot be sent is left
+/// out: the demo runs in whatever environment it meets.
 fn keyed(preset: &Preset, env: &Env) -> Option<&'static str> {
     let variable = preset.key_env.filter(|_| preset.base_url.is_some())?;
-    env.get(variable).filter(|key| !key.trim().is_empty()).map(|_| variable)
+    let usable = |key: &String| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic());
+    env.get(variable).filter(usable).map(|_| variable)
 }
 
 #[cfg(test)]

@@ -19,11 +19,7 @@ fn options(env: &[(&str, &str)]) -> Options {
 }
 
 /// The report of a text, good or bad.
-fn report(yaml: &str) -> String {
-    report_with(yaml, &[])
-}
-
-fn report_with(yaml: &str, env: &[(&str, &str)]) -> String {
+fn report(yaml: &str, env: &[(&str, &str)]) -> String {
     match load_with(yaml, env) {
         Ok(loaded) => loaded.report.render(false),
         Err(report) => report.render(false),
@@ -154,8 +150,145 @@ shutdown: 5s
 
 #[test]
 fn one_run_lists_every_problem_of_an_ugly_file() {
-    insta::assert_snapshot!(report_with(
-        UGLY,
-        &[("SLUICE__LISTENERS__API__BNID", "x"), ("SLUICE__KEYS__0__NAME", "x")]
-    ));
+    let env = [("SLUICE__LISTENERS__API__BNID", "x"), ("SLUICE__KEYS__0__NAME", "x")];
+    insta::assert_snapshot!(report(UGLY, &env));
+}
+
+/// Secrets wherever one may stand, and some where none belongs.
+const SECRETS: &str = r#"
+listeners:
+  admin: {bind: "127.0.0.1:4001", token: sk-secret-1}
+redis:
+  urls: ["redis://:sk-secret-2@127.0.0.1:6379"]
+providers:
+  - name: up
+    kind: vllm
+    keys:
+      - {name: main, value: "sk-secret-3"}
+      - name: "spare"    # was 'sk-secret-5'
+        value: sk-secret-4 # was sk-secret-5
+    headers: {authorization: "Bearer sk-secret-6"}
+    proxy: "http://user:sk-secret-7@proxy:3128"
+  - name: down
+    kind: vllm
+    keys: [{name: main, value: "${KEY}"}]
+    headers:
+      x-key: >-
+        sk-secret-8
+        sk-secret-9
+models:
+  - name: m
+    targets: [{provider: up, model: m}, {provider: down, model: m}]
+keys:
+  - {name: k, hash: sk-secret-10, models: [m]}
+  - {name: l, hash: "blake3:0000000000000000000000000000000000000000000000000000000000000000", secret: sk-secret-11, models: [m]}
+"#;
+
+/// Everything that can be made of a load's outcome.
+fn everything(yaml: &str) -> String {
+    let options = options(&[("KEY", "sk-secret-12"), ("SLUICE__LISTENERS__ADMIN__TOKEN", "sk-secret-13")]);
+    let shown = show(text(yaml), &options).unwrap_or_else(|report| report.render(true));
+    match load(text(yaml), &options) {
+        Ok(loaded) => format!("{shown}{loaded:?}{}", loaded.report),
+        Err(report) => format!("{shown}{report:?}{report}"),
+    }
+}
+
+#[test]
+fn no_secret_is_ever_shown_however_the_file_is_broken() {
+    let hash = format!("hash: 'blake3:{}'", "1".repeat(64));
+    let good = SECRETS.replace("hash: sk-secret-10", &hash);
+    let good = good.replace("secret: sk-secret-11, ", "").replace("user:sk-secret-7@", "");
+    assert!(load(text(&good), &options(&[("KEY", "sk-secret-12")])).is_ok(), "{}", everything(&good));
+    let lines: Vec<&str> = SECRETS.lines().collect();
+    for index in 0..lines.len() {
+        let line = lines[index];
+        let broken = [
+            line.to_owned(),
+            String::new(),
+            format!("{line}\n{line}"),
+            format!(" {line}"),
+            line.trim_start().to_owned(),
+            format!("\t{line}"),
+            line.replacen(':', "", 1),
+            line.replacen(": ", ": [", 1),
+            line.replacen(": ", ":\n- ", 1),
+            line.replacen(": ", ": &a ", 1),
+            line.replacen(": ", ": !!int ", 1),
+            line.replacen(": ", ": *", 1),
+            line.replacen(": ", ": ${", 1),
+            line.replacen("value", "vaule", 1),
+            line.replace('"', ""),
+            line.replacen('"', "", 1),
+            line.replace("sk-", "sk-\r"),
+            line.replace("sk-", "ü\u{2028}sk-"),
+            line.replace('}', ""),
+            line.replace('{', ""),
+        ];
+        for line in broken {
+            let mut lines = lines.clone();
+            lines[index] = &line;
+            let yaml = lines.join(if index % 2 == 0 { "\n" } else { "\r\n" });
+            let out = everything(&yaml);
+            assert!(!out.contains("secret-"), "{yaml}\n{out}");
+        }
+    }
+}
+
+#[test]
+fn an_alias_bomb_is_refused_at_once() {
+    let mut yaml = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..40 {
+        let aliases = vec![format!("*a{}", level - 1); 9].join(", ");
+        yaml += &format!("a{level}: &a{level} [{aliases}]\n");
+    }
+    let start = std::time::Instant::now();
+    let report = report(&yaml, &[]);
+    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert!(report.contains("error[SL027]"), "{report}");
+}
+
+#[test]
+fn a_long_text_cannot_be_multiplied_by_aliases() {
+    let yaml = format!("a: &a {}\nb: [{}]\n", "x".repeat(1 << 20), vec!["*a"; 10_000].join(", "));
+    assert!(report(&yaml, &[]).contains("error[SL027]"));
+}
+
+#[test]
+fn a_large_honest_file_loads() {
+    let mut yaml = "providers: [{name: up, kind: vllm}]\n\
+        models: [{name: m, targets: [{provider: up, model: m}]}]\nkeys:\n"
+        .to_owned();
+    for index in 0..2_000 {
+        yaml += &format!("- {{name: key-{index}, hash: 'blake3:{index:064x}', models: [m]}}\n");
+    }
+    assert_eq!(load_with(&yaml, &[]).unwrap().settings.keys.len(), 2_000);
+}
+
+#[test]
+fn files_that_cannot_be_read_say_why() {
+    let of = |path: &Path| load(Source::File(path), &options(&[])).unwrap_err().to_string();
+    assert_eq!(
+        of(Path::new("/nonexistent.yaml")),
+        "error[SL001]: /nonexistent.yaml does not exist\n\n1 error\n"
+    );
+    assert!(of(Path::new("/")).starts_with("error[SL001]: / cannot be read: is a directory"));
+}
+
+#[test]
+fn relative_paths_start_at_the_files_folder() {
+    let source = Source::Text { name: "x", text: "state_dir: data", base: Path::new("/etc/sluice") };
+    assert_eq!(load(source, &options(&[])).unwrap().settings.state_dir, Path::new("/etc/sluice/data"));
+}
+
+#[test]
+fn on_another_machine_missing_variables_and_files_are_warnings() {
+    let yaml = "providers: [{name: up, kind: openai, keys: [{name: a, value: '${KEY}'}]}]\n\
+        models: [{name: m, targets: [{provider: '${UP}', model: m}]}]\n\
+        listeners: {api: {bind: '${BIND}', tls: {cert: /nonexistent/c, key: '${file:/nonexistent/k}'}}}";
+    let options = Options { env_optional: true, ..options(&[]) };
+    let loaded = load(text(yaml), &options).unwrap();
+    let codes: Vec<_> = loaded.report.iter().map(|one| (one.level, one.code)).collect();
+    let unset = (Level::Warning, "SL019");
+    assert_eq!(codes, [unset, unset, unset, (Level::Warning, "SL025"), unset], "{}", loaded.report);
 }

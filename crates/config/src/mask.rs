@@ -3,7 +3,7 @@
 
 use crate::{
     schema::{Kind, Shape},
-    tree::{Data, Node, Point, Span},
+    tree::{Data, Node, Point, Span, lines},
 };
 
 /// The lines of a file, masked.
@@ -75,22 +75,6 @@ fn mask_line(line: &str, mut look: impl FnMut(usize) -> Look) -> String {
     }
     out.truncate(out.trim_end().len());
     out
-}
-
-/// Lines as the YAML parser counts them.
-fn lines(text: &str) -> impl Iterator<Item = &str> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut rest = Some(text);
-    std::iter::from_fn(move || {
-        let text = rest?;
-        let Some((line, after)) = text.split_once(['\n', '\r']) else {
-            rest = None;
-            return Some(text);
-        };
-        let pair = text.get(line.len()..).is_some_and(|end| end.starts_with("\r\n"));
-        rest = if pair { after.strip_prefix('\n') } else { Some(after) };
-        Some(line)
-    })
 }
 
 /// The spans of names and scalars, and how they look.

@@ -4,22 +4,31 @@
 use crate::{
     codes,
     problems::{Problem, Problems},
-    tree::{Data, Entry, Node, Point, Scalar, Span, Value},
+    tree::{Data, Entry, Node, Point, Scalar, Span, Value, lines},
 };
 use saphyr_parser::{Event, Parser, ScalarStyle, ScanError, StrInput, Tag};
 use std::{borrow::Cow, collections::HashMap};
 
 /// Deepest nesting of lists and maps, aliases followed.
 pub(crate) const MAX_DEPTH: usize = 64;
-/// Most values in one document, aliases followed: thousands of keys and models fit, a bomb does not.
-pub(crate) const MAX_NODES: usize = 500_000;
+/// Most that anchors and aliases may copy, in values; a long text counts for several. What is written out is bounded
+/// by the size of the file.
+pub(crate) const MAX_COPIES: usize = 100_000;
+/// Bytes of text that count as one more value.
+const TEXT_VALUE: usize = 32;
 
 /// Parses one document. `None`: nothing useful could be read, the reason is reported.
 /// An empty document is an empty map.
 pub(crate) fn document(text: &str, problems: &mut Problems) -> Option<Node> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut reader =
-        Reader { parser: Parser::new_from_str(text), anchors: HashMap::new(), nodes: 0, problems };
+    let mut reader = Reader {
+        parser: Parser::new_from_str(text),
+        lines: lines(text).collect(),
+        anchors: HashMap::new(),
+        nodes: 0,
+        copies: 0,
+        problems,
+    };
     match reader.document() {
         Ok(node) => Some(node),
         Err(Stop(problem, span)) => {
@@ -48,8 +57,12 @@ struct Anchor {
 
 struct Reader<'a, 'p> {
     parser: Parser<'a, StrInput<'a>>,
+    lines: Vec<&'a str>,
     anchors: HashMap<usize, Anchor>,
+    /// Values so far, aliases followed.
     nodes: usize,
+    /// Those of them that are there by an alias.
+    copies: usize,
     problems: &'p mut Problems,
 }
 
@@ -61,7 +74,33 @@ impl<'a> Reader<'a, '_> {
             return Ok((Event::StreamEnd, Span::default()));
         };
         let (event, span) = event?;
-        Ok((event, Span { start: point(&span.start), end: point(&span.end) }))
+        let mut span = Span { start: point(&span.start), end: point(&span.end) };
+        if let Event::Scalar(_, ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted, ..) = event {
+            span.end = self.closing_quote(span);
+        }
+        Ok((event, span))
+    }
+
+    /// Where a quoted scalar ends. The parser says: behind the blanks and the comment that follow.
+    fn closing_quote(&self, span: Span) -> Point {
+        let mut column = span.start.column;
+        let mut quote = None;
+        for line in span.start.line..=span.end.line {
+            let text = self.lines.get(line - 1).copied().unwrap_or_default();
+            let mut chars = text.chars().skip(column - 1).peekable();
+            while let Some(c) = chars.next() {
+                column += 1;
+                match quote {
+                    None => quote = Some(c),
+                    Some('"') if c == '\\' => column += usize::from(chars.next().is_some()),
+                    Some('\'') if c == '\'' && chars.next_if_eq(&'\'').is_some() => column += 1,
+                    Some(open) if c == open => return Point { line, column },
+                    Some(_) => {}
+                }
+            }
+            column = 1;
+        }
+        span.end
     }
 
     fn document(&mut self) -> Result<Node, Stop> {
@@ -94,10 +133,11 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    /// The value that `event` begins, and its depth.
+    /// The value that `event` begins, and how many levels there are in it.
     fn node(&mut self, event: Event<'a>, span: Span, level: usize) -> Result<(Node, usize), Stop> {
         let before = self.nodes;
-        self.count(1, level, span)?;
+        Self::check_level(level, span)?;
+        self.nodes = self.nodes.saturating_add(1);
         let (anchor, node, depth) = match event {
             Event::Alias(anchor) => return self.alias(anchor, span, level),
             Event::Scalar(text, style, anchor, tag) => (anchor, self.scalar(text, style, &tag, span), 0),
@@ -115,6 +155,7 @@ impl<'a> Reader<'a, '_> {
         };
         if anchor != 0 {
             let nodes = self.nodes.saturating_sub(before);
+            self.copy(nodes, span)?;
             self.anchors.insert(anchor, Anchor { node: node.clone(), nodes, depth });
         }
         Ok((node, depth))
@@ -129,18 +170,24 @@ impl<'a> Reader<'a, '_> {
                 span,
             ));
         };
-        self.count(nodes, level.saturating_add(depth), span)?;
+        Self::check_level(level.saturating_add(depth), span)?;
+        self.nodes = self.nodes.saturating_add(nodes);
+        self.copy(nodes, span)?;
         let node = self.anchors.get(&anchor).map(|anchor| anchor.node.clone());
         node.map(|node| (Node { span, ..node }, depth))
             .ok_or_else(|| Stop(Problem::error(codes::SYNTAX, "an alias without an anchor"), span))
     }
 
-    fn count(&mut self, nodes: usize, level: usize, span: Span) -> Result<(), Stop> {
-        self.nodes = self.nodes.saturating_add(nodes);
-        if self.nodes > MAX_NODES {
-            let message = format!("more than {MAX_NODES} values once aliases are followed");
+    fn copy(&mut self, nodes: usize, span: Span) -> Result<(), Stop> {
+        self.copies = self.copies.saturating_add(nodes);
+        if self.copies > MAX_COPIES {
+            let message = format!("anchors and aliases that copy more than {MAX_COPIES} values");
             return Err(Stop(Problem::error(codes::TOO_DEEP, message), span));
         }
+        Ok(())
+    }
+
+    fn check_level(level: usize, span: Span) -> Result<(), Stop> {
         if level > MAX_DEPTH {
             let message = format!("nested deeper than {MAX_DEPTH} levels");
             return Err(Stop(Problem::error(codes::TOO_DEEP, message), span));
@@ -155,10 +202,10 @@ impl<'a> Reader<'a, '_> {
             let (event, at) = self.next()?;
             if event == Event::SequenceEnd {
                 span.end = at.end;
-                return Ok((Node { span, data: Data::List(items) }, depth + 1));
+                return Ok((Node { span, data: Data::List(items) }, depth));
             }
             let (item, below) = self.node(event, at, level + 1)?;
-            depth = depth.max(below);
+            depth = depth.max(below + 1);
             items.push(item);
         }
     }
@@ -171,7 +218,7 @@ impl<'a> Reader<'a, '_> {
             let (event, key_span) = self.next()?;
             if event == Event::MappingEnd {
                 span.end = key_span.end;
-                return Ok((Node { span, data: Data::Map(entries) }, depth + 1));
+                return Ok((Node { span, data: Data::Map(entries) }, depth));
             }
             let Event::Scalar(key, ..) = event else {
                 let problem = Problem::error(codes::SYNTAX, "a field's name must be plain text");
@@ -180,14 +227,14 @@ impl<'a> Reader<'a, '_> {
             let key = key.into_owned();
             let (event, at) = self.next()?;
             let (value, below) = self.node(event, at, level + 1)?;
-            depth = depth.max(below);
+            depth = depth.max(below + 1);
             if let Some(first) = seen.get(&key) {
                 let message = format!(
                     "duplicate field `{key}`: it already stands at line {}, column {}",
                     first.start.line, first.start.column
                 );
                 self.problems.push_at(Problem::error(codes::DUPLICATE_KEY, message), key_span);
-                // Kept, so that its secrets are hidden and its own mistakes are found.
+                // Kept, so that what may be shown of it is known; only the first counts.
                 entries.push(Entry { key, key_span, value });
                 continue;
             }
@@ -198,6 +245,7 @@ impl<'a> Reader<'a, '_> {
 
     fn scalar(&mut self, text: Cow<'a, str>, style: ScalarStyle, tag: &Tagged<'_>, span: Span) -> Node {
         let text = text.into_owned();
+        self.nodes = self.nodes.saturating_add(text.len() / TEXT_VALUE);
         let string = tag.as_ref().is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
         if !string {
             self.refuse_tag(tag, span);

@@ -22,6 +22,22 @@ impl Span {
     }
 }
 
+/// Lines as the YAML parser counts them; a byte order mark is not part of the first.
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let Some((line, after)) = text.split_once(['\n', '\r']) else {
+            rest = None;
+            return Some(text);
+        };
+        let pair = text.get(line.len()..).is_some_and(|end| end.starts_with("\r\n"));
+        rest = if pair { after.strip_prefix('\n') } else { Some(after) };
+        Some(line)
+    })
+}
+
 /// A value. No `Debug`: it may hold secrets.
 #[derive(Clone)]
 pub(crate) struct Node {

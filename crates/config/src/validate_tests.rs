@@ -87,7 +87,7 @@ const CASES: &[(&str, &str)] = &[
     ),
     (
         "targets that lead nowhere",
-        "BASE\ntenants: []\nmodels:\n- {name: a, targets: []}\n- {name: b, targets: [{provider: upp, model: x}]}\n- {name: c, targets: [{provider: up, model: x, weight: 0}, {provider: up, model: y, priority: 1}]}\n- {name: d}",
+        "providers: [{name: up, kind: vllm}]\nmodels:\n- {name: a, targets: []}\n- {name: b, targets: [{provider: upp, model: x}]}\n- {name: c, targets: [{provider: up, model: x, weight: 0}, {provider: up, model: y, priority: 1}]}\n- {name: d}",
     ),
     (
         "wildcards where they cannot stand",

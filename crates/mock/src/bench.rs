@@ -1,10 +1,8 @@
 //! The `bench` models: answers made ahead, so that the mock's own work stays out of what is measured.
 //!
-//! A request's body is not parsed: model, stream and usage are looked for in its first and last bytes, where every
-//! client writes them. Each chunk carries the monotonic time at which it was made, as `t=<20 digits> `, from which a
-//! load generator on the same machine knows how long the chunk has travelled.
-
-use std::sync::Arc;
+//! A request's body is not parsed: model, stream and usage are looked for in its first and last bytes, where
+//! every client writes them. Each chunk carries the monotonic time at which it was made, as `t=<20 digits> `,
+//! from which a load generator on the same machine knows how long the chunk has travelled.
 
 use bytes::{Bytes, BytesMut};
 use http::{Response, StatusCode};
@@ -186,12 +184,12 @@ pub(crate) async fn reply(
 ) -> Response<Body> {
     let bench = state.bench.load_full();
     let BenchSettings { latency_us, gap_us, chunks: left, .. } = bench.settings;
-    let mut start = 0;
-    if latency_us > 0 || gap_us > 0 {
-        start = monotonic_nanos() + latency_us * 1000;
-    }
+    // The clock is left alone where nothing waits for it.
+    let waits = latency_us > 0 || gap_us > 0;
+    let start = if waits { monotonic_nanos().saturating_add(latency_us.saturating_mul(1000)) } else { 0 };
     if latency_us > 0
-        && let Ok(mut timer) = ExactTimer::until(start)
+        && let Ok(mut timer) = ExactTimer::new()
+        && timer.set(start).is_ok()
     {
         std::future::poll_fn(|cx| timer.poll(cx)).await;
     }
@@ -201,9 +199,9 @@ pub(crate) async fn reply(
         return reply::json(StatusCode::OK, prepared.plain.clone());
     }
     let chunks = if glance.include_usage { &prepared.stream_with_usage } else { &prepared.stream };
-    let chunks = chunks.clone();
-    let source = Stamped { chunks, left, due: start, gap: gap_us * 1000, waited: true, ended: false };
-    reply::event_stream(Body::streamed(Box::new(source), Arc::clone(&state.stats), ticket))
+    let gap = gap_us.saturating_mul(1000);
+    let source = Stamped { chunks: chunks.clone(), left, due: start, gap, waited: true, ended: false };
+    reply::event_stream(Body::streamed(source, ticket))
 }
 
 /// A stream of stamped chunks.
@@ -230,7 +228,7 @@ impl Source for Stamped {
         }
         self.waited = false;
         self.left -= 1;
-        self.due += self.gap;
+        self.due = self.due.saturating_add(self.gap);
         let chunk = std::mem::take(&mut self.chunks.first);
         Step::Piece(stamped(if chunk.is_empty() { &self.chunks.chunk } else { &chunk }))
     }

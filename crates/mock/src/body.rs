@@ -1,10 +1,10 @@
 //! The bodies of answers: complete ones, and those that a [`Source`] hands out step by step.
 //!
-//! A source only says what comes next; pauses, flushes and the count of pieces are done here, once for all kinds.
+//! A source only says what comes next; pauses, flushes and the count of pieces are done here, once for all
+//! kinds.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use http_body::{Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 use crate::clock::ExactTimer;
-use crate::stats::{Stats, Ticket};
+use crate::stats::Ticket;
 
 /// What a streamed body does next.
 #[derive(Debug)]
@@ -55,13 +55,14 @@ impl Body {
     }
 
     /// A body that a source hands out; the ticket notes whether it was heard to its end.
-    pub(crate) fn streamed(source: Box<dyn Source>, stats: Arc<Stats>, ticket: Ticket) -> Self {
+    pub(crate) fn streamed(source: impl Source + 'static, ticket: Ticket) -> Self {
+        let source = Box::new(source);
         Self::Streamed(Box::new(Streamed {
             source,
             pause: None,
+            timer: None,
             unflushed: false,
             cut: false,
-            stats,
             ticket,
         }))
     }
@@ -71,37 +72,34 @@ impl Body {
 pub(crate) struct Streamed {
     source: Box<dyn Source>,
     pause: Option<Pause>,
+    /// Made at the first exact pause and kept for the next ones.
+    timer: Option<ExactTimer>,
     unflushed: bool,
     cut: bool,
-    stats: Arc<Stats>,
     ticket: Ticket,
 }
 
 enum Pause {
     Coarse(Pin<Box<Sleep>>),
-    Exact(ExactTimer),
+    /// Until the timer ends.
+    Exact,
     Forever,
-}
-
-impl Pause {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match self {
-            Self::Coarse(sleep) => sleep.as_mut().poll(cx),
-            Self::Exact(timer) => timer.poll(cx),
-            Self::Forever => Poll::Pending,
-        }
-    }
 }
 
 impl Streamed {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         loop {
             if let Some(pause) = &mut self.pause {
-                ready!(pause.poll(cx));
+                match (pause, &mut self.timer) {
+                    (Pause::Coarse(sleep), _) => ready!(sleep.as_mut().poll(cx)),
+                    (Pause::Exact, Some(timer)) => ready!(timer.poll(cx)),
+                    (Pause::Exact, None) => {}
+                    (Pause::Forever, _) => return Poll::Pending,
+                }
                 self.pause = None;
             }
-            // hyper writes what it has when a body is pending. Without this, pieces that are ready at once would leave
-            // in one write, and what was sent before a cut would never leave at all.
+            // hyper writes what it has when a body is pending. Without this, pieces that are ready at once
+            // would leave in one write, and what was sent before a cut would never leave at all.
             if std::mem::take(&mut self.unflushed) {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
@@ -112,7 +110,7 @@ impl Streamed {
             }
             match self.source.next() {
                 Step::Piece(bytes) => {
-                    self.stats.count_chunk();
+                    self.ticket.count_chunk();
                     self.unflushed = true;
                     return Poll::Ready(Some(Ok(Frame::data(bytes))));
                 }
@@ -121,7 +119,12 @@ impl Streamed {
                     self.pause = Some(Pause::Coarse(Box::pin(sleep(pause))));
                 }
                 Step::PauseUntil(nanos) => {
-                    self.pause = Some(Pause::Exact(ExactTimer::until(nanos)?));
+                    let timer = match &mut self.timer {
+                        Some(timer) => timer,
+                        none => none.insert(ExactTimer::new()?),
+                    };
+                    timer.set(nanos)?;
+                    self.pause = Some(Pause::Exact);
                 }
                 Step::Hang => self.pause = Some(Pause::Forever),
                 Step::End => {

@@ -72,7 +72,7 @@ struct Whole<'a> {
 #[derive(Serialize)]
 struct Said<'a> {
     role: &'static str,
-    content: Option<String>,
+    content: Option<Cow<'a, str>>,
     refusal: Option<()>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<ToolCall<'a>>,

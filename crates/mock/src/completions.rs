@@ -71,7 +71,7 @@ fn document<'a>(answer: &'a Answer, choices: Vec<ChoiceBody<'a>>, usage: ChunkUs
 impl Dialect for Completions {
     fn plain(&self, answer: &Answer) -> Vec<u8> {
         let choices = answer.choices.iter().enumerate().map(|(index, choice)| ChoiceBody {
-            text: choice.content.text().into(),
+            text: choice.content.text(),
             index,
             logprobs: None,
             finish_reason: Some(finish_reason(&choice.finish)),

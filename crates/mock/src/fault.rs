@@ -1,4 +1,5 @@
-//! How a model behaves, by its name: the demo models, the faults for tests, and everything else, which just answers.
+//! How a model behaves, by its name: the demo models, the faults for tests, and everything else, which just
+//! answers.
 //!
 //! The table of names is in the crate's documentation.
 

@@ -91,7 +91,7 @@ fn brings_key(headers: &HeaderMap, key: &str) -> bool {
 }
 
 async fn ask(
-    state: &Arc<State>,
+    state: &State,
     endpoint: Endpoint,
     parts: &Parts,
     body: Incoming,

@@ -1,7 +1,8 @@
-//! What the dialects' request bodies have in common: text in all its wrappings, tools, tool choice, answer formats.
+//! What the dialects' request bodies have in common: text in all its wrappings, tools, tool choice, answer
+//! formats.
 //!
-//! Lenient on purpose: what the mock does not use it does not judge, so that a test sees the gateway's own checks and
-//! not ours. Only bodies that are no JSON, or that lack what an answer needs, are refused.
+//! Lenient on purpose: what the mock does not use it does not judge, so that a test sees the gateway's own
+//! checks and not ours. Only bodies that are no JSON, or that lack what an answer needs, are refused.
 
 use std::borrow::Cow;
 
@@ -57,8 +58,8 @@ impl Content<'_> {
     }
 }
 
-/// A function that the model may call, from any dialect's shape: `{type, function: {…}}` (chat), `{type, name, …}`
-/// (responses), `{name, input_schema}` (messages).
+/// A function that the model may call, from any dialect's shape: `{type, function: {…}}` (chat), `{type,
+/// name, …}` (responses), `{name, input_schema}` (messages).
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Tool {
@@ -80,8 +81,8 @@ impl Tool {
     }
 }
 
-/// The tool to call, if one is to be called: the one that `tool_choice` names, else the one whose name and description
-/// share most words with what the user said.
+/// The tool to call, if one is to be called: the one that `tool_choice` names, else the one whose name and
+/// description share most words with what the user said.
 pub(crate) fn choose_tool(tools: Vec<Tool>, tool_choice: &Value, topic: &str) -> Option<Tool> {
     let kind = tool_choice.as_str().or_else(|| tool_choice.get("type")?.as_str());
     if kind == Some("none") {
@@ -103,8 +104,8 @@ pub(crate) fn choose_tool(tools: Vec<Tool>, tool_choice: &Value, topic: &str) ->
     functions.filter(|tool| tool.name.is_some()).rev().max_by_key(score)
 }
 
-/// The JSON that the answer has to be, from `response_format` (chat) or `text.format` (responses): `None` for plain
-/// text, `Value::Null` for any JSON object, else the schema.
+/// The JSON that the answer has to be, from `response_format` (chat) or `text.format` (responses): `None` for
+/// plain text, `Value::Null` for any JSON object, else the schema.
 pub(crate) fn json_format(format: &Value) -> Option<Value> {
     match format.get("type")?.as_str()? {
         "json_object" => Some(Value::Null),

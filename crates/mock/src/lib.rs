@@ -1,13 +1,14 @@
-//! A deterministic upstream that speaks OpenAI's and Anthropic's dialects: the demo's model, the tests' counterpart,
-//! the benchmarks' far end. It knows nothing of the gateway and shares no parser with it.
+//! A deterministic upstream that speaks OpenAI's and Anthropic's dialects: the demo's model, the tests'
+//! counterpart, the benchmarks' far end. It knows nothing of the gateway and shares no parser with it.
 //!
 //! # Endpoints
 //! `POST /v1/completions`, `/v1/chat/completions`, `/v1/embeddings`, `/v1/responses`, `/v1/messages`,
 //! `/v1/messages/count_tokens`; `GET /v1/models`, `/v1/models/{id}`. So a provider's `base_url` ends in `/v1`.
 //!
-//! With a `seed` (or `temperature: 0`) the text depends on model, prompt and seed alone; without, it varies. A word is
-//! one token for every four characters begun. Prompts seen before are reported as cached in steps of 64 tokens. When
-//! `tools` are given and the user spoke last, the answer is a call of the tool that fits best.
+//! With a `seed` (or `temperature: 0`) the text depends on model, prompt and seed alone; without, it varies.
+//! A word is one token for every four characters begun. Prompts seen before are reported as cached in steps
+//! of 64 tokens. When `tools` are given and the user spoke last, the answer is a call of the tool that fits
+//! best.
 //!
 //! # Models
 //! | model | behaviour |
@@ -42,8 +43,13 @@
 //! | `GET /__mock/requests` | the last 100 requests, oldest first, as [`Recorded`] |
 //! | `POST /__mock/reset` | as new, but for what is open |
 //!
-//! A script: `{"models": [{"model": "x", "script": [{"status": 500}, {"like": "mock-cut-2"}], "repeat": false}]}`; see
-//! [`ScriptStep`]. In the same process a [`MockHandle`] does all of it.
+//! A script, its steps as [`ScriptStep`]:
+//!
+//! ```json
+//! {"models": [{"model": "x", "script": [{"status": 500}, {"like": "mock-cut-2"}], "repeat": false}]}
+//! ```
+//!
+//! In the same process a [`MockHandle`] does all of it.
 
 mod answer;
 mod bench;
@@ -52,6 +58,7 @@ mod call;
 mod chat;
 mod clock;
 mod completions;
+mod compose;
 mod control;
 mod embeddings;
 mod endpoint;

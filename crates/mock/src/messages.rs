@@ -122,9 +122,10 @@ fn block(choice: &Choice, finished: bool) -> Value {
     match &choice.content {
         Content::Call { id, name, arguments } => {
             let input = Some(arguments).filter(|_| finished).and_then(|json| serde_json::from_str(json).ok());
-            json!({ "type": "tool_use", "id": format!("toolu_{id}"), "name": name, "input": input.unwrap_or(json!({})) })
+            let input: Value = input.unwrap_or(json!({}));
+            json!({ "type": "tool_use", "id": format!("toolu_{id}"), "name": name, "input": input })
         }
-        text => json!({ "type": "text", "text": if finished { text.text() } else { String::new() } }),
+        text => json!({ "type": "text", "text": if finished { text.text() } else { Cow::default() } }),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The language model: a walk from word to word over what the prose of `words.rs` has taught it.
 //!
-//! Each next word follows the last two, as a rule, or only the last one, now and then: the first makes phrases that
-//! read well, the second makes sentences that the prose does not have. It knows nothing of requests: it gets numbers
-//! and the prompt's last word, and gives sentences.
+//! Each next word follows the last two, as a rule, or only the last one, now and then: the first makes
+//! phrases that read well, the second makes sentences that the prose does not have. It knows nothing of
+//! requests: it gets numbers and the prompt's last word, and gives sentences.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -36,10 +36,10 @@ pub(crate) fn go_on(rng: &mut Rng, prompt: &str, words: usize) -> String {
     text
 }
 
-/// A word of the prose as it stands there, with the comma or full stop that follows it.
+/// A word of the prose in lower case, with the comma or full stop that follows it.
 #[derive(Debug)]
 struct Word {
-    text: &'static str,
+    text: String,
     /// Each time it was met within a sentence: the word before it, if any, and the word after it.
     met: Vec<(Option<usize>, usize)>,
     ends_sentence: bool,
@@ -60,7 +60,8 @@ impl Table {
         for text in prose.split_whitespace() {
             let ends_sentence = text.ends_with(['.', '?', '!']);
             // `The` at a sentence's start and `the` within it are one word.
-            let id = *table.known.entry(text.to_lowercase()).or_insert_with(|| {
+            let text = text.to_lowercase();
+            let id = *table.known.entry(text.clone()).or_insert_with(|| {
                 table.words.push(Word { text, met: Vec::new(), ends_sentence });
                 table.words.len() - 1
             });
@@ -96,7 +97,7 @@ impl Table {
             if length > 0 {
                 text.push(' ');
             }
-            push_word(text, word.text, after.is_none() && length == 0);
+            push_word(text, &word.text, after.is_none() && length == 0);
             length += 1;
             if word.ends_sentence {
                 return length;
@@ -127,24 +128,32 @@ impl Table {
         {
             return Some(*end);
         }
+        let fits = |(was, next): &(Option<usize>, usize)| (*was == before).then_some(*next);
+        let fitting = met.iter().filter_map(fits).count() as u64;
         let leaps = rng.below(LEAP) == 0;
-        let fitting: Vec<usize> =
-            met.iter().filter(|(was, _)| *was == before).map(|(_, next)| *next).collect();
-        let any: Vec<usize> = met.iter().map(|(_, next)| *next).collect();
-        let candidates = if leaps || fitting.is_empty() { &any } else { &fitting };
-        let chosen = rng.pick(candidates)?;
+        let chosen = if leaps || fitting == 0 {
+            rng.pick(met)?.1
+        } else {
+            let nth = usize::try_from(rng.below(fitting)).unwrap_or(0);
+            met.iter().filter_map(fits).nth(nth)?
+        };
         // One more try is enough to make very short sentences rare.
-        if length < SHORTEST_SENTENCE && ends(chosen) { rng.pick(&any) } else { Some(chosen) }
+        if length < SHORTEST_SENTENCE && ends(chosen) {
+            rng.pick(met).map(|(_, next)| next)
+        } else {
+            Some(chosen)
+        }
     }
 }
 
 fn push_word(text: &mut String, word: &str, capital: bool) {
     let mut chars = word.chars();
     match chars.next() {
-        Some(first) if capital => text.extend(first.to_uppercase().chain(chars)),
-        // Words are kept as they were first met, perhaps at a sentence's start.
-        Some(first) => text.extend(first.to_lowercase().chain(chars)),
-        None => {}
+        Some(first) if capital => {
+            text.extend(first.to_uppercase());
+            text.push_str(chars.as_str());
+        }
+        _ => text.push_str(word),
     }
 }
 

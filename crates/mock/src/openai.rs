@@ -1,4 +1,5 @@
-//! What completions and chat share: the request's members, the usage, the finish reasons, the broken stream's event.
+//! What completions and chat share: the request's members, the usage, the finish reasons, the broken stream's
+//! event.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,6 @@
 //! What a request meets: the next step of its model's script, the behaviour of its model's name, the answer.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,9 +8,9 @@ use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use serde_json::Value;
 
-use crate::answer::compose;
 use crate::body::Body;
 use crate::call::Call;
+use crate::compose::compose;
 use crate::fault::{Behaviour, Fault, Instead};
 use crate::reply::{self, Family};
 use crate::script::{Chunks, ScriptStep};
@@ -28,7 +27,7 @@ const GARBAGE: &str = r#"{"id":"cmpl-1","choices":[{"text":"hal"#;
 /// # Errors
 /// When the connection is to be dropped.
 pub(crate) async fn reply(
-    state: &Arc<State>,
+    state: &State,
     family: Family,
     call: Call,
     body: &[u8],
@@ -45,7 +44,7 @@ pub(crate) async fn reply(
         tokio::time::sleep(delay).await;
     }
     if spelled_out {
-        return Ok(scripted(state, family, &step, ticket));
+        return Ok(scripted(family, &step, ticket));
     }
     if let Some(instead) = &behaviour.instead {
         ticket.finish();
@@ -57,26 +56,16 @@ pub(crate) async fn reply(
             let answer = compose(state, &ask, &behaviour.say, body);
             if ask.stream {
                 let talk = Talk::new(answer, dialect, &behaviour);
-                return Ok(reply::event_stream(Body::streamed(
-                    Box::new(talk),
-                    Arc::clone(&state.stats),
-                    ticket,
-                )));
+                return Ok(reply::event_stream(Body::streamed(talk, ticket)));
             }
             dialect.plain(&answer)
         }
     };
-    Ok(plain(state, family, document.into(), behaviour.fault, ticket))
+    Ok(plain(family, document.into(), behaviour.fault, ticket))
 }
 
 /// A plain answer, broken if there is a fault.
-fn plain(
-    state: &Arc<State>,
-    family: Family,
-    document: Bytes,
-    fault: Option<(u64, Fault)>,
-    mut ticket: Ticket,
-) -> Response<Body> {
+fn plain(family: Family, document: Bytes, fault: Option<(u64, Fault)>, mut ticket: Ticket) -> Response<Body> {
     let fault = match fault {
         Some((_, Fault::Error)) => {
             ticket.finish();
@@ -89,7 +78,7 @@ fn plain(
         }
     };
     let length = HeaderValue::from(document.len());
-    let body = Body::streamed(Box::new(Broken::new(document, fault)), Arc::clone(&state.stats), ticket);
+    let body = Body::streamed(Broken::new(document, fault), ticket);
     let mut response = reply::with_type(StatusCode::OK, "application/json", body);
     // With its length announced, half an answer could not end properly.
     if fault != Fault::Eof {
@@ -108,7 +97,7 @@ fn instead_of_an_answer(family: Family, instead: &Instead) -> io::Result<Respons
 }
 
 /// The answer that a script's step spells out.
-fn scripted(state: &Arc<State>, family: Family, step: &ScriptStep, mut ticket: Ticket) -> Response<Body> {
+fn scripted(family: Family, step: &ScriptStep, mut ticket: Ticket) -> Response<Body> {
     let status = step.status.unwrap_or(200);
     let mut response = if step.chunks.is_empty() {
         ticket.finish();
@@ -119,7 +108,7 @@ fn scripted(state: &Arc<State>, family: Family, step: &ScriptStep, mut ticket: T
             None => reply::json(StatusCode::OK, ""),
         }
     } else {
-        reply::event_stream(Body::streamed(Box::new(Chunks::new(step)), Arc::clone(&state.stats), ticket))
+        reply::event_stream(Body::streamed(Chunks::new(step), ticket))
     };
     if let Ok(status) = StatusCode::from_u16(status) {
         *response.status_mut() = status;

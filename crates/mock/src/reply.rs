@@ -1,4 +1,5 @@
-//! Complete HTTP answers: documents, errors in either family's shape, and the headers that real upstreams add.
+//! Complete HTTP answers: documents, errors in either family's shape, and the headers that real upstreams
+//! add.
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};

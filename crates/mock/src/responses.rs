@@ -144,8 +144,8 @@ fn item(answer: &Answer, choice: &Choice, finished: bool) -> Value {
     };
     match &choice.content {
         Content::Call { id: call, name, arguments } => json!({
-            "type": "function_call", "id": id, "call_id": format!("call_{call}"), "name": name, "status": status,
-            "arguments": if finished { arguments } else { "" },
+            "type": "function_call", "id": id, "call_id": format!("call_{call}"), "name": name,
+            "status": status, "arguments": if finished { arguments } else { "" },
         }),
         text => json!({
             "type": "message", "id": id, "status": status, "role": "assistant",
@@ -161,6 +161,7 @@ fn is_cut(answer: &Answer) -> bool {
 impl Responses {
     fn response(&self, answer: &Answer, finished: bool) -> Value {
         let cut = is_cut(answer);
+        let incomplete = (finished && cut).then(|| json!({ "reason": "max_output_tokens" }));
         let output: Vec<Value> = answer.choices.iter().map(|choice| item(answer, choice, true)).collect();
         let usage = json!({
             "input_tokens": answer.usage.prompt,
@@ -181,12 +182,13 @@ impl Responses {
             },
             "output": if finished { output } else { Vec::new() },
             "usage": if finished { usage } else { Value::Null },
-            "incomplete_details": if finished && cut { json!({ "reason": "max_output_tokens" }) } else { Value::Null },
+            "incomplete_details": incomplete,
             "max_output_tokens": self.max_output_tokens,
-            "background": false, "error": null, "instructions": null, "metadata": {}, "parallel_tool_calls": true,
-            "previous_response_id": null, "reasoning": { "effort": null, "summary": null }, "service_tier": "default",
-            "store": false, "temperature": 1.0, "text": { "format": { "type": "text" } }, "tool_choice": "auto",
-            "tools": [], "top_p": 1.0, "truncation": "disabled", "user": null,
+            "background": false, "error": null, "instructions": null, "metadata": {},
+            "parallel_tool_calls": true, "previous_response_id": null,
+            "reasoning": { "effort": null, "summary": null }, "service_tier": "default", "store": false,
+            "temperature": 1.0, "text": { "format": { "type": "text" } }, "tool_choice": "auto", "tools": [],
+            "top_p": 1.0, "truncation": "disabled", "user": null,
         })
     }
 
@@ -204,7 +206,8 @@ impl Responses {
         self.event(out, "response.output_item.added", added);
         if !matches!(choice.content, Content::Call { .. }) {
             let part = json!({
-                "item_id": item_id(answer, choice), "output_index": index, "content_index": 0, "part": text_part(""),
+                "item_id": item_id(answer, choice), "output_index": index, "content_index": 0,
+                "part": text_part(""),
             });
             self.event(out, "response.content_part.added", part);
         }

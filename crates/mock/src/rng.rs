@@ -1,7 +1,7 @@
 //! The one source of chance: a small generator, and the hash that seeds it.
 //!
-//! Both are fixed for ever: the same (model, prompt, seed) must give the same text in every build and on every
-//! machine. Nothing here is fit for secrets.
+//! Both are fixed for ever: the same (model, prompt, seed) must give the same text in every build and on
+//! every machine. Nothing here is fit for secrets.
 
 /// SplitMix64: one addition and two multiplications per number, and every seed is a good one.
 #[derive(Debug, Clone)]
@@ -40,7 +40,8 @@ impl Rng {
     }
 }
 
-/// A 64-bit hash over a sequence of parts; a part's length is hashed with it, so `ab, c` differs from `a, bc`.
+/// A 64-bit hash over a sequence of parts; a part's length is hashed with it, so `ab, c` differs from `a,
+/// bc`.
 #[derive(Debug, Clone)]
 pub(crate) struct Hash(u64);
 

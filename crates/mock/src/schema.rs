@@ -1,13 +1,14 @@
 //! A plausible instance of a JSON schema: tool arguments and structured answers.
 //!
-//! Covers what tool definitions use: objects, arrays, scalars with bounds, `enum`, `const`, `$ref` within the schema,
-//! `anyOf`/`oneOf`/`allOf`, and the common formats. Patterns are not followed.
+//! Covers what tool definitions use: objects, arrays, scalars with bounds, `enum`, `const`, `$ref` within the
+//! schema, `anyOf`/`oneOf`/`allOf`, and the common formats. Patterns are not followed.
 
 use serde_json::Value;
 
 use crate::rng::Rng;
 
-/// References may go round in circles; below this depth only what is required is written, and below twice it nothing.
+/// References may go round in circles; below this depth only what is required is written, and below twice it
+/// nothing.
 const MAX_DEPTH: usize = 6;
 
 /// Writes an instance of the schema as compact JSON, required members first.

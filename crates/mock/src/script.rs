@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use crate::body::{Source, Step};
 
-/// What one request meets. With neither `status`, `body`, `chunks` nor `like` it gets its ordinary answer, after the
-/// delay.
+/// What one request meets. With neither `status`, `body`, `chunks` nor `like` it gets its ordinary answer,
+/// after the delay.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScriptStep {
@@ -20,7 +20,8 @@ pub struct ScriptStep {
     pub headers: BTreeMap<String, String>,
     /// The answer's body: a string as it is, anything else as JSON.
     pub body: Option<Value>,
-    /// The answer's body in pieces, each sent in a write of its own, as an event stream unless `headers` say otherwise.
+    /// The answer's body in pieces, each sent in a write of its own, as an event stream unless `headers` say
+    /// otherwise.
     pub chunks: Vec<String>,
     /// Milliseconds between the chunks.
     pub gap_ms: u64,
@@ -57,7 +58,8 @@ struct Script {
 }
 
 impl Scripts {
-    /// Sets a model's script in place of what is left of an older one; `*` is for all models without their own.
+    /// Sets a model's script in place of what is left of an older one; `*` is for all models without their
+    /// own.
     pub(crate) fn set(&mut self, model: String, steps: Vec<ScriptStep>, repeat: bool) {
         self.0.insert(model, Script { steps, next: 0, repeat });
     }

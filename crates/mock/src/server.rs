@@ -26,7 +26,8 @@ const BACKLOG: i32 = 4096;
 /// How a mock is set up.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Refuses requests that do not bring this key, as `Authorization: Bearer` or `x-api-key`. Control paths are open.
+    /// Refuses requests that do not bring this key, as `Authorization: Bearer` or `x-api-key`. Control paths
+    /// are open.
     pub require_key: Option<String>,
 }
 

@@ -58,11 +58,6 @@ impl Stats {
         count(&self.by_model, model, |known| if known < MAX_MODELS { model } else { "_other" }.to_owned());
     }
 
-    /// Counts a content piece.
-    pub(crate) fn count_chunk(&self) {
-        self.chunks.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// Counts a connection for as long as the guard lives.
     pub(crate) fn connect(self: &Arc<Self>) -> Connected {
         self.connections.fetch_add(1, Ordering::Relaxed);
@@ -97,7 +92,8 @@ impl Stats {
     }
 }
 
-/// Adds one. The write lock is only taken for a new name, which counts under the key made from the number of known ones.
+/// Adds one. The write lock is only taken for a new name, which counts under the key made from the number of
+/// known ones.
 fn count<K>(counters: &RwLock<HashMap<K, AtomicU64>>, name: &str, key: impl FnOnce(usize) -> K)
 where
     K: std::hash::Hash + Eq + std::borrow::Borrow<str>,
@@ -119,6 +115,11 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
+    /// Counts a content piece.
+    pub(crate) fn count_chunk(&self) {
+        self.stats.chunks.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The answer is complete.
     pub(crate) fn finish(&mut self) {
         self.finished = true;

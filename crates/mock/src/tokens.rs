@@ -1,11 +1,13 @@
 //! What a token is here, and how text is cut into the pieces of a stream.
 //!
-//! A word is one token for every four characters begun. That is near enough to real tokenisers for a demo, costs one
-//! pass over the text, and gives the same number for a plain answer, for a stream and for the next prompt.
+//! A word is one token for every four characters begun. That is near enough to real tokenisers for a demo,
+//! costs one pass over the text, and gives the same number for a plain answer, for a stream and for the next
+//! prompt.
 
 const CHARS_PER_TOKEN: usize = 4;
 
-/// A stream's piece is a word; what has no spaces (long URLs, compact JSON, Chinese) is cut after this many characters.
+/// A stream's piece is a word; what has no spaces (long URLs, compact JSON, Chinese) is cut after this many
+/// characters.
 const PIECE_CHARS: usize = 12;
 
 /// The number of tokens in a text.

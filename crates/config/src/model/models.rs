@@ -199,3 +199,28 @@ pub struct Price {
     #[schemars(range(min = 0))]
     pub output: f64,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Target;
+
+    #[test]
+    fn a_target_carries_the_rest_of_the_name_where_it_says_so() {
+        for (model, pattern, requested, expected) in [
+            ("gpt-4o", "smart", "smart", "gpt-4o"),
+            ("gpt-4o", "gpt-*", "gpt-4.1", "gpt-4o"),
+            ("*", "openai/*", "openai/gpt-4o", "openai/gpt-4o"),
+            ("*", "*", "anything/at all", "anything/at all"),
+            ("claude-*", "claude-*", "claude-opus", "claude-opus"),
+            ("anthropic/claude-*", "c-*", "c-opus", "anthropic/claude-opus"),
+            ("{rest}", "openai/*", "openai/gpt-4o", "gpt-4o"),
+            ("{rest}", "*", "gpt-4o", "gpt-4o"),
+            ("ft:{rest}:acme", "tuned-*", "tuned-4o", "ft:4o:acme"),
+            ("{rest}", "openai/*", "openai/", ""),
+            ("{rest}", "a/*", "a/a/*{rest}", "a/*{rest}"),
+        ] {
+            let target = Target { provider: String::new(), model: model.to_owned(), weight: 1, priority: 0 };
+            assert_eq!(target.upstream_model(pattern, requested), expected, "{model} for {pattern}");
+        }
+    }
+}

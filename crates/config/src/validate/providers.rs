@@ -26,6 +26,9 @@ const NOT_YOURS: &[&str] = &[
     "upgrade",
 ];
 
+/// Headers that carry a secret.
+const CREDENTIALS: &[&str] = &["authorization", "api-key", "x-api-key"];
+
 impl Check<'_> {
     pub(super) fn providers(&mut self, providers: &mut [Provider]) {
         for (index, provider) in providers.iter_mut().enumerate() {
@@ -89,6 +92,16 @@ impl Check<'_> {
             index += 1;
             self.pool_key(&at, key, local)
         });
+        let hosted = provider.preset.base_url == Some(provider.base_url.as_str()) && !local;
+        let authorized =
+            provider.headers.iter().any(|(name, _)| CREDENTIALS.contains(&name.to_lowercase().as_str()));
+        if hosted && provider.keys.is_empty() && !authorized {
+            let variable = provider.preset.key_env.unwrap_or("KEY");
+            let help = format!("keys: [{{name: main, value: \"${{{variable}}}\"}}]");
+            let problem =
+                Problem::warning(codes::MISSING, "no key for an upstream that asks for one").help(help);
+            self.problems.push_key(&at, problem);
+        }
         let weights = provider.keys.iter().map(|key| u64::from(key.weight)).sum::<u64>();
         if weights == 0 && !provider.keys.is_empty() {
             self.error(
@@ -138,7 +151,7 @@ impl Check<'_> {
                 let message = format!("`{header}` stands twice: upper and lower case are the same");
                 self.bad_header(&at, message, "remove one");
             }
-            if ["authorization", "api-key", "x-api-key"].contains(&header.as_str()) {
+            if CREDENTIALS.contains(&header.as_str()) {
                 self.inline_secret(&at, value);
             }
             header.as_str().clone_into(name);

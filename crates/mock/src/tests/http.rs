@@ -2,8 +2,54 @@
 
 use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
 use super::Server;
 use crate::Options;
+
+/// A request on a connection that stays open, its body sent as `framing` says.
+fn kept_alive(framing: &str) -> String {
+    format!("POST /v1/completions HTTP/1.1\r\nhost: mock\r\n{framing}")
+}
+
+#[tokio::test]
+async fn one_connection_takes_many_requests_pipelined_and_chunked_ones_too() {
+    let server = Server::start();
+    let body = r#"{"model":"bench","prompt":"x"}"#;
+    let plain = kept_alive(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+    let (one, two) = body.split_at(9);
+    let chunks = format!("{:x}\r\n{one}\r\n{:x}\r\n{two}\r\n0\r\n\r\n", one.len(), two.len());
+    let chunked = kept_alive(&format!("transfer-encoding: chunked\r\n\r\n{chunks}"));
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(format!("{plain}{chunked}{plain}").as_bytes()).await.unwrap();
+    let mut received = String::new();
+    while received.matches("HTTP/1.1 200 OK").count() < 3 {
+        let mut buffer = [0; 4096];
+        let n = stream.read(&mut buffer).await.unwrap();
+        received.push_str(std::str::from_utf8(&buffer[..n]).unwrap());
+    }
+    let stats = server.handle.stats();
+    assert_eq!((stats.connections, stats.requests, stats.aborted), (1, 3, 0));
+}
+
+#[tokio::test]
+async fn a_prompt_of_ten_mebibytes_is_answered() {
+    let server = Server::start();
+    let body = format!(r#"{{"model":"m","prompt":"{}","max_tokens":1}}"#, "lorem ipsum ".repeat(900_000));
+    let answer = server.raw("/v1/completions", &body).await;
+    assert_eq!((answer.status, answer.json()["usage"]["prompt_tokens"].as_u64()), (200, Some(3_600_000)));
+}
+
+#[tokio::test]
+async fn an_asker_who_leaves_before_the_head_is_noticed() {
+    let server = Server::start();
+    let body = r#"{"model":"mock-slow-60000","prompt":"x"}"#;
+    server.send("POST", "/v1/completions", "", body, Duration::from_millis(100)).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let stats = server.handle.stats();
+    assert_eq!((stats.aborted, stats.in_flight), (1, 0));
+}
 
 const SOON: Duration = Duration::from_secs(10);
 

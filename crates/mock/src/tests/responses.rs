@@ -55,7 +55,9 @@ async fn a_cut_response_is_incomplete() {
     let stream = server.post(PATH, body).await;
     assert_eq!(stream.names().last(), Some(&"response.incomplete"));
     let events = stream.events();
-    assert_eq!(events.last().unwrap()["response"]["incomplete_details"]["reason"], "max_output_tokens");
+    let response = &events.last().unwrap()["response"];
+    assert_eq!(response["incomplete_details"]["reason"], "max_output_tokens");
+    assert_eq!(response["max_output_tokens"], 4);
 }
 
 #[tokio::test]
