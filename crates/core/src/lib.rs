@@ -16,6 +16,7 @@
 
 pub mod app;
 pub mod error;
+pub mod headers;
 pub mod limits;
 pub mod pipeline;
 pub mod reply;

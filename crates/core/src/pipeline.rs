@@ -6,6 +6,7 @@
 use crate::{
     app::App,
     error::{ErrorKind, GatewayError},
+    headers as names,
     reply::{
         body::ReplyBody,
         head::{self, StreamRules},
@@ -32,7 +33,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header, r
 use http_body::Body as _;
 use hyper::body::Incoming;
 use sluice_protocol::Dialect;
-use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::{Duration, Instant}};
 use tokio_util::sync::CancellationToken;
 
 /// A request, and what it arrived on.
@@ -131,8 +132,9 @@ async fn admit(
     check_room(app, listener.max_in_flight)?;
     // What the head says of the body, before the body.
     intake::check_head(head, &body, listener)?;
+    let began = Instant::now();
     let body = intake::receive(body, listener).await?;
-    x.received(body.len());
+    x.received(body.len(), began.elapsed());
     let call = intake::read(head, body, dialect, route.profile())?;
     x.stream = call.stream;
     // The model's targets: only a sound body names a model.
@@ -206,8 +208,7 @@ fn request_id(headers: &HeaderMap) -> Box<str> {
         let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
         (1..=LONGEST).contains(&text.len()) && text.bytes().all(fits)
     };
-    let sent = ["x-request-id", "x-client-request-id"]
-        .iter()
-        .find_map(|name| headers.get(*name)?.to_str().ok().filter(proper));
+    let named = |name| headers.get(name)?.to_str().ok().filter(proper);
+    let sent = named(names::REQUEST_ID).or_else(|| named(names::CLIENT_REQUEST_ID));
     sent.map_or_else(|| format!("{:032x}", fastrand::u128(..)).into(), Into::into)
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     error::{ErrorKind, GatewayError},
+    headers as names,
     reply::{
         body::ReplyBody,
         render::{self, Audience},
@@ -117,14 +118,14 @@ fn stream_headers(id: &str, headers: &mut HeaderMap) {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
     // nginx would hold events back otherwise.
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    headers.insert(names::ACCEL_BUFFERING, HeaderValue::from_static("no"));
     request_id(id, headers);
 }
 
 fn request_id(id: &str, headers: &mut HeaderMap) {
     // Ids are checked or made by us: always proper header text.
     if let Ok(value) = HeaderValue::from_str(id) {
-        headers.insert("x-request-id", value);
+        headers.insert(names::REQUEST_ID, value);
     }
 }
 
@@ -134,24 +135,24 @@ fn common(x: &Exchange, headers: &mut HeaderMap) {
     request_id(&x.id, headers);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     if let Some(target) = &x.target {
-        headers.insert("x-sluice-provider", target.provider.header.clone());
-        headers.insert("x-sluice-attempts", HeaderValue::from(x.attempts.len()));
+        headers.insert(names::PROVIDER, target.provider.header.clone());
+        headers.insert(names::ATTEMPTS, HeaderValue::from(x.attempts.len()));
         let model =
             target.model_header.clone().or_else(|| HeaderValue::from_str(x.upstream_model.as_deref()?).ok());
         if let Some(model) = model {
-            headers.insert("x-sluice-model", model);
+            headers.insert(names::MODEL, model);
         }
     }
     if let Some(left) = x.requests_left {
-        headers.insert("x-ratelimit-limit-requests", HeaderValue::from(left.limit));
-        headers.insert("x-ratelimit-remaining-requests", HeaderValue::from(left.remaining));
+        headers.insert(names::LIMIT_REQUESTS, HeaderValue::from(left.limit));
+        headers.insert(names::REMAINING_REQUESTS, HeaderValue::from(left.remaining));
         if let Ok(reset) = HeaderValue::try_from(format!("{}ms", left.reset.as_millis())) {
-            headers.insert("x-ratelimit-reset-requests", reset);
+            headers.insert(names::RESET_REQUESTS, reset);
         }
     }
     if !x.dropped.is_empty()
         && let Ok(list) = HeaderValue::from_str(&x.dropped.join(", "))
     {
-        headers.insert("x-sluice-dropped", list);
+        headers.insert(names::DROPPED, list);
     }
 }

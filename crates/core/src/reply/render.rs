@@ -2,6 +2,7 @@
 
 use crate::{
     error::{ErrorKind, GatewayError},
+    headers as names,
     server::routes::Family,
 };
 use http::{HeaderMap, HeaderValue, header};
@@ -68,7 +69,7 @@ pub fn headers(error: &GatewayError, audience: Audience, status: u16, headers: &
         retry_after(after, headers);
     } else if asked_again_by_clients(status) && !matches!(error.kind, ErrorKind::BodyTimeout) {
         // Official SDKs try 408, 409, 429 and every 5xx twice more by themselves; ours are spent already.
-        headers.insert("x-should-retry", HeaderValue::from_static("false"));
+        headers.insert(names::SHOULD_RETRY, HeaderValue::from_static("false"));
     }
 }
 
@@ -76,7 +77,7 @@ pub fn headers(error: &GatewayError, audience: Audience, status: u16, headers: &
 fn retry_after(after: Duration, headers: &mut HeaderMap) {
     let millis = u64::try_from(after.as_millis()).unwrap_or(u64::MAX).max(1);
     headers.insert(header::RETRY_AFTER, HeaderValue::from(millis.div_ceil(1000)));
-    headers.insert("retry-after-ms", HeaderValue::from(millis));
+    headers.insert(names::RETRY_AFTER_MS, HeaderValue::from(millis));
 }
 
 const fn asked_again_by_clients(status: u16) -> bool {

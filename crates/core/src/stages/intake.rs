@@ -2,7 +2,10 @@
 //!
 //! The bytes are kept as they came. What of the client's headers may go upstream is picked here, too.
 
-use crate::error::{ErrorKind, GatewayError};
+use crate::{
+    error::{ErrorKind, GatewayError},
+    headers as names,
+};
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 use http_body::Body as _;
@@ -24,7 +27,8 @@ pub struct Call {
 }
 
 /// Headers of the client's that upstreams may see. Credentials, cookies and addresses are not among them.
-const FORWARDED: [&str; 4] = ["anthropic-version", "anthropic-beta", "openai-beta", "idempotency-key"];
+const FORWARDED: [HeaderName; 4] =
+    [names::ANTHROPIC_VERSION, names::ANTHROPIC_BETA, names::OPENAI_BETA, names::IDEMPOTENCY_KEY];
 
 impl Call {
     /// Adds the client's own headers to a request for an upstream.
@@ -35,7 +39,7 @@ impl Call {
             headers.insert(name.clone(), value.clone());
         }
         if let Some(parent) = self.traceparent.as_ref().filter(|_| trace) {
-            headers.insert("traceparent", parent.clone());
+            headers.insert(names::TRACEPARENT, parent.clone());
         }
     }
 }
@@ -81,10 +85,10 @@ pub fn read(head: &Parts, body: Bytes, dialect: Dialect, profile: Profile) -> Re
     let envelope = Envelope::scan(body, dialect, profile).map_err(bad_body)?;
     let forward = FORWARDED
         .iter()
-        .filter_map(|name| Some((HeaderName::from_static(name), head.headers.get(*name)?.clone())))
+        .filter_map(|name| Some((name.clone(), head.headers.get(name)?.clone())))
         .collect();
     let stream = envelope.stream() && dialect != Dialect::Embeddings;
-    Ok(Call { stream, envelope, forward, traceparent: head.headers.get("traceparent").cloned() })
+    Ok(Call { stream, envelope, forward, traceparent: head.headers.get(names::TRACEPARENT).cloned() })
 }
 
 /// Collects the body; a single frame is kept as it is, without a copy.

@@ -114,8 +114,9 @@ pub struct Streaming {
 }
 
 impl Exchange {
-    /// The whole body has been read.
-    pub fn received(&mut self, bytes: usize) {
+    /// The whole body has been read. How long that took is the client's doing, not ours.
+    pub fn received(&mut self, bytes: usize, took: Duration) {
+        self.client_wait += took;
         self.request_bytes = bytes as u64;
         self.body_left = false;
     }

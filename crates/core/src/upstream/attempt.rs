@@ -4,6 +4,7 @@
 //! Until then the caller may try another target and no client has seen a byte.
 
 use crate::{
+    headers as names,
     stages::intake::Call,
     state::snapshot::Target,
     upstream::{
@@ -199,20 +200,19 @@ async fn not_a_stream(status: u16, body: Incoming, clock: ReadClock, target: &Ta
 
 impl UpstreamHead {
     fn of(headers: &HeaderMap) -> Self {
-        let first = |names: [&str; 2]| names.into_iter().find_map(|name| headers.get(name)).cloned();
         Self {
-            request_id: first(["x-request-id", "request-id"]),
-            processing_ms: first(["openai-processing-ms", "x-envoy-upstream-service-time"]),
+            request_id: headers.get(names::REQUEST_ID).or_else(|| headers.get(names::ANTHROPIC_REQUEST_ID)).cloned(),
+            processing_ms: headers.get(names::PROCESSING_MS).cloned(),
         }
     }
 
     /// Adds them to an answer, under names that tell whose they are.
     pub fn write<B>(self, response: &mut Response<B>) {
         if let Some(id) = self.request_id {
-            response.headers_mut().insert("x-upstream-request-id", id);
+            response.headers_mut().insert(names::UPSTREAM_REQUEST_ID, id);
         }
         if let Some(time) = self.processing_ms {
-            response.headers_mut().insert("openai-processing-ms", time);
+            response.headers_mut().insert(names::PROCESSING_MS, time);
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{
     error::{ErrorKind, GatewayError},
+    headers as names,
     state::provider::Provider,
     telemetry::labels::AttemptOutcome,
     upstream::{body::ReadFault, classify::Verdict, client::SendError, stream::Ending},
@@ -172,10 +173,10 @@ pub fn clean(text: &str, provider: &Provider) -> String {
 
 /// `retry-after-ms`, else `Retry-After` in seconds.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let number = |name: &str| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
-    let after = number("retry-after-ms")
+    let number = |name: http::HeaderName| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
+    let after = number(names::RETRY_AFTER_MS)
         .map(|ms| ms / 1000.0)
-        .or_else(|| number(header::RETRY_AFTER.as_str()))
+        .or_else(|| number(header::RETRY_AFTER))
         .filter(|seconds| seconds.is_finite() && *seconds > 0.0)?;
     Some(Duration::from_secs_f64(after.min(MAX_RETRY_AFTER.as_secs_f64())))
 }

@@ -1,0 +1,54 @@
+//! Names of headers that are not in the HTTP crate's own table, made once: a name given as text is parsed and
+//! hashed anew on each use.
+
+use http::HeaderName;
+
+/// Declares names.
+macro_rules! names {
+    ($($(#[$meta:meta])* $name:ident = $text:literal;)+) => {
+        $($(#[$meta])* pub const $name: HeaderName = HeaderName::from_static($text);)+
+    };
+}
+
+names! {
+    /// The request's id, the client's or ours.
+    REQUEST_ID = "x-request-id";
+    /// The client's id under another name.
+    CLIENT_REQUEST_ID = "x-client-request-id";
+    /// The upstream's id, on our answers.
+    UPSTREAM_REQUEST_ID = "x-upstream-request-id";
+    /// Another spelling of an upstream's id.
+    ANTHROPIC_REQUEST_ID = "request-id";
+    /// An upstream's own time.
+    PROCESSING_MS = "openai-processing-ms";
+    /// The provider that answered.
+    PROVIDER = "x-sluice-provider";
+    /// The upstream's name for the model that answered.
+    MODEL = "x-sluice-model";
+    /// Tries.
+    ATTEMPTS = "x-sluice-attempts";
+    /// Members that were not forwarded.
+    DROPPED = "x-sluice-dropped";
+    /// Size of the bucket of requests.
+    LIMIT_REQUESTS = "x-ratelimit-limit-requests";
+    /// What is left of it.
+    REMAINING_REQUESTS = "x-ratelimit-remaining-requests";
+    /// Until it is full again.
+    RESET_REQUESTS = "x-ratelimit-reset-requests";
+    /// Whether an SDK should try again by itself.
+    SHOULD_RETRY = "x-should-retry";
+    /// `Retry-After` in milliseconds.
+    RETRY_AFTER_MS = "retry-after-ms";
+    /// Tells nginx to pass events on at once.
+    ACCEL_BUFFERING = "x-accel-buffering";
+    /// W3C trace context.
+    TRACEPARENT = "traceparent";
+    /// Forwarded: version of the Messages API.
+    ANTHROPIC_VERSION = "anthropic-version";
+    /// Forwarded: beta features of the Messages API.
+    ANTHROPIC_BETA = "anthropic-beta";
+    /// Forwarded: beta features of OpenAI's API.
+    OPENAI_BETA = "openai-beta";
+    /// Forwarded: makes a repeated call the same call.
+    IDEMPOTENCY_KEY = "idempotency-key";
+}
