@@ -3,6 +3,7 @@
 //! ```text
 //! server      listening, connections, method + path -> endpoint
 //! pipeline    THE request function
+//! facts       what stages hand on
 //! stages      auth, intake, route, limits, models: each one file, none imports another
 //! upstream    failover over a plan, one attempt, client, connector, address guard
 //! reply       head, body, stream, error bodies, the end of a request
@@ -16,6 +17,7 @@
 
 pub mod app;
 pub mod error;
+pub mod facts;
 pub mod headers;
 pub mod limits;
 pub mod pipeline;

@@ -6,6 +6,7 @@
 use crate::{
     app::App,
     error::{ErrorKind, GatewayError},
+    facts::{Call, Plan},
     headers as names,
     reply::{
         body::ReplyBody,
@@ -17,12 +18,7 @@ use crate::{
         io::ConnState,
         routes::{self, Endpoint, Route},
     },
-    stages::{
-        auth, intake,
-        intake::Call,
-        limits, models,
-        route::{self, Plan},
-    },
+    stages::{auth, intake, limits, models, route},
     state::snapshot::Snapshot,
     telemetry::{exchange::Recorder, labels::EndpointLabel},
     upstream::failover,
@@ -33,7 +29,12 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header, r
 use http_body::Body as _;
 use hyper::body::Incoming;
 use sluice_protocol::Dialect;
-use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc, time::{Duration, Instant}};
+use std::{
+    net::SocketAddr,
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio_util::sync::CancellationToken;
 
 /// A request, and what it arrived on.

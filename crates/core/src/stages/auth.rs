@@ -5,21 +5,15 @@
 
 use crate::{
     error::{ErrorKind, GatewayError},
-    state::snapshot::{KeyEntry, Snapshot},
+    facts::Caller,
+    state::snapshot::Snapshot,
     telemetry::{labels::AuthFailure, metrics::Metrics},
 };
 use http::{HeaderMap, header, request::Parts};
 use std::{
     net::IpAddr,
-    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
-
-/// A caller who may go on.
-pub struct Caller {
-    /// The key that was presented, or the one that stands for everybody in open mode.
-    pub key: Arc<KeyEntry>,
-}
 
 /// Finds the caller.
 ///

@@ -4,45 +4,21 @@
 
 use crate::{
     error::{ErrorKind, GatewayError},
+    facts::Call,
     headers as names,
 };
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
+use http::{HeaderName, HeaderValue, header, request::Parts};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use sluice_config::model::ApiListener;
 use sluice_protocol::{BodyFault, Dialect, Envelope, Profile};
-use smallvec::SmallVec;
 use std::time::Duration;
-
-/// A body that has passed, and what else of the request goes upstream.
-pub struct Call {
-    /// The body.
-    pub envelope: Envelope,
-    /// Is a stream asked for, of an endpoint that has streams?
-    pub stream: bool,
-    forward: SmallVec<[(HeaderName, HeaderValue); 2]>,
-    traceparent: Option<HeaderValue>,
-}
 
 /// Headers of the client's that upstreams may see. Credentials, cookies and addresses are not among them.
 const FORWARDED: [HeaderName; 4] =
     [names::ANTHROPIC_VERSION, names::ANTHROPIC_BETA, names::OPENAI_BETA, names::IDEMPOTENCY_KEY];
-
-impl Call {
-    /// Adds the client's own headers to a request for an upstream.
-    pub fn forward_headers(&self, trace: bool, headers: &mut HeaderMap) {
-        let accept = if self.stream { "text/event-stream" } else { "application/json" };
-        headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
-        for (name, value) in &self.forward {
-            headers.insert(name.clone(), value.clone());
-        }
-        if let Some(parent) = self.traceparent.as_ref().filter(|_| trace) {
-            headers.insert(names::TRACEPARENT, parent.clone());
-        }
-    }
-}
 
 /// Checks what the head says of the body.
 ///
@@ -83,10 +59,8 @@ pub async fn receive(body: Incoming, listener: &ApiListener) -> Result<Bytes, Ga
 /// `BadJson`, or `BadBody` with every fault at once.
 pub fn read(head: &Parts, body: Bytes, dialect: Dialect, profile: Profile) -> Result<Call, GatewayError> {
     let envelope = Envelope::scan(body, dialect, profile).map_err(bad_body)?;
-    let forward = FORWARDED
-        .iter()
-        .filter_map(|name| Some((name.clone(), head.headers.get(name)?.clone())))
-        .collect();
+    let forward =
+        FORWARDED.iter().filter_map(|name| Some((name.clone(), head.headers.get(name)?.clone()))).collect();
     let stream = envelope.stream() && dialect != Dialect::Embeddings;
     Ok(Call { stream, envelope, forward, traceparent: head.headers.get(names::TRACEPARENT).cloned() })
 }

@@ -5,23 +5,13 @@
 
 use crate::{
     error::{ErrorKind, GatewayError},
-    stages::intake::Call,
+    facts::{Call, Plan},
     state::snapshot::{KeyEntry, ModelEntry, Pattern, Snapshot, Target},
     telemetry::{labels::AuthFailure, metrics::Metrics},
 };
 use sluice_protocol::SchemaFault;
 use smallvec::SmallVec;
 use std::sync::Arc;
-
-/// Where a call goes: an ordered list of targets.
-pub struct Plan {
-    /// The configured model.
-    pub entry: Arc<ModelEntry>,
-    /// The name that the client asked for.
-    pub requested: String,
-    /// Targets in the order in which they are tried.
-    pub targets: SmallVec<[Arc<Target>; 2]>,
-}
 
 /// Makes the plan.
 ///

@@ -79,7 +79,8 @@ impl Snapshot {
             let label = key_labels.value(&key.name);
             keys.insert(key.hash, Arc::new(key_entry(key, label, &settings, shared, metrics)));
         }
-        let open = (settings.auth.mode == AuthMode::Open).then(|| Arc::new(open_entry(&settings, shared, metrics)));
+        let open =
+            (settings.auth.mode == AuthMode::Open).then(|| Arc::new(open_entry(&settings, shared, metrics)));
         let hash = hash(&settings);
         Ok(Self { settings, hash, keys, open, models, providers: in_order })
     }

@@ -4,8 +4,8 @@
 //! Until then the caller may try another target and no client has seen a byte.
 
 use crate::{
+    facts::Call,
     headers as names,
-    stages::intake::Call,
     state::snapshot::Target,
     upstream::{
         body::{ReadClock, read_all},
@@ -201,7 +201,10 @@ async fn not_a_stream(status: u16, body: Incoming, clock: ReadClock, target: &Ta
 impl UpstreamHead {
     fn of(headers: &HeaderMap) -> Self {
         Self {
-            request_id: headers.get(names::REQUEST_ID).or_else(|| headers.get(names::ANTHROPIC_REQUEST_ID)).cloned(),
+            request_id: headers
+                .get(names::REQUEST_ID)
+                .or_else(|| headers.get(names::ANTHROPIC_REQUEST_ID))
+                .cloned(),
             processing_ms: headers.get(names::PROCESSING_MS).cloned(),
         }
     }

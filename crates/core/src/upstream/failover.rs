@@ -5,7 +5,7 @@
 
 use crate::{
     error::{ErrorKind, GatewayError},
-    stages::{intake::Call, route::Plan},
+    facts::{Call, Plan},
     state::snapshot::Target,
     telemetry::{
         exchange::{Attempt, Recorder},
