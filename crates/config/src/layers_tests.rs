@@ -40,13 +40,13 @@ fn the_environment_beats_the_file_and_the_file_the_defaults() {
 
 #[test]
 fn a_variable_can_bring_a_section_of_its_own() {
-    let settings = load_with("", &[("SLUICE__CACHE__TTL", "5m")]).unwrap().settings;
+    let settings = load_with("version: 1", &[("SLUICE__CACHE__TTL", "5m")]).unwrap().settings;
     assert_eq!(settings.cache.map(|cache| (cache.ttl, cache.redis)), Some((Duration::from_secs(300), false)));
 }
 
 #[test]
 fn a_section_that_is_absent_enables_nothing() {
-    let settings = load_with("", &[]).unwrap().settings;
+    let settings = load_with("version: 1", &[]).unwrap().settings;
     assert!(settings.cache.is_none() && settings.redis.is_none() && settings.limits.is_none());
 }
 
@@ -60,13 +60,13 @@ fn variables_that_set_nothing_are_errors() {
         ("SLUICE__LISTENERS__API__TRUSTED_PROXIES", "x"),
         ("SLUICE__", "x"),
     ];
-    insta::assert_snapshot!(load_with("", &env).unwrap_err().render(false));
+    insta::assert_snapshot!(load_with("version: 1", &env).unwrap_err().render(false));
 }
 
 #[test]
 fn a_bad_value_names_its_variable() {
     let env = [("SLUICE__LISTENERS__API__BIND", "4000"), ("SLUICE__RESILIENCE__ATTEMPTS", "many")];
-    let mut said = messages("", &env);
+    let mut said = messages("version: 1", &env);
     said.sort();
     assert_eq!(
         said,

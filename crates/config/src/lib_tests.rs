@@ -46,7 +46,7 @@ fn every_shipped_file_loads_as_it_is() {
 #[test]
 fn the_default_file_says_what_an_empty_one_means() {
     let written = load_with(&default_yaml(), &[]).unwrap().settings;
-    let empty = load_with("", &[]).unwrap().settings;
+    let empty = load_with("version: 1", &[]).unwrap().settings;
     assert_eq!(written, empty);
 }
 

@@ -18,7 +18,7 @@ pub(crate) const MAX_COPIES: usize = 100_000;
 const TEXT_VALUE: usize = 32;
 
 /// Parses one document. `None`: nothing useful could be read, the reason is reported.
-/// An empty document is an empty map.
+/// An empty document is refused.
 pub(crate) fn document(text: &str, problems: &mut Problems) -> Option<Node> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader {
@@ -121,12 +121,14 @@ impl<'a> Reader<'a, '_> {
                 event => root = Some(self.node(event, span, 0)?.0),
             }
         }
-        let empty = Node { span: Span::default(), data: Data::Map(Vec::new()) };
-        let node = root.unwrap_or_else(|| empty.clone());
-        match node.data {
-            Data::Map(_) => Ok(node),
-            Data::Scalar(Scalar { value: Value::Null, .. }) => Ok(empty),
-            _ => {
+        match root {
+            Some(node @ Node { data: Data::Map(_), .. }) => Ok(node),
+            // Nothing is most likely a file that was not written to its end, and an open gateway is no default for it.
+            None | Some(Node { data: Data::Scalar(Scalar { value: Value::Null, .. }), .. }) => {
+                let problem = Problem::error(codes::EMPTY_VALUE, "the file is empty");
+                Err(Stop(problem.help("start with `version: 1` and `providers:`"), Span::default()))
+            }
+            Some(node) => {
                 let problem = Problem::error(codes::WRONG_TYPE, "the file must be a map of sections");
                 Err(Stop(problem.help("start with `version: 1` and `providers:`"), node.span))
             }

@@ -112,11 +112,10 @@ fn an_alias_is_the_same_value_again() {
 }
 
 #[test]
-fn an_empty_document_is_an_empty_map() {
-    for text in ["", "# nothing\n", "---\n", "~"] {
-        let (node, problems) = parsed(text);
-        assert!(problems.is_empty());
-        assert!(matches!(node.unwrap().data, Data::Map(entries) if entries.is_empty()), "{text:?}");
+fn an_empty_document_is_refused() {
+    for text in ["", "# only a comment\n", "---\n", "null", "~"] {
+        let (_, problems) = parsed(text);
+        assert_eq!(problems.len(), 1, "{text:?}");
     }
 }
 

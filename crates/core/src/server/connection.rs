@@ -42,7 +42,6 @@ where
         .header_read_timeout(None)
         .max_buf_size(MAX_HEAD)
         .max_headers(MAX_HEADERS)
-        .pipeline_flush(true)
         .serve_connection(io, service);
     let mut connection = pin!(connection);
     // What goes wrong here is the client's affair; requests have their own records.
