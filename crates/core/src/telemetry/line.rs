@@ -1,150 +1,255 @@
 //! The request's log line: one JSON object, or one line for people.
 //!
-//! Never a prompt, an answer, a secret or a header of the client's.
+//! Never a prompt, an answer, a secret or a header of the client's. Written once per request, so it is put
+//! together by hand: names and closed words need no escaping, and the clock's text changes once a second.
 
-use crate::telemetry::exchange::Exchange;
-use serde::Serialize;
+use crate::telemetry::exchange::{Attempt, Exchange};
 use sluice_config::model::LogFormat;
-use std::{io::Write, time::Duration};
-
-/// Members in the order in which they are read.
-#[derive(Serialize)]
-struct Line<'a> {
-    time: String,
-    level: &'static str,
-    event: &'static str,
-    request_id: &'a str,
-    endpoint: &'static str,
-    status: u16,
-    outcome: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tenant: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    provider: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    upstream_model: Option<&'a str>,
-    stream: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stream_end: Option<&'static str>,
-    #[serde(skip_serializing_if = "slice_is_empty")]
-    attempts: Vec<Tried<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    input_tokens: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output_tokens: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cache_read_tokens: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ttft_ms: Option<f64>,
-    duration_ms: f64,
-    overhead_us: u64,
-    request_bytes: u64,
-    response_bytes: u64,
-    #[serde(skip_serializing_if = "slice_is_empty")]
-    dropped: &'a [String],
-    client: std::net::IpAddr,
-}
-
-#[derive(Serialize)]
-struct Tried<'a> {
-    provider: &'a str,
-    outcome: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<u16>,
-    ms: f64,
-}
-
-fn slice_is_empty<T>(list: impl AsRef<[T]>) -> bool {
-    list.as_ref().is_empty()
-}
-
-/// Milliseconds with three decimals.
-fn millis(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e3
-}
+use std::{
+    cell::RefCell,
+    io::Write,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 /// Appends the line, with its line feed.
 pub fn write(out: &mut Vec<u8>, format: LogFormat, x: &Exchange, total: Duration, overhead: Duration) {
-    let line = Line {
-        time: format!("{:.3}", jiff::Timestamp::now()),
-        level: "info",
-        event: "request",
-        request_id: &x.id,
-        endpoint: x.endpoint.as_str(),
-        status: x.status,
-        outcome: x.outcome.as_str(),
-        error: x.error_code,
-        tenant: x.key.as_ref().map(|key| key.tenant.as_str()),
-        key: x.key.as_ref().map(|key| key.name.as_str()),
-        model: x.model.as_ref().map(|model| model.name.as_str()),
-        provider: x.target.as_ref().map(|target| target.provider.name.as_str()),
-        upstream_model: x.target.as_ref().map(|target| target.model.as_str()),
-        stream: x.stream,
-        stream_end: x.streaming.as_ref().and_then(|stream| stream.end).map(super::labels::StreamEnd::as_str),
-        attempts: x
-            .attempts
-            .iter()
-            .map(|tried| Tried {
-                provider: &tried.target.provider.name,
-                outcome: tried.outcome.as_str(),
-                status: tried.status,
-                ms: millis(tried.took()),
-            })
-            .collect(),
-        input_tokens: x.usage.as_ref().map(|usage| usage.input),
-        output_tokens: x.usage.as_ref().map(|usage| usage.output),
-        cache_read_tokens: x.usage.as_ref().map(|usage| usage.cache_read),
-        ttft_ms: x
-            .streaming
-            .as_ref()
-            .and_then(|stream| stream.first_content)
-            .map(|at| millis(at.saturating_duration_since(x.started))),
-        duration_ms: millis(total),
-        overhead_us: u64::try_from(overhead.as_micros()).unwrap_or(u64::MAX),
-        request_bytes: x.request_bytes,
-        response_bytes: x.response_bytes,
-        dropped: &x.dropped,
-        client: x.peer.ip(),
-    };
-    // Writing into a Vec cannot fail, and every member is serialisable.
     match format {
-        LogFormat::Json => drop(serde_json::to_writer(&mut *out, &line)),
-        LogFormat::Text => drop(text(out, &line)),
+        LogFormat::Json => json(out, x, total, overhead),
+        LogFormat::Text => text(out, x, total),
     }
     out.push(b'\n');
 }
 
-fn text(out: &mut Vec<u8>, line: &Line<'_>) -> std::io::Result<()> {
+fn json(out: &mut Vec<u8>, x: &Exchange, total: Duration, overhead: Duration) {
+    let mut line = Object::open(out);
+    line.name("time");
+    now(line.out, b"\"");
+    line.word("level", "info");
+    line.word("event", "request");
+    // Ids are checked or made by us: nothing in them needs escaping.
+    line.word("request_id", &x.id);
+    line.word("endpoint", x.endpoint.as_str());
+    line.number("status", x.status.into());
+    line.word("outcome", x.outcome.as_str());
+    line.some("error", x.error_code, Object::word);
+    line.some("tenant", x.key.as_ref().map(|key| key.tenant.as_str()), Object::text);
+    line.some("key", x.key.as_ref().map(|key| key.name.as_str()), Object::text);
+    line.some("model", x.model.as_ref().map(|model| model.name.as_str()), Object::text);
+    line.some("provider", x.target.as_ref().map(|target| target.provider.name.as_str()), Object::text);
+    line.some("upstream_model", x.target.as_ref().map(|target| target.model.as_str()), Object::text);
+    line.word_raw("stream", if x.stream { "true" } else { "false" });
+    let streaming = x.streaming.as_ref();
+    line.some(
+        "stream_end",
+        streaming.and_then(|stream| stream.end).map(super::labels::StreamEnd::as_str),
+        Object::word,
+    );
+    if !x.attempts.is_empty() {
+        line.name("attempts");
+        attempts(line.out, &x.attempts);
+    }
+    if let Some(usage) = &x.usage {
+        line.number("input_tokens", usage.input);
+        line.number("output_tokens", usage.output);
+        line.number("cache_read_tokens", usage.cache_read);
+    }
+    line.some("ttft_ms", ttft(x), Object::millis);
+    line.millis("duration_ms", total);
+    line.number("overhead_us", u64::try_from(overhead.as_micros()).unwrap_or(u64::MAX));
+    line.number("request_bytes", x.request_bytes);
+    line.number("response_bytes", x.response_bytes);
+    if !x.dropped.is_empty() {
+        line.name("dropped");
+        // Writing into a Vec cannot fail, and texts are serialisable.
+        drop(serde_json::to_writer(&mut *line.out, &x.dropped));
+    }
+    line.name("client");
+    let _ = write!(line.out, "\"{}\"", x.peer.ip());
+    line.out.push(b'}');
+}
+
+fn attempts(out: &mut Vec<u8>, tried: &[Attempt]) {
+    for (index, attempt) in tried.iter().enumerate() {
+        out.push(if index == 0 { b'[' } else { b',' });
+        let mut entry = Object::open(out);
+        entry.text("provider", &attempt.target.provider.name);
+        entry.word("outcome", attempt.outcome.as_str());
+        entry.some("status", attempt.status.map(u64::from), Object::number);
+        entry.millis("ms", attempt.took());
+        entry.out.push(b'}');
+    }
+    out.push(b']');
+}
+
+fn ttft(x: &Exchange) -> Option<Duration> {
+    let first = x.streaming.as_ref()?.first_content?;
+    Some(first.saturating_duration_since(x.started))
+}
+
+/// A JSON object that is written member by member.
+struct Object<'a> {
+    out: &'a mut Vec<u8>,
+    first: bool,
+}
+
+impl<'a> Object<'a> {
+    fn open(out: &'a mut Vec<u8>) -> Self {
+        out.push(b'{');
+        Self { out, first: true }
+    }
+
+    fn name(&mut self, name: &'static str) {
+        if !std::mem::take(&mut self.first) {
+            self.out.push(b',');
+        }
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+    }
+
+    /// A value that is written as it is.
+    fn word_raw(&mut self, name: &'static str, value: &str) {
+        self.name(name);
+        self.out.extend_from_slice(value.as_bytes());
+    }
+
+    /// A text that needs no escaping.
+    fn word(&mut self, name: &'static str, value: &str) {
+        self.name(name);
+        self.out.push(b'"');
+        self.out.extend_from_slice(value.as_bytes());
+        self.out.push(b'"');
+    }
+
+    /// Any text.
+    fn text(&mut self, name: &'static str, value: &str) {
+        self.name(name);
+        // Writing into a Vec cannot fail, and texts are serialisable.
+        drop(serde_json::to_writer(&mut *self.out, value));
+    }
+
+    fn number(&mut self, name: &'static str, value: u64) {
+        self.word_raw(name, itoa::Buffer::new().format(value));
+    }
+
+    /// Milliseconds with three decimals.
+    fn millis(&mut self, name: &'static str, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.number(name, micros / 1000);
+        self.out.push(b'.');
+        digits(self.out, micros % 1000);
+    }
+
+    fn some<T>(
+        &mut self,
+        name: &'static str,
+        value: Option<T>,
+        write: impl FnOnce(&mut Self, &'static str, T),
+    ) {
+        if let Some(value) = value {
+            write(self, name, value);
+        }
+    }
+}
+
+/// Three digits.
+fn digits(out: &mut Vec<u8>, value: u64) {
+    for unit in [100, 10, 1] {
+        out.push(b'0' + u8::try_from(value / unit % 10).unwrap_or(0));
+    }
+}
+
+/// The second that was written last, and its text.
+struct Clock {
+    second: u64,
+    text: String,
+}
+
+thread_local! {
+    static CLOCK: RefCell<Clock> = const { RefCell::new(Clock { second: 0, text: String::new() }) };
+}
+
+/// Now in RFC 3339, milliseconds, UTC.
+fn now(out: &mut Vec<u8>, quote: &[u8]) {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    out.extend_from_slice(quote);
+    CLOCK.with_borrow_mut(|clock| {
+        if clock.second != since.as_secs() {
+            let at = i64::try_from(since.as_secs())
+                .ok()
+                .and_then(|second| jiff::Timestamp::from_second(second).ok());
+            clock.text = at.unwrap_or_default().to_string().trim_end_matches('Z').to_owned();
+            clock.second = since.as_secs();
+        }
+        out.extend_from_slice(clock.text.as_bytes());
+    });
+    out.push(b'.');
+    digits(out, u64::from(since.subsec_millis()));
+    out.push(b'Z');
+    out.extend_from_slice(quote);
+}
+
+/// For people: what happened, to whom, how long it took.
+fn text(out: &mut Vec<u8>, x: &Exchange, total: Duration) {
     let dash = "-";
-    write!(
+    let named = |name: Option<&str>| name.unwrap_or(dash).to_owned();
+    let ms = |time: Duration| time.as_secs_f64() * 1000.0;
+    now(out, b"");
+    // Writing into a Vec cannot fail.
+    let _ = write!(
         out,
-        "{} {} {} {} model={} provider={} key={} {:.1}ms",
-        line.time,
-        line.status,
-        line.outcome,
-        line.endpoint,
-        line.model.unwrap_or(dash),
-        line.provider.unwrap_or(dash),
-        line.key.unwrap_or(dash),
-        line.duration_ms,
-    )?;
-    if let Some(ttft) = line.ttft_ms {
-        write!(out, " ttft={ttft:.1}ms")?;
+        " {} {} {} model={} provider={} key={} {:.1}ms",
+        x.status,
+        x.outcome.as_str(),
+        x.endpoint.as_str(),
+        named(x.model.as_ref().map(|model| model.name.as_str())),
+        named(x.target.as_ref().map(|target| target.provider.name.as_str())),
+        named(x.key.as_ref().map(|key| key.name.as_str())),
+        ms(total),
+    );
+    if let Some(ttft) = ttft(x) {
+        let _ = write!(out, " ttft={:.1}ms", ms(ttft));
     }
-    if let (Some(input), Some(output)) = (line.input_tokens, line.output_tokens) {
-        write!(out, " tokens={input}+{output}")?;
+    if let Some(usage) = &x.usage {
+        let _ = write!(out, " tokens={}+{}", usage.input, usage.output);
     }
-    if line.attempts.len() > 1 {
-        write!(out, " attempts={}", line.attempts.len())?;
+    if x.attempts.len() > 1 {
+        let _ = write!(out, " attempts={}", x.attempts.len());
     }
-    if let Some(error) = line.error {
-        write!(out, " error={error}")?;
+    if let Some(error) = x.error_code {
+        let _ = write!(out, " error={error}");
     }
-    write!(out, " id={}", line.request_id)
+    let _ = write!(out, " id={}", x.id);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_proper_json_whatever_the_texts_hold() {
+        let mut out = Vec::new();
+        let mut object = Object::open(&mut out);
+        object.text("name", "a \"quoted\" \\ name\n");
+        object.millis("ms", Duration::from_micros(1_234_567));
+        object.millis("short", Duration::from_micros(7));
+        object.some("none", None::<u64>, Object::number);
+        object.some("some", Some(7), Object::number);
+        object.out.push(b'}');
+        let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(
+            value,
+            serde_json::json!({"name": "a \"quoted\" \\ name\n", "ms": 1234.567, "short": 0.007, "some": 7})
+        );
+    }
+
+    #[test]
+    fn the_clock_reads_like_any_other() {
+        let mut out = Vec::new();
+        now(&mut out, b"");
+        let text = String::from_utf8(out).unwrap();
+        let read: jiff::Timestamp = text.parse().unwrap();
+        let away = jiff::Timestamp::now().duration_since(read).as_secs_f64().abs();
+        assert!(away < 5.0 && text.len() == 24, "{text}");
+    }
 }

@@ -40,12 +40,14 @@ impl<'a> Scanner<'a> {
 
     /// The offset of the next byte.
     #[must_use]
+    #[inline]
     pub fn position(&self) -> usize {
         self.pos
     }
 
     /// The text of a range that this scanner has handed out.
     #[must_use]
+    #[inline]
     pub fn text(&self, range: Range<usize>) -> &'a str {
         self.text.get(range).unwrap_or_default()
     }
@@ -54,6 +56,7 @@ impl<'a> Scanner<'a> {
     ///
     /// # Errors
     /// Nothing that could be a value comes next.
+    #[inline]
     pub fn kind(&mut self) -> Result<Kind, JsonError> {
         match self.next_token() {
             Some(b'{') => Ok(Kind::Object),
@@ -71,6 +74,7 @@ impl<'a> Scanner<'a> {
     ///
     /// # Errors
     /// No valid object comes next, or `f` failed.
+    #[inline]
     pub fn object<E: From<JsonError>>(
         &mut self,
         mut f: impl FnMut(&mut Self, RawStr<'a>) -> Result<(), E>,
@@ -91,6 +95,7 @@ impl<'a> Scanner<'a> {
     ///
     /// # Errors
     /// No valid array comes next, or `f` failed.
+    #[inline]
     pub fn array<E: From<JsonError>>(
         &mut self,
         mut f: impl FnMut(&mut Self, usize) -> Result<(), E>,
@@ -111,33 +116,35 @@ impl<'a> Scanner<'a> {
     ///
     /// # Errors
     /// The value is not valid.
+    #[inline]
     pub fn skip(&mut self) -> Result<Range<usize>, JsonError> {
         self.next_token();
         let start = self.pos;
-        let outside = self.depth;
+        if let Some(container) = self.scalar_or_open()? {
+            self.skip_rest(container)?;
+        }
+        Ok(start..self.pos)
+    }
+
+    /// Passes over what is left of the container that was just opened.
+    fn skip_rest(&mut self, outermost: &'static Container) -> Result<(), JsonError> {
+        let outside = self.depth - 1;
         // One bit for each container opened here, the innermost lowest: 1 is an object.
-        let mut objects: u128 = 0;
+        let mut objects = u128::from(outermost.named);
         loop {
+            if objects & 1 == 1 {
+                self.pass_name()?;
+            }
             if let Some(container) = self.scalar_or_open()? {
                 objects = objects << 1 | u128::from(container.named);
-                if container.named {
-                    self.name()?;
-                }
                 continue;
             }
             // A value has ended, and with it every container that closes here.
-            while self.depth > outside {
-                let container = if objects & 1 == 1 { &OBJECT } else { &ARRAY };
-                if !self.close(container)? {
-                    if container.named {
-                        self.name()?;
-                    }
-                    break;
-                }
+            while self.close(if objects & 1 == 1 { &OBJECT } else { &ARRAY })? {
                 objects >>= 1;
-            }
-            if self.depth == outside {
-                return Ok(start..self.pos);
+                if self.depth == outside {
+                    return Ok(());
+                }
             }
         }
     }
@@ -146,50 +153,25 @@ impl<'a> Scanner<'a> {
     ///
     /// # Errors
     /// No valid string comes next.
+    #[inline]
     pub fn string(&mut self) -> Result<RawStr<'a>, JsonError> {
         if self.next_token() != Some(b'"') {
             return Err(self.unexpected("a string"));
         }
-        let start = self.pos;
-        let mut escaped = false;
-        self.pos += 1;
-        loop {
-            self.pos += plain_prefix(self.rest());
-            match self.peek() {
-                Some(b'"') => break,
-                Some(b'\\') => self.escape()?,
-                Some(_) => return Err(self.fault(JsonFault::ControlCharacter)),
-                None => return Err(self.end()),
-            }
-            escaped = true;
-        }
-        let raw = self.text(start + 1..self.pos);
-        self.pos += 1;
-        Ok(RawStr::new(raw, start, escaped))
+        self.quoted()
     }
 
     /// Reads a number and returns it as written; [`Number`](super::Number) says what it is worth.
     ///
     /// # Errors
     /// No valid number comes next.
+    #[inline]
     pub fn number(&mut self) -> Result<&'a str, JsonError> {
         if !matches!(self.next_token(), Some(b'-' | b'0'..=b'9')) {
             return Err(self.unexpected("a number"));
         }
         let start = self.pos;
-        self.take(|byte| byte == b'-');
-        if !self.take(|byte| byte == b'0') {
-            self.digits()?;
-        } else if self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            return Err(self.fault(JsonFault::BadNumber));
-        }
-        if self.take(|byte| byte == b'.') {
-            self.digits()?;
-        }
-        if self.take(|byte| matches!(byte, b'e' | b'E')) {
-            self.take(|byte| matches!(byte, b'+' | b'-'));
-            self.digits()?;
-        }
+        self.pass_number()?;
         Ok(self.text(start..self.pos))
     }
 
@@ -197,6 +179,7 @@ impl<'a> Scanner<'a> {
     ///
     /// # Errors
     /// Neither comes next.
+    #[inline]
     pub fn boolean(&mut self) -> Result<bool, JsonError> {
         let value = self.next_token() == Some(b't');
         self.literal(if value { "true" } else { "false" }, "`true` or `false`")?;
@@ -207,6 +190,7 @@ impl<'a> Scanner<'a> {
     ///
     /// # Errors
     /// It does not come next.
+    #[inline]
     pub fn null(&mut self) -> Result<(), JsonError> {
         self.next_token();
         self.literal("null", "`null`")
@@ -225,6 +209,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Lets `f` read a value, or skips the value if `f` did not.
+    #[inline]
     fn visit<E: From<JsonError>>(&mut self, f: impl FnOnce(&mut Self) -> Result<(), E>) -> Result<(), E> {
         self.kind()?;
         let start = self.pos;
@@ -236,16 +221,96 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads a member's name and its colon.
+    #[inline]
     fn name(&mut self) -> Result<RawStr<'a>, JsonError> {
         if self.next_token() != Some(b'"') {
             return Err(self.unexpected("a name in quotes"));
         }
-        let name = self.string()?;
+        let name = self.quoted()?;
+        self.colon()?;
+        Ok(name)
+    }
+
+    /// Passes over a member's name and its colon.
+    fn pass_name(&mut self) -> Result<(), JsonError> {
+        if self.next_token() != Some(b'"') {
+            return Err(self.unexpected("a name in quotes"));
+        }
+        self.pass_string()?;
+        self.colon()
+    }
+
+    #[inline]
+    fn colon(&mut self) -> Result<(), JsonError> {
         if self.next_token() != Some(b':') {
             return Err(self.unexpected("`:`"));
         }
         self.pos += 1;
-        Ok(name)
+        Ok(())
+    }
+
+    /// Reads the string whose opening quote is at the position.
+    #[inline]
+    fn quoted(&mut self) -> Result<RawStr<'a>, JsonError> {
+        let start = self.pos;
+        let escaped = self.pass_string()?;
+        Ok(RawStr::new(self.text(start + 1..self.pos - 1), start, escaped))
+    }
+
+    /// Passes over the string whose opening quote is at the position; true if it has escapes.
+    #[inline]
+    fn pass_string(&mut self) -> Result<bool, JsonError> {
+        self.pos += 1;
+        let rest = self.rest();
+        let plain = plain_prefix(rest);
+        self.pos += plain;
+        if rest.get(plain) == Some(&b'"') {
+            self.pos += 1;
+            return Ok(false);
+        }
+        self.pass_escaped()?;
+        Ok(true)
+    }
+
+    /// Passes over the rest of a string, from its first escape on.
+    #[inline(never)]
+    fn pass_escaped(&mut self) -> Result<(), JsonError> {
+        loop {
+            match self.rest() {
+                [b'"', ..] => {
+                    self.pos += 1;
+                    return Ok(());
+                }
+                [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => self.pos += 2,
+                [b'\\', b'u', digits @ ..] => match digits.get(..4) {
+                    Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => self.pos += 6,
+                    Some(_) => return Err(self.fault(JsonFault::BadEscape)),
+                    None => return Err(self.end()),
+                },
+                [b'\\', _, ..] => return Err(self.fault(JsonFault::BadEscape)),
+                [] | [b'\\'] => return Err(self.end()),
+                _ => return Err(self.fault(JsonFault::ControlCharacter)),
+            }
+            self.pos += plain_prefix(self.rest());
+        }
+    }
+
+    /// Passes over the number whose sign or first digit is at the position.
+    fn pass_number(&mut self) -> Result<(), JsonError> {
+        self.take(|byte| byte == b'-');
+        if !self.take(|byte| byte == b'0') {
+            self.digits()?;
+        } else if self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            return Err(self.fault(JsonFault::BadNumber));
+        }
+        if self.take(|byte| byte == b'.') {
+            self.digits()?;
+        }
+        if self.take(|byte| matches!(byte, b'e' | b'E')) {
+            self.take(|byte| matches!(byte, b'+' | b'-'));
+            self.digits()?;
+        }
+        Ok(())
     }
 
     /// Passes over a scalar or an empty container; any other container is opened and returned.
@@ -253,8 +318,8 @@ impl<'a> Scanner<'a> {
         let container = match self.kind()? {
             Kind::Object => &OBJECT,
             Kind::Array => &ARRAY,
-            Kind::String => return self.string().map(|_| None),
-            Kind::Number => return self.number().map(|_| None),
+            Kind::String => return self.pass_string().map(|_| None),
+            Kind::Number => return self.pass_number().map(|()| None),
             Kind::Bool => return self.boolean().map(|_| None),
             Kind::Null => return self.null().map(|()| None),
         };
@@ -263,6 +328,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads an opening bracket; true if the container is empty, and so closed again.
+    #[inline]
     fn open(&mut self, container: &'static Container) -> Result<bool, JsonError> {
         if self.next_token() != Some(container.opening) {
             return Err(self.unexpected(container.what));
@@ -280,6 +346,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads what stands behind an item: true for the closing bracket, false for a comma.
+    #[inline]
     fn close(&mut self, container: &'static Container) -> Result<bool, JsonError> {
         let closed = match self.next_token() {
             Some(b',') => false,
@@ -291,23 +358,7 @@ impl<'a> Scanner<'a> {
         Ok(closed)
     }
 
-    /// Passes over the escape at the position.
-    fn escape(&mut self) -> Result<(), JsonError> {
-        let rest = self.rest();
-        let length = match rest.get(1) {
-            Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => 2,
-            Some(b'u') => match rest.get(2..6) {
-                Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => 6,
-                Some(_) => return Err(self.fault(JsonFault::BadEscape)),
-                None => return Err(self.end()),
-            },
-            Some(_) => return Err(self.fault(JsonFault::BadEscape)),
-            None => return Err(self.end()),
-        };
-        self.pos += length;
-        Ok(())
-    }
-
+    #[inline]
     fn literal(&mut self, word: &str, expected: &'static str) -> Result<(), JsonError> {
         if !self.rest().starts_with(word.as_bytes()) {
             return Err(self.unexpected(expected));
@@ -317,6 +368,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes over one byte if it is wanted.
+    #[inline]
     fn take(&mut self, wanted: impl Fn(u8) -> bool) -> bool {
         let taken = self.peek().is_some_and(wanted);
         self.pos += usize::from(taken);
@@ -324,6 +376,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes over one digit or more.
+    #[inline]
     fn digits(&mut self) -> Result<(), JsonError> {
         let rest = self.rest();
         let count = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
@@ -338,6 +391,14 @@ impl<'a> Scanner<'a> {
     /// Passes over white space and looks at what follows.
     #[inline]
     fn next_token(&mut self) -> Option<u8> {
+        match self.peek() {
+            // What machines write has no white space: one comparison finds that out.
+            Some(byte) if byte > b' ' => Some(byte),
+            _ => self.next_token_after_space(),
+        }
+    }
+
+    fn next_token_after_space(&mut self) -> Option<u8> {
         loop {
             match self.peek() {
                 Some(b' ' | b'\n' | b'\r' | b'\t') => self.pos += 1,
