@@ -139,3 +139,42 @@ fn unknown(snapshot: &Snapshot, key: &KeyEntry, requested: &str) -> GatewayError
     let fault = SchemaFault { location: "body.model".to_owned(), message: "unknown model".to_owned(), value };
     GatewayError::new(ErrorKind::ModelUnknown, text).param("model").faults(vec![fault])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::shared::Shared;
+    use sluice_config::{Env, Options, Source, load};
+    use std::{collections::BTreeMap, path::Path};
+
+    #[test]
+    fn equal_targets_are_drawn_by_weight_and_fallbacks_stay_behind_them() {
+        let yaml = "
+auth: {mode: open}
+providers: [{name: a, kind: openai_compatible, base_url: 'http://127.0.0.1:1/v1', allow_private: true}]
+models:
+- name: m
+  targets:
+  - {provider: a, model: heavy, weight: 3}
+  - {provider: a, model: light, weight: 1}
+  - {provider: a, model: never, weight: 0}
+  - {provider: a, model: last, priority: 1}
+";
+        let source = Source::Text { name: "test", text: yaml, base: Path::new(".") };
+        let options = Options { env: Env::Map(BTreeMap::new()), env_optional: false };
+        let settings = load(source, &options).unwrap().settings;
+        let snapshot =
+            Snapshot::build(Arc::new(settings), &Shared::default(), &Metrics::new().unwrap()).unwrap();
+        let targets = &snapshot.models.find("m").unwrap().targets;
+        let mut first = BTreeMap::<String, u32>::new();
+        for _ in 0..4000 {
+            let ordered = in_order(targets);
+            assert_eq!(ordered.len(), 4);
+            assert_eq!(ordered.last().unwrap().model, "last");
+            *first.entry(ordered.first().unwrap().model.clone()).or_default() += 1;
+        }
+        assert_eq!(first.get("never"), None);
+        let heavy = first["heavy"];
+        assert!((2700..3300).contains(&heavy), "three quarters of 4000, give or take: {heavy}");
+    }
+}

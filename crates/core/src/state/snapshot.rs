@@ -165,3 +165,7 @@ fn hash(settings: &Settings) -> String {
     let digest = blake3::hash(format!("{settings:?}").as_bytes());
     digest.to_hex().chars().take(12).collect()
 }
+
+#[cfg(test)]
+#[path = "snapshot_tests.rs"]
+mod tests;

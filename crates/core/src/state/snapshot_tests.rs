@@ -1,0 +1,84 @@
+use super::*;
+use sluice_config::{Env, Options, Source, load};
+use std::path::Path;
+
+fn snapshot(yaml: &str) -> Snapshot {
+    let source = Source::Text { name: "test", text: yaml, base: Path::new(".") };
+    let options = Options { env: Env::Map(std::collections::BTreeMap::new()), env_optional: false };
+    let settings = load(source, &options).unwrap().settings;
+    Snapshot::build(Arc::new(settings), &Shared::default(), &Metrics::new().unwrap()).unwrap()
+}
+
+const PROVIDERS: &str = "
+auth: {mode: open}
+providers:
+- {name: a, kind: openai_compatible, base_url: 'http://127.0.0.1:1/v1', allow_private: true}
+- {name: b, kind: openai_compatible, base_url: 'http://127.0.0.1:2/v1', allow_private: true}
+";
+
+#[test]
+fn an_exact_name_beats_the_longest_prefix_and_that_the_catch_all() {
+    let yaml = format!(
+        "{PROVIDERS}models:
+- {{name: '*', targets: [{{provider: a, model: '*'}}]}}
+- {{name: 'gpt-*', targets: [{{provider: a, model: '*'}}]}}
+- {{name: 'gpt-4*', targets: [{{provider: a, model: '*'}}]}}
+- {{name: gpt-4o, targets: [{{provider: a, model: x}}]}}
+"
+    );
+    let snapshot = snapshot(&yaml);
+    let found = |name: &str| snapshot.models.find(name).map(|entry| entry.name.clone());
+    for (asked, expected) in
+        [("gpt-4o", "gpt-4o"), ("gpt-4o-mini", "gpt-4*"), ("gpt-3", "gpt-*"), ("claude", "*")]
+    {
+        assert_eq!(found(asked).as_deref(), Some(expected), "{asked}");
+    }
+    assert_eq!(found(""), None, "no name is no model");
+}
+
+#[test]
+fn targets_stand_in_the_order_of_their_priorities() {
+    let yaml = format!(
+        "{PROVIDERS}models: [{{name: m, targets: [{{provider: a, model: late, priority: 1}}, {{provider: b, model: early}}]}}]"
+    );
+    let snapshot = snapshot(&yaml);
+    let order: Vec<_> =
+        snapshot.models.find("m").unwrap().targets.iter().map(|target| target.model.as_str()).collect();
+    assert_eq!(order, ["early", "late"]);
+}
+
+#[test]
+fn labels_beyond_their_cap_share_one_value() {
+    let models: String =
+        (0..5).map(|n| format!("- {{name: m{n}, targets: [{{provider: a, model: x}}]}}\n")).collect();
+    let snapshot =
+        snapshot(&format!("{PROVIDERS}telemetry: {{metrics: {{max_models: 3}}}}\nmodels:\n{models}"));
+    let labels: Vec<_> = snapshot.models.all().iter().map(|entry| entry.metrics.label().to_owned()).collect();
+    assert_eq!(labels, ["m0", "m1", "m2", "_other", "_other"]);
+}
+
+#[test]
+fn equal_settings_share_connections_and_buckets_across_snapshots() {
+    let shared = Shared::default();
+    let limit = model::RateLimit {
+        rate: model::Rate { amount: 3, per: std::time::Duration::from_secs(60) },
+        burst: 3,
+    };
+    let first = shared.bucket("k", limit);
+    first.take().unwrap();
+    assert_eq!(shared.bucket("k", limit).take().unwrap().remaining, 1, "the same bucket");
+    let changed = model::RateLimit { burst: 9, ..limit };
+    assert_eq!(shared.bucket("k", changed).take().unwrap().remaining, 8, "a new one for a new limit");
+}
+
+#[test]
+fn the_hash_tells_configurations_apart_and_does_not_depend_on_secrets() {
+    let with = |key: &str, model: &str| {
+        let yaml = format!(
+            "auth: {{mode: open}}\nproviders: [{{name: a, kind: openai, keys: [{{name: k, value: '{key}'}}]}}]\nmodels: [{{name: {model}, targets: [{{provider: a, model: x}}]}}]"
+        );
+        snapshot(&yaml).hash
+    };
+    assert_eq!(with("one", "m"), with("two", "m"));
+    assert_ne!(with("one", "m"), with("one", "n"));
+}
