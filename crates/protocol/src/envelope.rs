@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 
 use crate::dialect::{self, Dialect, Profile, check};
 pub use crate::fault::{BodyFault, SchemaFault};
-use crate::json::{JsonError, Kind, Number, RawStr, Scanner};
+use crate::json::{self, JsonError, Kind, RawStr, Scanner};
 
 /// One member of an object, as byte ranges in the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct Envelope {
     body: Bytes,
     dialect: Dialect,
     members: SmallVec<[Member; 12]>,
+    /// Whether a member's name is written with escapes, so that its bytes alone do not tell it.
+    escaped_names: bool,
     facts: Facts,
 }
 
@@ -52,17 +54,19 @@ impl Envelope {
             return Err(BodyFault::Json { message, offset: 0 });
         }
         let mut members = SmallVec::new();
+        let mut escaped_names = false;
+        let mut facts = Facts::default();
         let mut scanner = Scanner::new(&body);
         let faults = check::check_body(&mut scanner, dialect::schema(dialect, profile), |name, value| {
+            escaped_names |= name.is_escaped();
+            facts.read(&name.decode(), body.get(value.clone()).unwrap_or_default());
             members.push(Member { name: name.range(), value });
         })?;
         scanner.finish()?;
         if !faults.is_empty() {
             return Err(BodyFault::Schema(faults));
         }
-        let mut envelope = Self { body, dialect, members, facts: Facts::default() };
-        envelope.facts = envelope.read_facts();
-        Ok(envelope)
+        Ok(Self { body, dialect, members, escaped_names, facts })
     }
 
     /// The body as it came.
@@ -127,25 +131,11 @@ impl Envelope {
         self.facts.max_tokens
     }
 
-    fn read_facts(&self) -> Facts {
-        let integer = |name| self.value(name).and_then(integer);
-        Facts {
-            stream: self.value("stream") == Some(b"true"),
-            include_usage: self.value("stream_options").and_then(include_usage),
-            seed: integer("seed"),
-            max_tokens: ["max_tokens", "max_completion_tokens", "max_output_tokens"]
-                .into_iter()
-                .filter_map(integer)
-                .max(),
-        }
-    }
-
     fn is_called(&self, member: &Member, name: &str) -> bool {
-        let written = self.bytes(&member.name);
-        if written.contains(&b'\\') {
+        if self.escaped_names {
             return self.string(&member.name).is_some_and(|meant| meant == *name);
         }
-        written.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) == Some(name.as_bytes())
+        self.bytes(&(member.name.start + 1..member.name.end - 1)) == name.as_bytes()
     }
 
     fn bytes(&self, range: &Range<usize>) -> &[u8] {
@@ -154,6 +144,21 @@ impl Envelope {
 
     fn string(&self, range: &Range<usize>) -> Option<RawStr<'_>> {
         Scanner::new(self.bytes(range)).string().ok()
+    }
+}
+
+impl Facts {
+    /// Reads a member of the body; none comes twice.
+    fn read(&mut self, name: &str, value: &[u8]) {
+        match name {
+            "stream" => self.stream = value == b"true",
+            "stream_options" => self.include_usage = include_usage(value),
+            "seed" => self.seed = integer(value),
+            "max_tokens" | "max_completion_tokens" | "max_output_tokens" => {
+                self.max_tokens = self.max_tokens.max(integer(value));
+            }
+            _ => {}
+        }
     }
 }
 
@@ -170,7 +175,8 @@ impl fmt::Debug for Envelope {
 }
 
 fn integer(value: &[u8]) -> Option<i64> {
-    Number::new(Scanner::new(value).number().ok()?).to_i64()
+    let is_number = matches!(value, [b'-' | b'0'..=b'9', ..]);
+    std::str::from_utf8(value).ok().filter(|_| is_number).and_then(json::integer)
 }
 
 fn include_usage(options: &[u8]) -> Option<bool> {

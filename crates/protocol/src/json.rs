@@ -17,7 +17,7 @@ mod string;
 pub use error::{JsonError, JsonFault};
 pub use kind::Kind;
 pub use names::{MAX_MEMBERS, Names};
-pub use number::Number;
+pub use number::{Number, integer};
 pub use scanner::{MAX_DEPTH, Scanner};
 pub use string::RawStr;
 

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use super::schema::{Bounds, Field, Schema, Shape};
 use crate::fault::SchemaFault;
-use crate::json::{JsonError, Kind, Names, Number, RawStr, Scanner};
+use crate::json::{JsonError, Kind, Names, Number, RawStr, Scanner, integer};
 
 /// So many faults are told of one array; a million wrong items say no more than a few.
 const MAX_ITEM_FAULTS: usize = 16;
@@ -74,7 +74,7 @@ impl Checker {
             names.insert(name)?;
             let kind = scanner.kind()?;
             let start = scanner.position();
-            match schema.fields().find(|(_, field)| name == field.name) {
+            match schema.field(name) {
                 None => {
                     scanner.skip()?;
                 }
@@ -83,29 +83,29 @@ impl Checker {
                     if kind == Kind::Null && schema.null_is_unset && !field.required {
                         scanner.null()?;
                     } else {
-                        self.value(scanner, field.shapes, &Path::Member(path, field))?;
+                        self.value(scanner, kind, field.shapes, &Path::Member(path, field))?;
                     }
                 }
             }
             member(name, start..scanner.position());
             Ok::<_, JsonError>(())
         })?;
-        for (number, field) in schema.fields() {
-            if field.required && seen & (1 << number) == 0 {
+        schema.fields().filter(|(number, field)| field.required && seen & (1 << number) == 0).for_each(
+            |(_, field)| {
                 self.fault(path, format!("expected required property {} to be present", field.name), None);
-            }
-        }
+            },
+        );
         Ok(())
     }
 
-    /// Reads one value that may have any of `shapes`.
+    /// Reads one value, which is of that kind and may have any of `shapes`.
     fn value(
         &mut self,
         scanner: &mut Scanner<'_>,
+        kind: Kind,
         shapes: &[Shape],
         path: &Path<'_>,
     ) -> Result<(), JsonError> {
-        let kind = scanner.kind()?;
         match shapes.iter().find(|shape| shape.is(kind)) {
             Some(Shape::Boolean | Shape::String | Shape::AnyObject) => {
                 scanner.skip()?;
@@ -143,7 +143,8 @@ impl Checker {
         scanner.array(|scanner, index| {
             count = index + 1;
             if self.faults.len() - before < MAX_ITEM_FAULTS {
-                self.value(scanner, items, &Path::Item(path, index))?;
+                let kind = scanner.kind()?;
+                self.value(scanner, kind, items, &Path::Item(path, index))?;
             }
             Ok::<_, JsonError>(())
         })?;
@@ -170,18 +171,14 @@ impl Checker {
 }
 
 fn integer_fault(text: &str) -> Option<String> {
-    // The plain spelling is nearly all there is, and a prompt may be a million token ids.
-    if text.parse::<i64>().is_ok() {
+    if integer(text).is_some() {
         return None;
     }
-    let number = Number::new(text);
-    if !number.is_integer() {
-        Some("expected integer".to_owned())
-    } else if number.to_i64().is_none() {
-        Some(format!("expected integer between {} and {}", i64::MIN, i64::MAX))
+    Some(if Number::new(text).is_integer() {
+        format!("expected integer between {} and {}", i64::MIN, i64::MAX)
     } else {
-        None
-    }
+        "expected integer".to_owned()
+    })
 }
 
 fn bounds_fault(number: &Number, bounds: &Bounds) -> Option<String> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::json::Kind;
+use crate::json::{Kind, RawStr};
 
 /// What is asked of an object's members.
 #[derive(Debug)]
@@ -17,6 +17,12 @@ impl Schema {
     /// The members that are checked, each with a number below 64.
     pub(crate) fn fields(&self) -> impl Iterator<Item = (u32, &'static Field)> {
         (0..).zip(self.groups.iter().copied().flatten())
+    }
+
+    /// The member of that name.
+    pub(crate) fn field(&self, name: RawStr<'_>) -> Option<(u32, &'static Field)> {
+        let name = name.decode();
+        self.fields().find(|(_, field)| *name == *field.name)
     }
 }
 

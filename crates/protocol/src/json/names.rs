@@ -22,7 +22,8 @@ const SHOWN: usize = 64;
 #[derive(Debug, Default)]
 pub struct Names<'a> {
     few: SmallVec<[RawStr<'a>; FEW]>,
-    many: BTreeSet<Cow<'a, str>>,
+    /// Made when there are too many for `few`; an empty one would still cost its drop.
+    many: Option<BTreeSet<Cow<'a, str>>>,
 }
 
 impl<'a> Names<'a> {
@@ -30,28 +31,32 @@ impl<'a> Names<'a> {
     ///
     /// # Errors
     /// The name is already there, or there are too many.
+    #[inline]
     pub fn insert(&mut self, name: RawStr<'a>) -> Result<(), JsonError> {
-        let fault = if self.many.len() >= MAX_MEMBERS {
-            JsonFault::TooManyMembers
-        } else if self.is_new(name) {
-            return Ok(());
-        } else {
-            JsonFault::DuplicateName(shown(name.raw()))
-        };
-        Err(JsonError { offset: name.range().start, what: fault })
+        if self.few.len() == FEW {
+            return self.insert_among_many(name);
+        }
+        if self.few.contains(&name) {
+            return Err(duplicate(name));
+        }
+        self.few.push(name);
+        Ok(())
     }
 
-    fn is_new(&mut self, name: RawStr<'a>) -> bool {
-        if self.few.len() < FEW {
-            let new = !self.few.contains(&name);
-            self.few.push(name);
-            return new;
+    #[cold]
+    #[inline(never)]
+    fn insert_among_many(&mut self, name: RawStr<'a>) -> Result<(), JsonError> {
+        let many = self.many.get_or_insert_with(|| self.few.iter().map(RawStr::decode).collect());
+        if many.len() >= MAX_MEMBERS {
+            return Err(JsonError { offset: name.range().start, what: JsonFault::TooManyMembers });
         }
-        if self.many.is_empty() {
-            self.many.extend(self.few.iter().map(RawStr::decode));
-        }
-        self.many.insert(name.decode())
+        if many.insert(name.decode()) { Ok(()) } else { Err(duplicate(name)) }
     }
+}
+
+#[cold]
+fn duplicate(name: RawStr<'_>) -> JsonError {
+    JsonError { offset: name.range().start, what: JsonFault::DuplicateName(shown(name.raw())) }
 }
 
 fn shown(name: &str) -> Box<str> {

@@ -6,6 +6,14 @@
 
 use std::cmp::Ordering;
 
+/// The value of a number that a scanner has accepted, if it is an integer of 64 bits.
+#[must_use]
+#[inline]
+pub fn integer(text: &str) -> Option<i64> {
+    // Plain digits are nearly all there is, and a prompt may be a million token ids.
+    text.parse().ok().or_else(|| Number::new(text).to_i64())
+}
+
 /// The part of a JSON number that integer fields and whole-number bounds need, exact for every spelling.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Number {
@@ -22,11 +30,11 @@ impl Number {
     #[must_use]
     pub fn new(text: &str) -> Self {
         let (negative, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
-        let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-        let (before, after) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+        let (mantissa, exponent) = split(text, |byte| matches!(byte, b'e' | b'E'));
+        let (before, after) = split(mantissa, |byte| byte == b'.');
         // An exponent that no i64 holds is as good as the largest: no body has that many digits to shift.
         let bound = if exponent.starts_with('-') { i64::MIN } else { i64::MAX };
-        let exponent = exponent.parse::<i64>().unwrap_or(bound);
+        let exponent = if exponent.is_empty() { 0 } else { exponent.parse::<i64>().unwrap_or(bound) };
         let point = i64::try_from(before.len()).unwrap_or(i64::MAX).saturating_add(exponent);
 
         let mut number = Self { negative, whole: 0, fraction: false };
@@ -78,6 +86,13 @@ impl Number {
             }
         }
     }
+}
+
+/// What stands before and behind the first byte that is `sign`. Much less work than a search for characters.
+#[inline]
+fn split(text: &str, sign: impl Fn(u8) -> bool) -> (&str, &str) {
+    let at = text.bytes().position(sign).unwrap_or(text.len());
+    (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -162,6 +177,7 @@ mod tests {
         #[test]
         fn every_64_bit_integer_is_read_back(value: i64) {
             prop_assert_eq!(Number::new(&value.to_string()).to_i64(), Some(value));
+            prop_assert_eq!(integer(&value.to_string()), Some(value));
             prop_assert_eq!(Number::new(&format!("{value}.00")).to_i64(), Some(value));
             prop_assert_eq!(Number::new(&format!("{value}e0")).to_i64(), Some(value));
             prop_assert_eq!(Number::new(&format!("{value}000E-3")).to_i64(), Some(value));

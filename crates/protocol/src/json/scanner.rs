@@ -21,7 +21,9 @@ pub struct Scanner<'a> {
     text: &'a str,
     /// Whether `text` is the whole document.
     whole: bool,
-    pos: usize,
+    /// What is left of `text`. A shrinking slice, because a position would be held against the text's length at
+    /// every byte.
+    rest: &'a [u8],
     depth: usize,
 }
 
@@ -29,20 +31,18 @@ impl<'a> Scanner<'a> {
     /// Starts at the front of `bytes`. Text that is not UTF-8 is a fault at the place where it is reached.
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Self { text, whole: true, pos: 0, depth: 0 },
-            Err(_) => {
-                let text = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-                Self { text, whole: false, pos: 0, depth: 0 }
-            }
-        }
+        let (text, whole) = match std::str::from_utf8(bytes) {
+            Ok(text) => (text, true),
+            Err(_) => (bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid()), false),
+        };
+        Self { text, whole, rest: text.as_bytes(), depth: 0 }
     }
 
     /// The offset of the next byte.
     #[must_use]
     #[inline]
     pub fn position(&self) -> usize {
-        self.pos
+        self.text.len().wrapping_sub(self.rest.len())
     }
 
     /// The text of a range that this scanner has handed out.
@@ -118,16 +118,26 @@ impl<'a> Scanner<'a> {
     /// The value is not valid.
     #[inline]
     pub fn skip(&mut self) -> Result<Range<usize>, JsonError> {
-        self.next_token();
-        let start = self.pos;
-        if let Some(container) = self.scalar_or_open()? {
-            self.skip_rest(container)?;
-        }
-        Ok(start..self.pos)
+        let kind = self.kind()?;
+        let start = self.position();
+        self.pass(kind)?;
+        Ok(start..self.position())
     }
 
-    /// Passes over what is left of the container that was just opened.
-    fn skip_rest(&mut self, outermost: &'static Container) -> Result<(), JsonError> {
+    /// Passes over the value of that kind that is next.
+    #[inline]
+    fn pass(&mut self, kind: Kind) -> Result<(), JsonError> {
+        match kind {
+            Kind::Object => self.pass_container(&OBJECT),
+            Kind::Array => self.pass_container(&ARRAY),
+            _ => self.pass_scalar(kind),
+        }
+    }
+
+    fn pass_container(&mut self, outermost: &'static Container) -> Result<(), JsonError> {
+        if self.open(outermost)? {
+            return Ok(());
+        }
         let outside = self.depth - 1;
         // One bit for each container opened here, the innermost lowest: 1 is an object.
         let mut objects = u128::from(outermost.named);
@@ -135,9 +145,20 @@ impl<'a> Scanner<'a> {
             if objects & 1 == 1 {
                 self.pass_name()?;
             }
-            if let Some(container) = self.scalar_or_open()? {
-                objects = objects << 1 | u128::from(container.named);
-                continue;
+            let kind = self.kind()?;
+            let container = match kind {
+                Kind::Object => Some(&OBJECT),
+                Kind::Array => Some(&ARRAY),
+                _ => None,
+            };
+            match container {
+                None => self.pass_scalar(kind)?,
+                Some(container) => {
+                    if !self.open(container)? {
+                        objects = objects << 1 | u128::from(container.named);
+                        continue;
+                    }
+                }
             }
             // A value has ended, and with it every container that closes here.
             while self.close(if objects & 1 == 1 { &OBJECT } else { &ARRAY })? {
@@ -149,13 +170,23 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Passes over a value that holds no others.
+    fn pass_scalar(&mut self, kind: Kind) -> Result<(), JsonError> {
+        match kind {
+            Kind::String => self.string().map(|_| ()),
+            Kind::Number => self.pass_number(),
+            Kind::Bool => self.boolean().map(|_| ()),
+            _ => self.null(),
+        }
+    }
+
     /// Reads a string.
     ///
     /// # Errors
     /// No valid string comes next.
     #[inline]
     pub fn string(&mut self) -> Result<RawStr<'a>, JsonError> {
-        if self.next_token() != Some(b'"') {
+        if !self.took(b'"') {
             return Err(self.unexpected("a string"));
         }
         self.quoted()
@@ -170,9 +201,29 @@ impl<'a> Scanner<'a> {
         if !matches!(self.next_token(), Some(b'-' | b'0'..=b'9')) {
             return Err(self.unexpected("a number"));
         }
-        let start = self.pos;
+        let start = self.position();
         self.pass_number()?;
-        Ok(self.text(start..self.pos))
+        Ok(self.text(start..self.position()))
+    }
+
+    /// Reads a number if it is a run of digits that surely fits, as nearly every count is; any other is left
+    /// for [`number`](Self::number).
+    #[inline]
+    pub(crate) fn digit_run(&mut self) -> Option<u64> {
+        const FIT: usize = 18;
+        let (mut rest, mut value) = (self.rest, 0_u64);
+        while let [digit @ b'0'..=b'9', after @ ..] = rest {
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit & 0x0f));
+            rest = after;
+        }
+        let count = self.rest.len() - rest.len();
+        let leads_with_zero = count > 1 && self.rest.first() == Some(&b'0');
+        let goes_on = matches!(rest.first(), None | Some(b'.' | b'e' | b'E'));
+        if count == 0 || count > FIT || leads_with_zero || goes_on {
+            return None;
+        }
+        self.rest = rest;
+        Some(value)
     }
 
     /// Reads `true` or `false`.
@@ -211,19 +262,20 @@ impl<'a> Scanner<'a> {
     /// Lets `f` read a value, or skips the value if `f` did not.
     #[inline]
     fn visit<E: From<JsonError>>(&mut self, f: impl FnOnce(&mut Self) -> Result<(), E>) -> Result<(), E> {
-        self.kind()?;
-        let start = self.pos;
+        let kind = self.kind()?;
+        let untouched = self.rest.len();
         f(self)?;
-        if self.pos == start {
-            self.skip()?;
+        if self.rest.len() == untouched {
+            self.pass(kind)?;
         }
         Ok(())
     }
 
-    /// Reads a member's name and its colon.
-    #[inline]
+    /// Reads a member's name and its colon. Inlined by force: half of what is read are names, and the result is
+    /// too large for registers.
+    #[inline(always)]
     fn name(&mut self) -> Result<RawStr<'a>, JsonError> {
-        if self.next_token() != Some(b'"') {
+        if !self.took(b'"') {
             return Err(self.unexpected("a name in quotes"));
         }
         let name = self.quoted()?;
@@ -233,7 +285,7 @@ impl<'a> Scanner<'a> {
 
     /// Passes over a member's name and its colon.
     fn pass_name(&mut self) -> Result<(), JsonError> {
-        if self.next_token() != Some(b'"') {
+        if !self.took(b'"') {
             return Err(self.unexpected("a name in quotes"));
         }
         self.pass_string()?;
@@ -242,30 +294,23 @@ impl<'a> Scanner<'a> {
 
     #[inline]
     fn colon(&mut self) -> Result<(), JsonError> {
-        if self.next_token() != Some(b':') {
-            return Err(self.unexpected("`:`"));
-        }
-        self.pos += 1;
-        Ok(())
+        if self.took(b':') { Ok(()) } else { Err(self.unexpected("`:`")) }
     }
 
-    /// Reads the string whose opening quote is at the position.
-    #[inline]
+    /// Reads the string whose opening quote was taken.
+    #[inline(always)]
     fn quoted(&mut self) -> Result<RawStr<'a>, JsonError> {
-        let start = self.pos;
+        let start = self.position();
         let escaped = self.pass_string()?;
-        Ok(RawStr::new(self.text(start + 1..self.pos - 1), start, escaped))
+        Ok(RawStr::new(self.text(start..self.position() - 1), start, escaped))
     }
 
-    /// Passes over the string whose opening quote is at the position; true if it has escapes.
-    #[inline]
+    /// Passes over the string whose opening quote was taken; true if it has escapes.
+    #[inline(always)]
     fn pass_string(&mut self) -> Result<bool, JsonError> {
-        self.pos += 1;
-        let rest = self.rest();
-        let plain = plain_prefix(rest);
-        self.pos += plain;
-        if rest.get(plain) == Some(&b'"') {
-            self.pos += 1;
+        self.advance(plain_prefix(self.rest));
+        if let [b'"', after @ ..] = self.rest {
+            self.rest = after;
             return Ok(false);
         }
         self.pass_escaped()?;
@@ -276,14 +321,16 @@ impl<'a> Scanner<'a> {
     #[inline(never)]
     fn pass_escaped(&mut self) -> Result<(), JsonError> {
         loop {
-            match self.rest() {
-                [b'"', ..] => {
-                    self.pos += 1;
+            match self.rest {
+                [b'"', after @ ..] => {
+                    self.rest = after;
                     return Ok(());
                 }
-                [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => self.pos += 2,
-                [b'\\', b'u', digits @ ..] => match digits.get(..4) {
-                    Some(digits) if digits.iter().all(u8::is_ascii_hexdigit) => self.pos += 6,
+                [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', after @ ..] => {
+                    self.rest = after;
+                }
+                [b'\\', b'u', digits @ ..] => match digits.split_at_checked(4) {
+                    Some((unit, after)) if unit.iter().all(u8::is_ascii_hexdigit) => self.rest = after,
                     Some(_) => return Err(self.fault(JsonFault::BadEscape)),
                     None => return Err(self.end()),
                 },
@@ -291,7 +338,7 @@ impl<'a> Scanner<'a> {
                 [] | [b'\\'] => return Err(self.end()),
                 _ => return Err(self.fault(JsonFault::ControlCharacter)),
             }
-            self.pos += plain_prefix(self.rest());
+            self.advance(plain_prefix(self.rest));
         }
     }
 
@@ -313,20 +360,6 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Passes over a scalar or an empty container; any other container is opened and returned.
-    fn scalar_or_open(&mut self) -> Result<Option<&'static Container>, JsonError> {
-        let container = match self.kind()? {
-            Kind::Object => &OBJECT,
-            Kind::Array => &ARRAY,
-            Kind::String => return self.pass_string().map(|_| None),
-            Kind::Number => return self.pass_number().map(|()| None),
-            Kind::Bool => return self.boolean().map(|_| None),
-            Kind::Null => return self.null().map(|()| None),
-        };
-        let is_empty = self.open(container)?;
-        Ok((!is_empty).then_some(container))
-    }
-
     /// Reads an opening bracket; true if the container is empty, and so closed again.
     #[inline]
     fn open(&mut self, container: &'static Container) -> Result<bool, JsonError> {
@@ -336,9 +369,8 @@ impl<'a> Scanner<'a> {
         if self.depth == MAX_DEPTH {
             return Err(self.fault(JsonFault::TooDeep));
         }
-        self.pos += 1;
-        if self.next_token() == Some(container.closing) {
-            self.pos += 1;
+        self.advance(1);
+        if self.took(container.closing) {
             return Ok(true);
         }
         self.depth += 1;
@@ -348,22 +380,22 @@ impl<'a> Scanner<'a> {
     /// Reads what stands behind an item: true for the closing bracket, false for a comma.
     #[inline]
     fn close(&mut self, container: &'static Container) -> Result<bool, JsonError> {
-        let closed = match self.next_token() {
-            Some(b',') => false,
-            Some(byte) if byte == container.closing => true,
-            _ => return Err(self.unexpected(container.next)),
-        };
-        self.pos += 1;
-        self.depth -= usize::from(closed);
-        Ok(closed)
+        if self.took(b',') {
+            return Ok(false);
+        }
+        if self.took(container.closing) {
+            self.depth -= 1;
+            return Ok(true);
+        }
+        Err(self.unexpected(container.next))
     }
 
     #[inline]
     fn literal(&mut self, word: &str, expected: &'static str) -> Result<(), JsonError> {
-        if !self.rest().starts_with(word.as_bytes()) {
+        if !self.rest.starts_with(word.as_bytes()) {
             return Err(self.unexpected(expected));
         }
-        self.pos += word.len();
+        self.advance(word.len());
         Ok(())
     }
 
@@ -371,37 +403,58 @@ impl<'a> Scanner<'a> {
     #[inline]
     fn take(&mut self, wanted: impl Fn(u8) -> bool) -> bool {
         let taken = self.peek().is_some_and(wanted);
-        self.pos += usize::from(taken);
+        self.advance(usize::from(taken));
         taken
     }
 
     /// Passes over one digit or more.
     #[inline]
     fn digits(&mut self) -> Result<(), JsonError> {
-        let rest = self.rest();
-        let count = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
-        self.pos += count;
-        match (count, self.peek()) {
-            (0, None) => Err(self.end()),
-            (0, Some(_)) => Err(self.fault(JsonFault::BadNumber)),
-            _ => Ok(()),
+        match self.peek() {
+            Some(b'0'..=b'9') => {}
+            Some(_) => return Err(self.fault(JsonFault::BadNumber)),
+            None => return Err(self.end()),
         }
+        while let [b'0'..=b'9', after @ ..] = self.rest {
+            self.rest = after;
+        }
+        Ok(())
+    }
+
+    /// Passes over white space, and over the byte that follows if it is `wanted`.
+    #[inline]
+    fn took(&mut self, wanted: u8) -> bool {
+        // What machines write has no white space: one comparison finds that out.
+        match self.rest {
+            [byte, after @ ..] if *byte == wanted => self.rest = after,
+            [byte, ..] if *byte > b' ' => return false,
+            _ => return self.took_after_space(wanted),
+        }
+        true
+    }
+
+    #[inline(never)]
+    fn took_after_space(&mut self, wanted: u8) -> bool {
+        let found = self.next_token() == Some(wanted);
+        self.advance(usize::from(found));
+        found
     }
 
     /// Passes over white space and looks at what follows.
     #[inline]
     fn next_token(&mut self) -> Option<u8> {
         match self.peek() {
-            // What machines write has no white space: one comparison finds that out.
             Some(byte) if byte > b' ' => Some(byte),
             _ => self.next_token_after_space(),
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn next_token_after_space(&mut self) -> Option<u8> {
         loop {
             match self.peek() {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => self.pos += 1,
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.advance(1),
                 other => return other,
             }
         }
@@ -409,21 +462,21 @@ impl<'a> Scanner<'a> {
 
     #[inline]
     fn peek(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.pos).copied()
+        self.rest.first().copied()
     }
 
     #[inline]
-    fn rest(&self) -> &'a [u8] {
-        self.text.as_bytes().get(self.pos..).unwrap_or_default()
+    fn advance(&mut self, count: usize) {
+        self.rest = self.rest.get(count..).unwrap_or_default();
     }
 
     /// The fault of finding something else than `expected`.
     #[cold]
     fn unexpected(&self, expected: &'static str) -> JsonError {
-        if self.pos == self.text.len() {
+        if self.rest.is_empty() {
             return self.end();
         }
-        let marked = self.pos == 0 && self.text.starts_with('\u{feff}');
+        let marked = self.position() == 0 && self.text.starts_with('\u{feff}');
         self.fault(if marked { JsonFault::ByteOrderMark } else { JsonFault::Expected(expected) })
     }
 
@@ -436,6 +489,6 @@ impl<'a> Scanner<'a> {
 
     #[cold]
     fn fault(&self, what: JsonFault) -> JsonError {
-        JsonError { offset: self.pos, what }
+        JsonError { offset: self.position(), what }
     }
 }

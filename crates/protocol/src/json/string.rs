@@ -7,13 +7,13 @@ use std::ops::Range;
 #[derive(Debug, Clone, Copy)]
 pub struct RawStr<'a> {
     raw: &'a str,
-    /// Offset of the opening quote.
+    /// Offset of the first byte behind the opening quote.
     start: usize,
     escaped: bool,
 }
 
 impl<'a> RawStr<'a> {
-    /// `raw` stands between quotes, the first of them at `start`; `escaped` says that it has a backslash.
+    /// `raw` stands between quotes, from `start` on; `escaped` says that it has a backslash.
     #[inline]
     pub(super) fn new(raw: &'a str, start: usize, escaped: bool) -> Self {
         Self { raw, start, escaped }
@@ -37,7 +37,7 @@ impl<'a> RawStr<'a> {
     #[must_use]
     #[inline]
     pub fn range(&self) -> Range<usize> {
-        self.start..self.start + self.raw.len() + 2
+        self.start - 1..self.start + self.raw.len() + 1
     }
 
     /// The text that is meant. Allocates only where there are escapes; half a surrogate pair, which RFC 8259
@@ -123,35 +123,36 @@ fn hex_unit(tail: &str) -> Option<(u16, &str)> {
 ///
 /// This is where a long prompt spends its time. Eight bytes at once are quickest for names and for text with
 /// many escapes; what goes on is long, and passes in blocks.
+#[inline(never)]
 pub(super) fn plain_prefix(bytes: &[u8]) -> usize {
-    const LONG: usize = 64;
-    let mut rest = bytes;
-    while let Some((word, after)) = rest.split_first_chunk() {
-        let before = bytes.len() - rest.len();
-        let stops = stops(u64::from_le_bytes(*word));
-        if stops != 0 {
-            return before + (stops.trailing_zeros() / 8) as usize;
-        }
-        rest = if before == LONG { skip_plain_blocks(after) } else { after };
+    const FEW_WORDS: usize = 16;
+    let (words, _) = bytes.as_chunks();
+    match first_stop(words.get(..FEW_WORDS).unwrap_or(words)) {
+        Some(at) => at,
+        None => plain_prefix_of_long(bytes),
     }
-    bytes.len() - rest.len() + plain_bytes(rest)
 }
 
-/// Drops the plain blocks at the front. Within a block there is no branch, so that the compiler makes vector
-/// instructions of it.
+/// The same for a text that is long, or ends before its first stop.
 #[inline(never)]
-fn skip_plain_blocks(bytes: &[u8]) -> &[u8] {
+fn plain_prefix_of_long(bytes: &[u8]) -> usize {
     let (blocks, _) = bytes.as_chunks::<64>();
+    // Within a block there is no branch, so that the compiler makes vector instructions of it.
     let is_plain = |block: &&[u8; 64]| !block.iter().fold(false, |stop, &byte| stop | is_stop(byte));
     let plain = blocks.iter().take_while(is_plain).count() * 64;
-    bytes.get(plain..).unwrap_or_default()
+    let (words, tail) = bytes.get(plain..).unwrap_or_default().as_chunks();
+    let in_tail = || words.len() * 8 + tail.iter().take_while(|&&byte| !is_stop(byte)).count();
+    plain + first_stop(words).unwrap_or_else(in_tail)
 }
 
-/// The last bytes of a document, too few for a word.
-#[cold]
-#[inline(never)]
-fn plain_bytes(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|&&byte| !is_stop(byte)).count()
+#[inline]
+fn first_stop(words: &[[u8; 8]]) -> Option<usize> {
+    for (index, word) in words.iter().enumerate() {
+        if let Some(at) = first_stop_in_word(u64::from_le_bytes(*word)) {
+            return Some(index * 8 + at);
+        }
+    }
+    None
 }
 
 /// Whether a byte is a control character, a quote or a backslash. Flipping the second bit moves the control
@@ -161,18 +162,23 @@ fn is_stop(byte: u8) -> bool {
     (byte ^ 0x02 < 0x21) | (byte == b'\\')
 }
 
-/// Sets the high bit of the first byte (lowest in the word) that [is a stop](is_stop); zero if none is.
+/// The lowest byte of a word that [is a stop](is_stop).
 ///
-/// `x - n` borrows into a byte's high bit where that byte is below `n`; `& !word` takes out the bytes that had
-/// the bit already. A borrow can also mark bytes *after* a true hit, but never before it, and only the first
-/// is looked at.
+/// `x - n` borrows into a byte's high bit where that byte is below `n`, and leaves the bit that a byte has of
+/// itself; `& !word` tells the two apart, once there is anything to tell. A borrow can also mark bytes *after*
+/// a true hit, but never before it, and only the first is looked at.
 #[inline]
-fn stops(word: u64) -> u64 {
+fn first_stop_in_word(word: u64) -> Option<usize> {
     const ONES: u64 = u64::from_ne_bytes([1; 8]);
     const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
     let quote_or_control = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
     let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
-    (quote_or_control | backslash) & !word & HIGH
+    let marks = (quote_or_control | backslash) & HIGH;
+    if marks == 0 {
+        return None;
+    }
+    let stops = marks & !word;
+    (stops != 0).then_some((stops.trailing_zeros() / 8) as usize)
 }
 
 #[cfg(test)]
@@ -181,7 +187,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn raw(text: &str) -> RawStr<'_> {
-        RawStr::new(text, 0, text.contains('\\'))
+        RawStr::new(text, 1, text.contains('\\'))
     }
 
     #[test]
@@ -217,6 +223,18 @@ mod tests {
     #[test]
     fn text_without_escapes_is_borrowed() {
         assert!(matches!(raw("plain").decode(), Cow::Borrowed("plain")));
+    }
+
+    #[test]
+    fn a_stop_is_found_at_every_place_of_short_and_long_text() {
+        for stop in [b'"', b'\\', 0, b'\n', 0x1f] {
+            for at in 0..400 {
+                let mut bytes = "é~!# \u{7f}日本\u{a2}\u{dc}".repeat(25).into_bytes();
+                bytes[at] = stop;
+                assert_eq!(plain_prefix(&bytes), at, "{stop}");
+                assert_eq!(plain_prefix(&bytes[..at]), at);
+            }
+        }
     }
 
     proptest! {

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use memchr::{memchr, memchr2};
+use memchr::memchr2;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
@@ -140,7 +140,7 @@ impl Decoder {
                 self.searched += 1;
                 continue;
             }
-            let Some(at) = memchr2(b'\n', b'\r', rest) else {
+            let Some(at) = line_length(rest) else {
                 self.line_is_empty = false;
                 self.searched = self.chunk.len();
                 return None;
@@ -163,7 +163,7 @@ impl Decoder {
         let mut start = if marked { BYTE_ORDER_MARK.len() } else { 0 };
         let (mut name, mut data) = (None, None);
         while let Some(rest) = raw.get(start..).filter(|rest| !rest.is_empty()) {
-            let length = memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+            let length = line_length(rest).unwrap_or(rest.len());
             match field(&raw, start..start + length) {
                 Field::Name(value) => name = Some(value),
                 Field::Data(value) => data = Some(Data::add(data, value)),
@@ -192,17 +192,29 @@ enum Field {
 
 fn field(raw: &Bytes, line: Range<usize>) -> Field {
     let bytes = raw.get(line.clone()).unwrap_or_default();
-    let (name, value) = match memchr(b':', bytes) {
-        Some(colon) => {
-            let spaced = bytes.get(colon + 1) == Some(&b' ');
-            (bytes.get(..colon), line.start + colon + 1 + usize::from(spaced)..line.end)
-        }
-        None => (Some(bytes), line.end..line.end),
-    };
-    match name {
-        Some(b"data") => Field::Data(raw.slice(value)),
-        Some(b"event") => Field::Name(raw.slice(value)),
-        _ => Field::Other,
+    let value = |name| Some(raw.slice(line.end - value(bytes, name)?.len()..line.end));
+    if let Some(data) = value(b"data") {
+        Field::Data(data)
+    } else if let Some(name) = value(b"event") {
+        Field::Name(name)
+    } else {
+        Field::Other
+    }
+}
+
+/// What a line says of the field `name`, if it is of that field. A name without a colon has an empty value.
+fn value<'a>(line: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    match line.strip_prefix(name)? {
+        [b':', b' ', value @ ..] | [b':', value @ ..] | value @ [] => Some(value),
+        _ => None,
+    }
+}
+
+/// The bytes before the next line end. Every event closes with an empty line, which is not worth a search.
+fn line_length(rest: &[u8]) -> Option<usize> {
+    match rest {
+        [b'\n' | b'\r', ..] => Some(0),
+        _ => memchr2(b'\n', b'\r', rest),
     }
 }
 
