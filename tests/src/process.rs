@@ -1,0 +1,132 @@
+//! The built `sluice` binary as a child process: command line, signals, exit codes.
+//!
+//! `SLUICE_BIN` names the binary; without it the one beside the test binary (same profile) is taken.
+
+use crate::eventually;
+use std::{
+    io::Read,
+    net::SocketAddr,
+    path::PathBuf,
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::{Arc, Mutex},
+};
+
+/// The binary under test.
+#[must_use]
+pub fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("SLUICE_BIN") {
+        return path.into();
+    }
+    let test = std::env::current_exe().expect("the test binary's path");
+    let folder = test.parent().and_then(|deps| deps.parent()).expect("target/<profile>/deps");
+    let path = folder.join("sluice");
+    assert!(path.exists(), "{} is not built; run `cargo build` first, or set SLUICE_BIN", path.display());
+    path
+}
+
+/// A command of the binary with a clean environment: no `SLUICE*` variable and no provider key reaches it.
+#[must_use]
+pub fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(binary());
+    command.args(args).stdin(Stdio::null()).env_clear();
+    for kept in ["PATH", "HOME", "TMPDIR"] {
+        if let Some(value) = std::env::var_os(kept) {
+            command.env(kept, value);
+        }
+    }
+    command
+}
+
+/// Runs the binary to its end.
+#[must_use]
+pub fn run(args: &[&str]) -> Output {
+    command(args).output().expect("the binary starts")
+}
+
+/// A running `sluice serve`; killed when dropped.
+pub struct Process {
+    child: Child,
+    output: Arc<Mutex<String>>,
+}
+
+impl Process {
+    /// Starts `command`, and keeps what it prints.
+    #[must_use]
+    pub fn start(mut command: Command) -> Self {
+        let mut child =
+            command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let output = Arc::new(Mutex::new(String::new()));
+        keep(child.stdout.take().expect("stdout"), Arc::clone(&output));
+        keep(child.stderr.take().expect("stderr"), Arc::clone(&output));
+        Self { child, output }
+    }
+
+    /// Everything it has printed so far, on both channels.
+    #[must_use]
+    pub fn output(&self) -> String {
+        self.output.lock().expect("lock").clone()
+    }
+
+    /// Waits until it has printed `text`.
+    pub async fn says(&self, text: &str) {
+        eventually(&format!("{text:?} in:\n{}", self.output()), || self.output().contains(text)).await;
+    }
+
+    /// Waits until something listens at `address`.
+    pub async fn listens(&self, address: SocketAddr) {
+        eventually(&format!("a listener at {address}:\n{}", self.output()), || {
+            std::net::TcpStream::connect(address).is_ok()
+        })
+        .await;
+    }
+
+    /// Its resident memory.
+    #[must_use]
+    pub fn rss_mib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("a process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        let kib = line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok());
+        kib.expect("a number") / 1024
+    }
+
+    /// Sends a signal by its name, as `kill` does.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &pid]).status().expect("kill");
+        assert!(status.success(), "kill -s {name} {pid}");
+    }
+
+    /// Waits for its end.
+    pub async fn exit(&mut self) -> ExitStatus {
+        let mut status = None;
+        eventually("the process ends", || {
+            status = self.child.try_wait().expect("wait");
+            status.is_some()
+        })
+        .await;
+        status.expect("a status")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn keep(mut pipe: impl Read + Send + 'static, into: Arc<Mutex<String>>) {
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(n @ 1..) = pipe.read(&mut buffer) {
+            into.lock().expect("lock").push_str(&String::from_utf8_lossy(&buffer[..n]));
+        }
+    });
+}
+
+/// A loopback port that was free a moment ago.
+#[must_use]
+pub fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
+    listener.local_addr().expect("address").port()
+}

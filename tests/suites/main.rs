@@ -1,0 +1,37 @@
+//! The black-box suites: everything goes over real sockets, as a client and an upstream see it.
+//!
+//! One test binary for all, since linking the gateway once is enough. Each file is one promise to users;
+//! `errors_*.rs` are the fault catalogue, one test for each row.
+
+#[cfg(test)]
+mod admin;
+#[cfg(test)]
+mod auth;
+#[cfg(test)]
+mod config_cli;
+#[cfg(test)]
+mod endpoints;
+#[cfg(test)]
+mod errors_client;
+#[cfg(test)]
+mod errors_upstream;
+#[cfg(test)]
+mod failover;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod passthrough;
+#[cfg(test)]
+mod readme;
+#[cfg(test)]
+mod shutdown;
+#[cfg(test)]
+mod streaming;
+#[cfg(test)]
+mod streaming_faults;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+mod tidy;
+#[cfg(test)]
+mod tls;
