@@ -7,7 +7,7 @@ use crate::{
     status,
 };
 use http::{HeaderValue, Method, Request, StatusCode, header};
-use sluice_core::App;
+use sluice_core::{App, server::loopback};
 use std::{net::SocketAddr, sync::Arc};
 
 /// Everything that answering needs; one for the listener.
@@ -64,7 +64,9 @@ impl Routes {
                 let wanted = matches!(route, Route::Status | Route::Control);
                 (wanted && !auth::has_token(request.headers(), token)).then(unauthorized)
             }
-            None => (!auth::names_this_machine(request.uri(), request.headers(), self.bind)).then(wrong_host),
+            None => {
+                (!loopback::names_this_machine(request.uri(), request.headers(), self.bind)).then(wrong_host)
+            }
         }
     }
 }

@@ -56,6 +56,7 @@ const NOT_YET: &[(&str, When, &str)] = &[
     ("keys[].limits.on_redis_down", Always, "keys[].limits.on_redis_down"),
     ("keys[].cache", Always, "keys[].cache"),
     ("ledger", Always, "ledger"),
+    ("telemetry.metrics.max_tenants", Always, "telemetry.metrics.max_tenants"),
     ("telemetry.traces", Always, "telemetry.traces"),
 ];
 

@@ -82,7 +82,7 @@ impl App {
         metrics.ready.set(1);
         Ok(Arc::new(Self {
             endpoints: EndpointMetrics::new(&metrics),
-            unknown_model: ModelMetrics::new(&metrics, OTHER),
+            unknown_model: ModelMetrics::new(&metrics, OTHER, &[EndpointLabel::Models]),
             in_flight: InFlight::new(&metrics),
             snapshot: ArcSwap::from_pointee(snapshot),
             shared,

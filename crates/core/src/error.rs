@@ -55,7 +55,9 @@ pub enum ErrorKind {
     TooLarge,
     /// The body did not arrive in time.
     BodyTimeout,
-    /// The client left, or broke the body's framing.
+    /// The client left in the middle of the body.
+    BodyCut,
+    /// The body's framing is broken.
     BodyBroken,
     /// Not JSON that can be read one way only.
     BadJson,
@@ -118,13 +120,14 @@ impl ErrorKind {
             Self::MediaType => (&codes::UNSUPPORTED_MEDIA_TYPE, ClientError, Some(Rejection::MediaType)),
             Self::TooLarge => (&codes::BODY_TOO_LARGE, ClientError, Some(Rejection::Body)),
             Self::BodyTimeout => (&codes::REQUEST_TIMEOUT, ClientError, Some(Rejection::BodyTimeout)),
-            Self::BodyBroken => (&codes::INVALID_REQUEST, Cancelled, Some(Rejection::Body)),
+            Self::BodyCut => (&codes::INVALID_REQUEST, Cancelled, None),
+            Self::BodyBroken => (&codes::INVALID_REQUEST, ClientError, Some(Rejection::Framing)),
             Self::BadJson => (&codes::INVALID_JSON, ClientError, Some(Rejection::Json)),
             Self::BadBody => (&codes::INVALID_BODY, ClientError, Some(Rejection::Json)),
             Self::ModelUnknown => (&codes::MODEL_NOT_FOUND, ClientError, Some(Rejection::Model)),
             Self::MaxTokens => (&codes::CONTEXT_LENGTH_EXCEEDED, ClientError, Some(Rejection::MaxTokens)),
             Self::Limited => (&codes::RATE_LIMIT_EXCEEDED, Limited, Some(Rejection::Limit)),
-            Self::Overloaded => (&codes::OVERLOADED, Limited, Some(Rejection::Overload)),
+            Self::Overloaded => (&codes::OVERLOADED, GatewayError, Some(Rejection::Overload)),
             Self::NotActive => (&codes::NOT_ACTIVE, GatewayError, Some(Rejection::NotActive)),
             Self::Draining => (&codes::OVERLOADED, Drain, None),
             // The status and the code are the upstream's; this is for when it named no code.

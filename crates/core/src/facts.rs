@@ -25,7 +25,7 @@ pub struct Call {
     /// Is a stream asked for, of an endpoint that has streams?
     pub stream: bool,
     /// The client's headers that upstreams may see.
-    pub forward: SmallVec<[(HeaderName, HeaderValue); 2]>,
+    pub forward: Vec<(HeaderName, SmallVec<[HeaderValue; 1]>)>,
     /// The client's trace, for providers that may see it.
     pub traceparent: Option<HeaderValue>,
 }
@@ -34,9 +34,14 @@ impl Call {
     /// Adds the client's own headers to a request for an upstream.
     pub fn forward_headers(&self, trace: bool, headers: &mut HeaderMap) {
         let accept = if self.stream { "text/event-stream" } else { "application/json" };
-        headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
-        for (name, value) in &self.forward {
-            headers.insert(name.clone(), value.clone());
+        headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static(accept));
+        for (name, values) in &self.forward {
+            // What the operator configured for this provider stands.
+            if !headers.contains_key(name) {
+                for value in values {
+                    headers.append(name.clone(), value.clone());
+                }
+            }
         }
         if let Some(parent) = self.traceparent.as_ref().filter(|_| trace) {
             headers.insert(names::TRACEPARENT, parent.clone());

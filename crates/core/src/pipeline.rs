@@ -32,7 +32,10 @@ use sluice_protocol::Dialect;
 use std::{
     net::SocketAddr,
     panic::AssertUnwindSafe,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
@@ -60,11 +63,14 @@ pub async fn handle(arrival: Arrival) -> Response<ReplyBody> {
     let label = route.as_ref().map_or(EndpointLabel::Other, Route::label);
     let mut recorder = Recorder::open(app.clone(), request_id(&head.headers), peer, label);
     recorder.body_left = !body.is_end_stream();
+    recorder.head_only = head.method == Method::HEAD;
+    let id = recorder.id.clone();
 
-    let answered = AssertUnwindSafe(answer(&app, &head, body, audience, cut, recorder)).catch_unwind().await;
+    let work = answer(&app, &head, body, route, audience, cut, recorder);
+    let answered = AssertUnwindSafe(work).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_| {
         app.metrics.panics.inc();
-        head::panicked(audience)
+        head::panicked(&id, audience)
     });
     let cut_off = response.body().left_body_unread();
     if cut_off {
@@ -80,13 +86,14 @@ async fn answer(
     app: &Arc<App>,
     head: &Parts,
     body: Incoming,
+    route: Option<Route<'_>>,
     audience: Audience,
     cut: CancellationToken,
     mut recorder: Recorder,
 ) -> Response<ReplyBody> {
     // One configuration for the whole request, whatever is reloaded meanwhile.
     let snapshot = app.snapshot();
-    match admit(app, &snapshot, head, body, &mut recorder).await {
+    match admit(app, &snapshot, head, body, route, &cut, &mut recorder).await {
         Ok(Admitted::Own(json)) => head::own(recorder, json),
         Ok(Admitted::Call(call, plan)) => forward(call, plan, recorder, audience, cut).await,
         Err(error) => head::refuse(recorder, &error, audience),
@@ -111,10 +118,12 @@ async fn admit(
     snapshot: &Snapshot,
     head: &Parts,
     body: Incoming,
+    route: Option<Route<'_>>,
+    cut: &CancellationToken,
     x: &mut Recorder,
 ) -> Result<Admitted, GatewayError> {
     // Path and method: a wrong one is wrong for everybody, and says nothing of keys.
-    let route = routes::find(head.uri.path()).ok_or_else(|| unknown_path(head))?;
+    let route = route.ok_or_else(|| unknown_path(head))?;
     route.check_method(&head.method)?;
     check_host(head)?;
     // The key, before a byte of the body is read: strangers cost nothing.
@@ -133,9 +142,13 @@ async fn admit(
     check_room(app, listener.max_in_flight)?;
     // What the head says of the body, before the body.
     intake::check_head(head, &body, listener)?;
-    let began = Instant::now();
-    let body = intake::receive(body, listener).await?;
-    x.received(body.len(), began.elapsed());
+    x.upload_since = Some(Instant::now());
+    let body = tokio::select! {
+        biased;
+        received = intake::receive(body, listener) => received?,
+        () = cut.cancelled() => return Err(draining()),
+    };
+    x.received(body.len());
     let call = intake::read(head, body, dialect, route.profile())?;
     x.stream = call.stream;
     // The model's targets: only a sound body names a model.
@@ -150,7 +163,7 @@ async fn admit(
 async fn forward(
     call: Call,
     plan: Plan,
-    recorder: Recorder,
+    mut recorder: Recorder,
     audience: Audience,
     cut: CancellationToken,
 ) -> Response<ReplyBody> {
@@ -159,12 +172,21 @@ async fn forward(
         return head::answer(failover::run(plan, call, recorder, cut).await, rules);
     }
     let id = recorder.id.clone();
+    let committed = Arc::new(AtomicBool::new(false));
+    recorder.committed = Some(committed.clone());
     let commit_after = plan.entry.commit_after;
     let mut walk: Walk = Box::pin(failover::run(plan, call, recorder, cut));
     match tokio::time::timeout(commit_after, &mut walk).await {
         Ok(walked) => head::answer(walked, rules),
-        Err(_) => head::waiting(&id, walk, rules),
+        Err(_) => {
+            committed.store(true, Ordering::Relaxed);
+            head::waiting(&id, walk, rules)
+        }
     }
+}
+
+fn draining() -> GatewayError {
+    GatewayError::new(ErrorKind::Draining, "The gateway is shutting down.")
 }
 
 /// The dialect and words in which errors are told.

@@ -88,8 +88,7 @@ async fn converse(stream: TcpStream, state: Arc<State>) {
     // Without it, small events would wait for the acknowledgement of the one before.
     stream.set_nodelay(true).unwrap_or_default();
     let service = service_fn(|request| http::serve(Arc::clone(&state), request));
-    let connection =
-        http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     // A connection that breaks, on purpose or not, concerns only its peer.
     connection.await.unwrap_or_default();
 }

@@ -123,8 +123,13 @@ mod tests {
         let admin = listener.local_addr().unwrap();
         let server = std::thread::spawn(move || {
             let (mut stream, _) = listener.accept().unwrap();
-            let mut head = [0; 1024];
-            let _ = stream.read(&mut head).unwrap();
+            // The whole head: closing with a part of it unread would reset the connection.
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let mut byte = [0];
+                stream.read_exact(&mut byte).unwrap();
+                head.extend(byte);
+            }
             stream
                 .write_all(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 9\r\n\r\nnot ready")
                 .unwrap();

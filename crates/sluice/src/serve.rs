@@ -81,12 +81,20 @@ fn boot_and_wait(args: &ServeArgs, begun: Instant) -> Result<ExitCode, Refusal> 
         .enable_all()
         .build()
         .map_err(|fault| format!("cannot start the runtime: {fault}"))?;
-    let code = runtime.block_on(serve(file.as_deref(), loaded, begun));
+    let logs = LogSink::stdout();
+    let code = runtime.block_on(serve(file.as_deref(), loaded, logs.clone(), begun));
     runtime.shutdown_timeout(RUNTIME_LIMIT);
+    // Last of all: requests that the end of the runtime cut off leave their lines, too.
+    logs.flush(FLUSH_LIMIT);
     code
 }
 
-async fn serve(file: Option<&Path>, loaded: Option<Loaded>, begun: Instant) -> Result<ExitCode, Refusal> {
+async fn serve(
+    file: Option<&Path>,
+    loaded: Option<Loaded>,
+    logs: LogSink,
+    begun: Instant,
+) -> Result<ExitCode, Refusal> {
     // Before anything else, so that a signal during the start is not lost.
     let signals = Signals::listen().map_err(|fault| format!("cannot listen for signals: {fault}"))?;
     let (Loaded { mut settings, report }, _demo) = match loaded {
@@ -99,7 +107,6 @@ async fn serve(file: Option<&Path>, loaded: Option<Loaded>, begun: Instant) -> R
             (Loaded { settings, report: Report::default() }, Some(demo))
         }
     };
-    let logs = LogSink::stdout();
     settings.telemetry.logs.level = logging::level(settings.telemetry.logs.level);
     logging::install(settings.telemetry.logs, logs.clone())?;
 
@@ -107,10 +114,7 @@ async fn serve(file: Option<&Path>, loaded: Option<Loaded>, begun: Instant) -> R
     let started = boot::start(settings, StartOptions::new(logs.clone())).await;
     let running = started.map_err(|fault| fault.to_string())?;
     announce(file, &report, &running, begun.elapsed());
-    let code = shutdown::wait(running, signals, shutdown).await;
-    // A second signal skips the drain, but not the line that says so.
-    logs.flush(FLUSH_LIMIT);
-    Ok(code)
+    Ok(shutdown::wait(running, signals, shutdown).await)
 }
 
 /// Tells a person, or the log when nobody watches.

@@ -10,9 +10,14 @@ use http::StatusCode;
 use http_body::{Body, Frame, SizeHint};
 use std::{
     convert::Infallible,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll},
 };
+
+/// A whole body is handed over in pieces, so that a client that reads slowly is seen to do so, and one that
+/// leaves half-way is not taken for one that got everything.
+const PIECE: usize = 256 << 10;
 
 /// An answer's body. Holds the request's record and tells about it when the last byte is handed over, or on drop.
 pub struct ReplyBody {
@@ -37,6 +42,11 @@ impl ReplyBody {
     pub fn full(bytes: Bytes, mut recorder: Recorder, status: StatusCode, outcome: Outcome) -> Self {
         recorder.status = status.as_u16();
         recorder.response_bytes = bytes.len() as u64;
+        if recorder.head_only {
+            // The body will not be asked for.
+            recorder.finish(outcome);
+            return Self::untold(bytes);
+        }
         Self { kind: Kind::Full { bytes, close: Some((recorder, outcome)) }, busy: None }
     }
 
@@ -67,6 +77,17 @@ impl ReplyBody {
     }
 }
 
+/// A panic inside a stream ends that stream with an error, and nothing else.
+fn poll_guarded(stream: &mut StreamReply, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    match catch_unwind(AssertUnwindSafe(|| stream.poll_next(cx))) {
+        Ok(polled) => polled,
+        Err(_) => {
+            stream.panicked();
+            stream.poll_next(cx)
+        }
+    }
+}
+
 impl Body for ReplyBody {
     type Data = Bytes;
     type Error = Infallible;
@@ -75,16 +96,20 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        match &mut self.kind {
-            Kind::Stream(stream) => {
-                stream.poll_next(cx).map(|bytes| bytes.map(|bytes| Ok(Frame::data(bytes))))
+        let next = match &mut self.kind {
+            Kind::Stream(stream) => std::task::ready!(poll_guarded(stream, cx)),
+            Kind::Untold(bytes) => bytes.take(),
+            Kind::Full { bytes, close } => {
+                let piece = close.is_some().then(|| bytes.split_to(bytes.len().min(PIECE)));
+                if bytes.is_empty()
+                    && let Some((recorder, outcome)) = close.take()
+                {
+                    recorder.finish(outcome);
+                }
+                piece
             }
-            Kind::Untold(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Kind::Full { bytes, close } => Poll::Ready(close.take().map(|(recorder, outcome)| {
-                recorder.finish(outcome);
-                Ok(Frame::data(std::mem::take(bytes)))
-            })),
-        }
+        };
+        Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -34,7 +34,7 @@ pub fn tell(app: &App, x: &Exchange) {
     let outcome = x.outcome;
     let handles = x.model.as_ref().map_or(&app.unknown_model, |model| &model.metrics);
     handles.count(metrics, x.endpoint, outcome, x.status, x.stream);
-    handles.duration(x.stream, source).observe(total.as_secs_f64());
+    handles.observe_duration(x.stream, source, total.as_secs_f64());
     if !x.attempts.is_empty() {
         handles.attempts.observe(x.attempts.len() as f64);
     }

@@ -12,10 +12,7 @@ use crate::{
         exchange::{Exchange, Recorder},
         labels::Outcome,
     },
-    upstream::{
-        attempt::{Delivery, UpstreamHead},
-        failover::Walked,
-    },
+    upstream::{attempt::Delivery, failover::Walked},
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -38,12 +35,9 @@ pub struct StreamRules {
 pub fn answer(walked: Walked, rules: StreamRules) -> Response<ReplyBody> {
     let Walked { recorder, result } = walked;
     match result {
-        Ok(Delivery::Plain { head, body, facts }) => plain(recorder, head, body, &facts),
-        Ok(Delivery::Stream { head, ready, events }) => {
-            let mut response = stream_head(&recorder);
-            head.write(&mut response);
-            response.map(|()| ReplyBody::stream(StreamReply::open(recorder, ready, events, rules)))
-        }
+        Ok(Delivery::Plain { body, facts }) => plain(recorder, body, &facts),
+        Ok(Delivery::Stream { ready, events }) => stream_head(&recorder)
+            .map(|()| ReplyBody::stream(StreamReply::open(recorder, ready, events, rules))),
         Err(error) => refuse(recorder, &error, rules.audience),
     }
 }
@@ -55,7 +49,7 @@ pub fn waiting(id: &str, walk: Walk, rules: StreamRules) -> Response<ReplyBody> 
     response.map(|()| ReplyBody::stream(StreamReply::waiting(walk, rules)))
 }
 
-fn plain(mut recorder: Recorder, head: UpstreamHead, body: Bytes, facts: &Facts) -> Response<ReplyBody> {
+fn plain(mut recorder: Recorder, body: Bytes, facts: &Facts) -> Response<ReplyBody> {
     recorder.usage = facts.usage;
     if facts.usage.is_none()
         && let Some(target) = &recorder.target
@@ -65,7 +59,6 @@ fn plain(mut recorder: Recorder, head: UpstreamHead, body: Bytes, facts: &Facts)
     let mut response = Response::new(());
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     common(&recorder, response.headers_mut());
-    head.write(&mut response);
     response.map(|()| ReplyBody::full(body, recorder, StatusCode::OK, Outcome::Ok))
 }
 
@@ -95,12 +88,16 @@ pub fn refuse(mut recorder: Recorder, error: &GatewayError, audience: Audience) 
 }
 
 /// The answer to a request whose handler panicked; its record has been told about already.
-pub fn panicked(audience: Audience) -> Response<ReplyBody> {
+pub fn panicked(id: &str, audience: Audience) -> Response<ReplyBody> {
     let error =
         GatewayError::new(ErrorKind::Internal, "The gateway failed on this request; the fault is ours.");
-    let problem = render::problem(&error, audience, "");
+    let problem = render::problem(&error, audience, id);
     let mut response = Response::new(());
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    request_id(id, response.headers_mut());
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    // Nobody knows how much of the body was read.
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     render::headers(&error, audience, problem.status, response.headers_mut());
     let body = problem.body(audience.dialect);
     response.map(|()| ReplyBody::untold(body))
@@ -150,6 +147,7 @@ fn common(x: &Exchange, headers: &mut HeaderMap) {
             headers.insert(names::RESET_REQUESTS, reset);
         }
     }
+    x.upstream_head.write(headers);
     if !x.dropped.is_empty()
         && let Ok(list) = HeaderValue::from_str(&x.dropped.join(", "))
     {

@@ -65,7 +65,12 @@ pub fn headers(error: &GatewayError, audience: Audience, status: u16, headers: &
         }
         _ => {}
     }
-    if let Some(after) = error.retry_after {
+    let after = match error.kind {
+        // Another replica, or the next process, takes it at once.
+        ErrorKind::Draining => Some(Duration::from_secs(1)),
+        _ => error.retry_after,
+    };
+    if let Some(after) = after {
         retry_after(after, headers);
     } else if asked_again_by_clients(status) && !matches!(error.kind, ErrorKind::BodyTimeout) {
         // Official SDKs try 408, 409, 429 and every 5xx twice more by themselves; ours are spent already.

@@ -30,7 +30,7 @@ use std::{
     task::{Context, Poll},
     time::{Duration, Instant},
 };
-use tokio_util::sync::WaitForCancellationFutureOwned;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// A walk over targets that goes on inside a body.
 pub type Walk = Pin<Box<dyn Future<Output = Walked> + Send>>;
@@ -47,6 +47,7 @@ pub struct StreamReply {
     last_sent: Instant,
     timer: LazyTimer,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
+    cut_token: CancellationToken,
     /// When the last bytes were handed over: until the next call it is the client that takes its time.
     handed_over: Option<Instant>,
     client_wait: Duration,
@@ -102,6 +103,7 @@ impl StreamReply {
             heartbeat: rules.heartbeat,
             last_sent: Instant::now(),
             timer: LazyTimer::default(),
+            cut_token: rules.cut.clone(),
             cut: Box::pin(rules.cut.cancelled_owned()),
             handed_over: None,
             client_wait: Duration::ZERO,
@@ -128,6 +130,8 @@ impl StreamReply {
                 Poll::Ready(Moved::Stepped(Step::Events(bytes))) => self.ready = bytes,
                 Poll::Ready(Moved::Stepped(Step::End(ending))) => self.ended(&ending),
                 Poll::Pending if self.cut.as_mut().poll(cx).is_ready() => self.drained(),
+                // After the last event only the upstream's end is waited for: nothing may follow it.
+                Poll::Pending if self.is_complete() => return Poll::Pending,
                 Poll::Pending => {
                     std::task::ready!(self.timer.poll_due(cx, self.last_sent + self.heartbeat));
                     // Only whole events were handed over, so a comment stands between two of them.
@@ -135,6 +139,21 @@ impl StreamReply {
                 }
             }
         }
+    }
+
+    /// The client has had the terminal event.
+    fn is_complete(&self) -> bool {
+        matches!(&self.phase, Phase::Open(events) if events.is_complete())
+    }
+
+    /// A fault of ours inside the stream: it ends with an error.
+    pub fn panicked(&mut self) {
+        if let Some(recorder) = &self.recorder {
+            recorder.app().metrics.panics.inc();
+        }
+        let error =
+            GatewayError::new(ErrorKind::Internal, "The gateway failed on this stream; the fault is ours.");
+        self.fail(&error, Outcome::GatewayError, StreamEnd::UpstreamError, AttemptOutcome::Cancelled);
     }
 
     fn hand_over(&mut self) -> Bytes {
@@ -237,7 +256,9 @@ impl StreamReply {
         let phase = std::mem::replace(&mut self.phase, Phase::Closed);
         self.open = None;
         let Some(mut recorder) = self.recorder.take() else { return };
-        recorder.client_wait += self.client_wait;
+        // A client that left while it was its turn kept us waiting to the last.
+        recorder.client_wait +=
+            self.client_wait + self.handed_over.map_or(Duration::ZERO, |since| since.elapsed());
         if let (Some(outcome), Some(attempt)) = (attempt, recorder.attempts.last_mut()) {
             attempt.end(outcome, None);
         }
@@ -275,9 +296,13 @@ fn begin(recorder: &mut Recorder) {
 /// A body that is dropped before its end is a client that left; one that had the terminal event has everything.
 impl Drop for StreamReply {
     fn drop(&mut self) {
-        let complete = matches!(&self.phase, Phase::Open(events) if events.is_complete());
+        let complete = self.is_complete();
         let (outcome, end, attempt) = if complete {
             (Outcome::Ok, StreamEnd::Done, AttemptOutcome::Ok)
+        } else if std::thread::panicking() {
+            (Outcome::GatewayError, StreamEnd::UpstreamError, AttemptOutcome::Cancelled)
+        } else if self.cut_token.is_cancelled() {
+            (Outcome::Drain, StreamEnd::Drain, AttemptOutcome::Cancelled)
         } else {
             (Outcome::Cancelled, StreamEnd::ClientDisconnect, AttemptOutcome::Cancelled)
         };

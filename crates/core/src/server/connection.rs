@@ -15,7 +15,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Request heads beyond this are refused with 431.
 const MAX_HEAD: usize = 64 << 10;
-const MAX_HEADERS: usize = 100;
+
+/// What a client gets to read its last event once the drain is over.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Serves a connection until it ends.
 pub async fn serve<S>(app: Arc<App>, stream: S, peer: SocketAddr, header_timeout: Duration, drain: Drain)
@@ -41,7 +43,6 @@ where
         // The guard around the socket times heads; hyper's own timer would also end idle connections.
         .header_read_timeout(None)
         .max_buf_size(MAX_HEAD)
-        .max_headers(MAX_HEADERS)
         .serve_connection(io, service);
     let mut connection = pin!(connection);
     // What goes wrong here is the client's affair; requests have their own records.
@@ -49,7 +50,14 @@ where
         ended = connection.as_mut() => drop(ended),
         () = drain.closing().cancelled() => {
             connection.as_mut().graceful_shutdown();
-            drop(connection.await);
+            let ended = async {
+                cut.cancelled().await;
+                tokio::time::sleep(LAST_WORDS).await;
+            };
+            tokio::select! {
+                _ = connection => {}
+                () = ended => {}
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     task::{Context, Poll},
     time::{Duration, Instant},
@@ -29,6 +29,8 @@ const LINGER_BYTES: usize = 32 << 20;
 #[derive(Debug, Default)]
 pub struct ConnState {
     busy: AtomicBool,
+    /// Requests that have begun.
+    requests: AtomicU32,
     unread: AtomicBool,
 }
 
@@ -37,6 +39,7 @@ impl ConnState {
     #[must_use]
     pub fn busy(self: &Arc<Self>) -> Busy {
         self.busy.store(true, Ordering::Relaxed);
+        self.requests.fetch_add(1, Ordering::Relaxed);
         Busy(self.clone())
     }
 
@@ -62,10 +65,12 @@ pub struct ClientIo<S> {
     state: Arc<ConnState>,
     header_timeout: Duration,
     timer: LazyTimer,
-    /// Nothing is being asked for since.
-    idle_since: Option<Instant>,
+    /// Bytes moved last, in either direction.
+    active: Instant,
     /// A head has begun to arrive.
     head_since: Option<Instant>,
+    /// The request whose head came last; a newer one means that the head is whole.
+    seen: u32,
     /// The client takes no byte since.
     stalled_since: Option<Instant>,
     linger: Option<Linger>,
@@ -84,8 +89,9 @@ impl<S> ClientIo<S> {
             state,
             header_timeout,
             timer: LazyTimer::default(),
-            idle_since: None,
+            active: Instant::now(),
             head_since: None,
+            seen: 0,
             stalled_since: None,
             linger: None,
         }
@@ -95,31 +101,46 @@ impl<S> ClientIo<S> {
         self.state.busy.load(Ordering::Relaxed)
     }
 
-    /// Bytes came: while nothing is served they are the beginning of a head.
-    fn arrived(&mut self) {
-        self.idle_since = None;
-        if self.busy() {
+    /// A request that has begun since the last look had a whole head.
+    fn note_requests(&mut self) {
+        let begun = self.state.requests.load(Ordering::Relaxed);
+        if begun != self.seen {
+            self.seen = begun;
             self.head_since = None;
-        } else {
-            self.head_since.get_or_insert_with(Instant::now);
         }
     }
 
-    /// No bytes: is it time to give up?
+    /// Bytes came: while nothing is served they are the beginning of a head.
+    fn arrived(&mut self) {
+        self.active = Instant::now();
+        self.note_requests();
+        if !self.busy() {
+            self.head_since.get_or_insert(self.active);
+        }
+    }
+
+    fn sent(&mut self) {
+        self.active = Instant::now();
+        self.stalled_since = None;
+    }
+
+    /// No bytes: is it time to give up? The timer is armed even while a request is served, because nobody asks
+    /// again when it ends.
     fn poll_read_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.busy() {
-            (self.idle_since, self.head_since) = (None, None);
-            return Poll::Pending;
+        self.note_requests();
+        loop {
+            let due = match self.head_since {
+                Some(since) => since + self.header_timeout,
+                // A new connection that says nothing is held to the time of a head, an old one may rest longer.
+                None if self.seen == 0 => self.active + self.header_timeout,
+                None => self.active + KEEP_ALIVE,
+            };
+            std::task::ready!(self.timer.poll_due(cx, due));
+            if !self.busy() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            self.active = Instant::now();
         }
-        if let Some(since) = self.head_since {
-            return self
-                .timer
-                .poll_due(cx, since + self.header_timeout)
-                .map(|()| Err(io::ErrorKind::TimedOut.into()));
-        }
-        let since = *self.idle_since.get_or_insert_with(Instant::now);
-        // A new connection that says nothing is held to the time of a head, an old one may rest longer.
-        self.timer.poll_due(cx, since + KEEP_ALIVE).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
     fn poll_write_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -151,7 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientIo<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match Pin::new(&mut self.stream).poll_write(cx, bytes) {
             Poll::Ready(done) => {
-                self.stalled_since = None;
+                self.sent();
                 Poll::Ready(done)
             }
             Poll::Pending => self.poll_write_deadline(cx),
@@ -165,7 +186,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientIo<S> {
     ) -> Poll<io::Result<usize>> {
         match Pin::new(&mut self.stream).poll_write_vectored(cx, parts) {
             Poll::Ready(done) => {
-                self.stalled_since = None;
+                self.sent();
                 Poll::Ready(done)
             }
             Poll::Pending => self.poll_write_deadline(cx),

@@ -90,7 +90,7 @@ impl ApiServer {
                 let Ok(permit) = permits.clone().acquire_owned().await else { break };
                 match listener.accept().await {
                     Ok((stream, peer)) => {
-                        let open = Open::new(permit, &app.metrics.client_connections);
+                        let open = Open::new(Some(permit), &app.metrics.client_connections);
                         let (app, drain, tls) = (app.clone(), drain.clone(), tls.clone());
                         let header_timeout = api.header_timeout;
                         connections.spawn(async move {
@@ -108,7 +108,12 @@ impl ApiServer {
         }
         accept_queued(&listener, |stream, peer| {
             let (app, drain, tls) = (app.clone(), drain.clone(), tls.clone());
-            connections.spawn(serve_one(app, stream, peer, api.header_timeout, tls, drain));
+            let open = Open::new(None, &app.metrics.client_connections);
+            let header_timeout = api.header_timeout;
+            connections.spawn(async move {
+                serve_one(app, stream, peer, header_timeout, tls, drain).await;
+                drop(open);
+            });
         })
         .await;
         drop(listener);
@@ -150,20 +155,22 @@ async fn serve_one(
 
 /// Connections that the system has already accepted for us are served, not reset.
 async fn accept_queued(listener: &TcpListener, mut serve: impl FnMut(TcpStream, SocketAddr)) {
-    while let Ok(Ok((stream, peer))) = tokio::time::timeout(Duration::from_millis(1), listener.accept()).await
-    {
+    // The queue is no longer than this; who comes later finds the next process.
+    for _ in 0..BACKLOG {
+        let next = tokio::time::timeout(Duration::from_millis(1), listener.accept()).await;
+        let Ok(Ok((stream, peer))) = next else { break };
         serve(stream, peer);
     }
 }
 
 /// Counts a connection as open as long as it lives.
 struct Open {
-    _permit: OwnedSemaphorePermit,
+    _permit: Option<OwnedSemaphorePermit>,
     gauge: IntGauge,
 }
 
 impl Open {
-    fn new(permit: OwnedSemaphorePermit, gauge: &IntGauge) -> Self {
+    fn new(permit: Option<OwnedSemaphorePermit>, gauge: &IntGauge) -> Self {
         gauge.inc();
         Self { _permit: permit, gauge: gauge.clone() }
     }
@@ -186,9 +193,13 @@ impl Reserve {
     async fn pause(&mut self, error: &io::Error, listener: &TcpListener) {
         const EMFILE: i32 = 24;
         const ENFILE: i32 = 23;
-        if !matches!(error.raw_os_error(), Some(EMFILE | ENFILE)) {
+        if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
             // The peer was gone before we came; the next one may not be.
             return tokio::task::yield_now().await;
+        }
+        if !matches!(error.raw_os_error(), Some(EMFILE | ENFILE)) {
+            tracing::warn!(%error, "cannot accept connections");
+            return tokio::time::sleep(EXHAUSTED_PAUSE).await;
         }
         tracing::warn!("out of file descriptors; raise the limit of open files");
         self.0 = None;

@@ -6,6 +6,7 @@ pub mod connection;
 pub mod drain;
 pub mod io;
 pub mod listen;
+pub mod loopback;
 pub mod routes;
 pub mod tls;
 

@@ -6,30 +6,23 @@
 use crate::{
     error::{ErrorKind, GatewayError},
     facts::Caller,
-    state::snapshot::Snapshot,
+    server::loopback,
+    state::snapshot::{KeyEntry, Snapshot},
     telemetry::{labels::AuthFailure, metrics::Metrics},
 };
 use http::{HeaderMap, header, request::Parts};
 use std::{
-    net::IpAddr,
+    sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 /// Finds the caller.
 ///
 /// # Errors
-/// `Unauthorized` without a valid key; `HostNotAllowed` in open mode when the host name is not a loopback one.
+/// `Unauthorized` without a valid key; `HostNotAllowed` in open mode when the request does not come from this machine.
 pub fn identify(snapshot: &Snapshot, head: &Parts, metrics: &Metrics) -> Result<Caller, GatewayError> {
     if let Some(open) = &snapshot.open {
-        // A web page could otherwise spend the user's upstream keys by pointing its own name at loopback.
-        return if host_is_loopback(head) {
-            Ok(Caller { key: open.clone() })
-        } else {
-            Err(GatewayError::new(
-                ErrorKind::HostNotAllowed,
-                "Without keys this gateway serves loopback host names only.",
-            ))
-        };
+        return open_caller(open, snapshot, head);
     }
     let refuse = |why: AuthFailure, presented: Presented<'_>| {
         metrics.auth_failures.with_label_values(&[why.as_str()]).inc();
@@ -43,6 +36,20 @@ pub fn identify(snapshot: &Snapshot, head: &Parts, metrics: &Metrics) -> Result<
         return refuse(AuthFailure::Expired, presented);
     }
     Ok(Caller { key: key.clone() })
+}
+
+/// Without keys everybody on this machine may call, and nobody else: a web page could otherwise spend the
+/// user's upstream keys through the user's browser.
+fn open_caller(open: &Arc<KeyEntry>, snapshot: &Snapshot, head: &Parts) -> Result<Caller, GatewayError> {
+    let bind = snapshot.settings.listeners.api.bind;
+    let text = if !loopback::names_this_machine(&head.uri, &head.headers, bind) {
+        "Without keys this gateway serves loopback host names only."
+    } else if loopback::is_cross_site(&head.headers, bind) {
+        "Without keys this gateway serves no pages of other sites."
+    } else {
+        return Ok(Caller { key: open.clone() });
+    };
+    Err(GatewayError::new(ErrorKind::HostNotAllowed, text))
 }
 
 /// What was sent as a credential.
@@ -107,44 +114,9 @@ impl Presented<'_> {
     }
 }
 
-fn host_is_loopback(head: &Parts) -> bool {
-    let host = head.headers.get(header::HOST).and_then(|value| value.to_str().ok());
-    host.is_some_and(is_loopback_host)
-}
-
-/// `localhost`, a name under it, or a loopback address; any port.
-fn is_loopback_host(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    };
-    name.eq_ignore_ascii_case("localhost")
-        || name.to_ascii_lowercase().ends_with(".localhost")
-        || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_loopback_names_are_loopback_hosts() {
-        for (host, loopback) in [
-            ("localhost:4000", true),
-            ("LOCALHOST", true),
-            ("app.localhost:80", true),
-            ("127.0.0.1:4000", true),
-            ("127.9.9.9", true),
-            ("[::1]:4000", true),
-            ("evil.example:4000", false),
-            ("127.0.0.1.evil.example", false),
-            ("localhost.evil.example", false),
-            ("10.0.0.1", false),
-            ("", false),
-        ] {
-            assert_eq!(is_loopback_host(host), loopback, "{host}");
-        }
-    }
 
     #[test]
     fn what_was_sent_decides_the_advice() {

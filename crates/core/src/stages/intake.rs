@@ -59,8 +59,11 @@ pub async fn receive(body: Incoming, listener: &ApiListener) -> Result<Bytes, Ga
 /// `BadJson`, or `BadBody` with every fault at once.
 pub fn read(head: &Parts, body: Bytes, dialect: Dialect, profile: Profile) -> Result<Call, GatewayError> {
     let envelope = Envelope::scan(body, dialect, profile).map_err(bad_body)?;
-    let forward =
-        FORWARDED.iter().filter_map(|name| Some((name.clone(), head.headers.get(name)?.clone()))).collect();
+    let forward = FORWARDED
+        .iter()
+        .filter(|name| head.headers.contains_key(*name))
+        .map(|name| (name.clone(), head.headers.get_all(name).iter().cloned().collect()))
+        .collect();
     let stream = envelope.stream() && dialect != Dialect::Embeddings;
     Ok(Call { stream, envelope, forward, traceparent: head.headers.get(names::TRACEPARENT).cloned() })
 }
@@ -71,8 +74,7 @@ async fn collect(mut body: Incoming, limit: u64) -> Result<Bytes, GatewayError> 
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
     while let Some(frame) = body.frame().await {
-        let broken = |_| GatewayError::new(ErrorKind::BodyBroken, "The request body was cut off.");
-        let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
+        let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() else { continue };
         if (first.len() + joined.len() + data.len()) as u64 > limit {
             return Err(too_large(limit));
         }
@@ -87,6 +89,14 @@ async fn collect(mut body: Incoming, limit: u64) -> Result<Bytes, GatewayError> 
         joined.extend_from_slice(&data);
     }
     Ok(if joined.is_empty() { first } else { joined.freeze() })
+}
+
+/// A body that ends too early is a client that left; anything else is a client that is still there to be told.
+fn broken(error: &hyper::Error) -> GatewayError {
+    if error.is_incomplete_message() {
+        return GatewayError::new(ErrorKind::BodyCut, "The request body was cut off.");
+    }
+    GatewayError::new(ErrorKind::BodyBroken, "The request body is not framed as its headers say.")
 }
 
 fn too_large(limit: u64) -> GatewayError {

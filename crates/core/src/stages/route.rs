@@ -13,6 +13,9 @@ use sluice_protocol::SchemaFault;
 use smallvec::SmallVec;
 use std::sync::Arc;
 
+/// Longer names are nobody's.
+const LONGEST_NAME: usize = 256;
+
 /// Makes the plan.
 ///
 /// # Errors
@@ -39,7 +42,9 @@ pub fn find<'a>(
     requested: &str,
     metrics: &Metrics,
 ) -> Result<&'a Arc<ModelEntry>, GatewayError> {
-    let Some(entry) = snapshot.models.find(requested) else { return Err(unknown(snapshot, key, requested)) };
+    // A wildcard would carry any name on, into headers and messages.
+    let found = snapshot.models.find(requested).filter(|_| requested.len() <= LONGEST_NAME);
+    let Some(entry) = found else { return Err(unknown(snapshot, key, requested)) };
     if key.may_use(requested) {
         return Ok(entry);
     }

@@ -43,9 +43,9 @@ pub struct ModelMetrics {
 }
 
 impl ModelMetrics {
-    /// Resolves the handles for a label.
+    /// Resolves the handles for a label; successes are counted in advance at `endpoints`.
     #[must_use]
-    pub fn new(metrics: &Metrics, label: &str) -> Self {
+    pub fn new(metrics: &Metrics, label: &str, endpoints: &[EndpointLabel]) -> Self {
         let ok = |endpoint: EndpointLabel| {
             BOOL.map(|stream| {
                 metrics.requests.with_label_values(&[
@@ -62,7 +62,7 @@ impl ModelMetrics {
         };
         Self {
             label: label.to_owned(),
-            ok: PerLabel::new(EndpointLabel::ALL, ok),
+            ok: PerLabel::new(endpoints, ok),
             durations: PerLabel::new(Source::ALL, duration),
             attempts: metrics.request_attempts.with_label_values(&[label]),
             exhausted: metrics.fallbacks_exhausted.with_label_values(&[label]),
@@ -98,17 +98,10 @@ impl ModelMetrics {
         metrics.requests.with_label_values(&labels).inc();
     }
 
-    /// Duration of a request.
-    ///
-    /// # Panics
-    /// Never: every source has a handle.
-    #[must_use]
-    pub fn duration(&self, stream: bool, source: Source) -> &Histogram {
-        let found =
-            self.durations.get(source).or_else(|| self.durations.values.first().map(|(_, value)| value));
-        match found {
-            Some(pair) => pick(pair, stream),
-            None => &self.attempts,
+    /// Observes the duration of a request.
+    pub fn observe_duration(&self, stream: bool, source: Source, seconds: f64) {
+        if let Some(pair) = self.durations.get(source) {
+            pick(pair, stream).observe(seconds);
         }
     }
 }

@@ -10,7 +10,10 @@ use crate::{
         handles::{KeyMetrics, ModelMetrics, TargetMetrics},
         shared::Shared,
     },
-    telemetry::{labels, metrics::Metrics},
+    telemetry::{
+        labels::{self, EndpointLabel},
+        metrics::Metrics,
+    },
 };
 use http::HeaderValue;
 use sluice_config::model::{self, AuthMode, Limits, Settings};
@@ -28,9 +31,11 @@ pub struct Snapshot {
     pub open: Option<Arc<KeyEntry>>,
     /// Models.
     pub models: RouteTable,
-    /// Providers, in the file's order.
-    pub providers: Vec<Arc<Provider>>,
 }
+
+/// Endpoints that call models.
+const CALLS: &[EndpointLabel] =
+    &[EndpointLabel::Completions, EndpointLabel::Chat, EndpointLabel::Embeddings, EndpointLabel::Responses];
 
 /// Caps the values of one label; what is beyond shares `_other`.
 struct Capped<'a> {
@@ -57,12 +62,10 @@ impl Snapshot {
     /// When a provider cannot be made ready.
     pub fn build(settings: Arc<Settings>, shared: &Shared, metrics: &Metrics) -> Result<Self, ProviderError> {
         let mut providers = HashMap::new();
-        let mut in_order = Vec::with_capacity(settings.providers.len());
         for provider in &settings.providers {
             metrics.start_provider(&provider.name);
             let ready = Arc::new(Provider::build(provider, shared.client(provider, metrics)?)?);
-            providers.insert(provider.name.as_str(), ready.clone());
-            in_order.push(ready);
+            providers.insert(provider.name.as_str(), ready);
         }
 
         let caps = settings.telemetry.metrics;
@@ -82,7 +85,7 @@ impl Snapshot {
         let open =
             (settings.auth.mode == AuthMode::Open).then(|| Arc::new(open_entry(&settings, shared, metrics)));
         let hash = hash(&settings);
-        Ok(Self { settings, hash, keys, open, models, providers: in_order })
+        Ok(Self { settings, hash, keys, open, models })
     }
 }
 
@@ -123,7 +126,7 @@ fn model_entry(
         attempts: own.and_then(|own| own.attempts).unwrap_or(common.attempts),
         commit_after: own.and_then(|own| own.commit_after).unwrap_or(common.commit_after),
         heartbeat: own.and_then(|own| own.heartbeat).unwrap_or(common.heartbeat),
-        metrics: ModelMetrics::new(metrics, label),
+        metrics: ModelMetrics::new(metrics, label, CALLS),
     }
 }
 

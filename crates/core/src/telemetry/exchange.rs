@@ -9,13 +9,17 @@ use crate::{
     reply::finish,
     state::snapshot::{KeyEntry, ModelEntry, Target},
     telemetry::labels::{AbortPhase, AttemptOutcome, EndpointLabel, Outcome, Source, StreamEnd},
+    upstream::attempt::UpstreamHead,
 };
 use sluice_protocol::usage::Usage;
 use smallvec::SmallVec;
 use std::{
     net::SocketAddr,
     ops::{Deref, DerefMut},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -43,6 +47,14 @@ pub struct Exchange {
     pub request_bytes: u64,
     /// The body, or a part of it, has not been read.
     pub body_left: bool,
+    /// The client sends its body since.
+    pub upload_since: Option<Instant>,
+    /// A HEAD request: nobody will ask for the answer's body.
+    pub head_only: bool,
+    /// Set when the answer's head had to go out before the upstream answered.
+    pub committed: Option<Arc<AtomicBool>>,
+    /// What of the upstream's headers comes back.
+    pub upstream_head: UpstreamHead,
     /// Bytes of the answer's body.
     pub response_bytes: u64,
     /// What is left of the key's bucket of requests, when it has one.
@@ -114,11 +126,18 @@ pub struct Streaming {
 }
 
 impl Exchange {
-    /// The whole body has been read. How long that took is the client's doing, not ours.
-    pub fn received(&mut self, bytes: usize, took: Duration) {
-        self.client_wait += took;
+    /// The whole body has been read.
+    pub fn received(&mut self, bytes: usize) {
+        self.upload_ended();
         self.request_bytes = bytes as u64;
         self.body_left = false;
+    }
+
+    /// The body comes no more, whole or not. How long it took is the client's doing, not ours.
+    pub fn upload_ended(&mut self) {
+        if let Some(since) = self.upload_since.take() {
+            self.client_wait += since.elapsed();
+        }
     }
 
     /// Who made the answer.
@@ -156,6 +175,10 @@ impl Recorder {
             stream: false,
             request_bytes: 0,
             body_left: false,
+            upload_since: None,
+            head_only: false,
+            committed: None,
+            upstream_head: UpstreamHead::default(),
             response_bytes: 0,
             requests_left: None,
             attempts: SmallVec::new(),
@@ -186,6 +209,8 @@ impl Recorder {
 
     fn tell(&mut self) {
         if !std::mem::replace(&mut self.told, true) {
+            self.upload_ended();
+            self.settle_early_head();
             finish::tell(&self.app, &self.exchange);
             self.app.in_flight.leave(self.exchange.endpoint);
         }
@@ -202,6 +227,18 @@ impl Deref for Recorder {
 impl DerefMut for Recorder {
     fn deref_mut(&mut self) -> &mut Exchange {
         &mut self.exchange
+    }
+}
+
+impl Exchange {
+    /// A client that left behind an early head had a status, and a stream.
+    fn settle_early_head(&mut self) {
+        let early = self.committed.as_ref().is_some_and(|committed| committed.load(Ordering::Relaxed));
+        if early && self.status == 0 {
+            self.status = 200;
+            self.phase = AbortPhase::Stream;
+            self.streaming.get_or_insert_default();
+        }
     }
 }
 

@@ -145,6 +145,8 @@ labels! {
         MediaType = "media_type",
         /// Body too large.
         Body = "body",
+        /// Body framed wrongly.
+        Framing = "framing",
         /// Body too slow.
         BodyTimeout = "body_timeout",
         /// Not the JSON that the endpoint takes.

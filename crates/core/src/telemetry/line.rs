@@ -36,7 +36,8 @@ fn json(out: &mut Vec<u8>, x: &Exchange, total: Duration, overhead: Duration) {
     line.some("key", x.key.as_ref().map(|key| key.name.as_str()), Object::text);
     line.some("model", x.model.as_ref().map(|model| model.name.as_str()), Object::text);
     line.some("provider", x.target.as_ref().map(|target| target.provider.name.as_str()), Object::text);
-    line.some("upstream_model", x.target.as_ref().map(|target| target.model.as_str()), Object::text);
+    let configured = x.target.as_ref().map(|target| target.model.as_str());
+    line.some("upstream_model", x.upstream_model.as_deref().or(configured), Object::text);
     line.word_raw("stream", if x.stream { "true" } else { "false" });
     let streaming = x.streaming.as_ref();
     line.some(

@@ -15,6 +15,9 @@ use std::{
 /// Bytes that may wait to be written.
 const CAPACITY: usize = 8 << 20;
 
+/// Room that an empty buffer keeps.
+const KEPT: usize = 256 << 10;
+
 /// While lines keep coming the writer wakes this often instead of once per line, so that a line costs a
 /// short lock and a copy, not a system call and a thread switch.
 const GATHER: Duration = Duration::from_millis(5);
@@ -158,9 +161,12 @@ fn write_lines(shared: &Shared, mut out: Box<dyn Write + Send>) {
         drop(state);
         // A full disk or a closed pipe loses lines, never requests.
         if out.write_all(&batch).and_then(|()| out.flush()).is_err() {
-            shared.dropped.fetch_add(1, Ordering::Relaxed);
+            let lines = batch.iter().filter(|byte| **byte == b'\n').count();
+            shared.dropped.fetch_add(lines as u64, Ordering::Relaxed);
         }
         batch.clear();
+        // One burst must not keep its memory for ever.
+        batch.shrink_to(KEPT);
         std::thread::sleep(GATHER);
     }
 }

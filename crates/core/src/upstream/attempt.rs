@@ -8,18 +8,20 @@ use crate::{
     headers as names,
     state::snapshot::Target,
     upstream::{
-        body::{ReadClock, read_all},
+        body::{ReadClock, read_all, read_some},
         classify::{self, Class},
-        failure::Failure,
+        failure::{self, EXCERPT, Failure},
         stream::{Ending, EventStream, Step},
     },
 };
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, HeaderValue, header};
 use hyper::body::Incoming;
 use sluice_protocol::{
+    Segments,
     observe::{self, Facts},
     provider::{self, Encoding, ProviderKind},
+    upstream_error,
 };
 use std::{
     future::poll_fn,
@@ -31,13 +33,15 @@ use std::{
 const MAX_ANSWER: usize = 32 << 20;
 /// Of a failing answer no more is read: only its message matters.
 const MAX_ERROR: usize = 64 << 10;
+/// Nor is it waited for: the status says enough.
+const ERROR_PATIENCE: Duration = Duration::from_secs(1);
+/// Events before the first content: comments, roles, announcements.
+const MAX_PREFACE: usize = 1 << 20;
 
 /// A usable answer.
 pub enum Delivery {
     /// A whole body, checked.
     Plain {
-        /// Headers that come back.
-        head: UpstreamHead,
         /// The bytes as they came.
         body: Bytes,
         /// What they told.
@@ -45,8 +49,6 @@ pub enum Delivery {
     },
     /// A stream that has begun.
     Stream {
-        /// Headers that come back.
-        head: UpstreamHead,
         /// Events that have come already.
         ready: Bytes,
         /// The rest.
@@ -69,92 +71,101 @@ pub struct Tried {
     pub result: Result<Delivery, Failure>,
     /// Members that were not forwarded.
     pub dropped: Vec<String>,
+    /// What of the upstream's headers comes back, when it sent any.
+    pub head: UpstreamHead,
     /// Time spent waiting for the upstream.
     pub waited: Duration,
 }
 
-/// Tries one target. `model` is the upstream's name for it; `end` bounds the whole answer.
-pub async fn run(call: &Call, target: &Arc<Target>, model: &str) -> Tried {
+impl Tried {
+    /// Nothing was sent.
+    fn unsent(failure: Failure) -> Self {
+        Self {
+            result: Err(failure),
+            dropped: Vec::new(),
+            head: UpstreamHead::default(),
+            waited: Duration::ZERO,
+        }
+    }
+}
+
+/// Tries one target. `model` is the upstream's name for it; `deadline` bounds all tries of the request together.
+pub async fn run(call: &Call, target: &Arc<Target>, model: &str, deadline: Instant) -> Tried {
     let provider = &target.provider;
     let encoding = Encoding { upstream_model: model, ask_usage: provider.ask_usage, drop: &provider.drop };
-    let mut tried =
-        Tried { result: Err(Failure::not_active("")), dropped: Vec::new(), waited: Duration::ZERO };
     let encoded = match provider.kind {
         ProviderKind::OpenAi | ProviderKind::OpenAiCompatible => {
             provider::encode(provider.kind, &call.envelope, &encoding)
         }
-        ProviderKind::Anthropic => {
-            tried.result = Err(Failure::not_active("anthropic"));
-            return tried;
-        }
-        ProviderKind::Azure => {
-            tried.result = Err(Failure::not_active("azure"));
-            return tried;
+        kind @ (ProviderKind::Anthropic | ProviderKind::Azure) => {
+            return Tried::unsent(Failure::not_active(kind.as_str()));
         }
     };
     let encoded = match encoded {
         Ok(encoded) => encoded,
-        Err(unsupported) => {
-            tried.result = Err(Failure::bad_answer(0, unsupported.to_string()));
-            return tried;
-        }
+        Err(unsupported) => return Tried::unsent(Failure::bad_answer(0, unsupported.to_string())),
     };
-    tried.dropped = encoded.dropped;
     let began = Instant::now();
-    tried.result = send(call, target, &encoded.body, encoded.strip_usage, began).await;
-    tried.waited = began.elapsed();
-    tried
+    let clocks = Clocks {
+        first_byte: (began + provider.timeouts.first_byte).min(deadline),
+        idle: provider.timeouts.idle,
+        end: (began + provider.timeouts.total).min(deadline),
+    };
+    let mut head = UpstreamHead::default();
+    let result = send(call, target, encoded.body, encoded.strip_usage, &clocks, &mut head).await;
+    Tried { result, dropped: encoded.dropped, head, waited: began.elapsed() }
+}
+
+/// When a try has taken too long.
+struct Clocks {
+    first_byte: Instant,
+    idle: Duration,
+    end: Instant,
 }
 
 async fn send(
     call: &Call,
     target: &Arc<Target>,
-    body: &sluice_protocol::Segments,
+    body: Segments,
     strip_usage: bool,
-    began: Instant,
+    clocks: &Clocks,
+    head: &mut UpstreamHead,
 ) -> Result<Delivery, Failure> {
     let provider = &target.provider;
-    let timeouts = provider.timeouts;
-    let first_byte = (began + timeouts.first_byte).into();
-    let late = || Failure::first_byte(timeouts.first_byte);
-    let end = began + timeouts.total;
-
+    let first_byte = clocks.first_byte.into();
+    let late = || Failure::first_byte(provider.timeouts.first_byte);
     let headers = || {
         let mut headers = provider.headers();
         call.forward_headers(provider.trace, &mut headers);
         headers
     };
-    let uri = provider.uri(call.envelope.dialect());
-    let response = tokio::time::timeout_at(first_byte, provider.client.post(uri, headers, body))
-        .await
-        .map_err(|_| late())??;
+    let dialect = call.envelope.dialect();
+    let sent = provider.client.post(provider.uri(dialect), headers, &body);
+    let response = tokio::time::timeout_at(first_byte, sent).await.map_err(|_| late())??;
     let (parts, incoming) = response.into_parts();
+    *head = UpstreamHead::of(&parts.headers);
     let status = parts.status.as_u16();
-    let clock = ReadClock::new(timeouts.idle, end);
     if let Class::Fail(verdict) = classify::status(status) {
-        // A body that is too long or too slow is no reason to keep the client waiting: the status says enough.
-        let told = read_all(incoming, MAX_ERROR, clock).await.unwrap_or_default();
+        let told = read_some(incoming, MAX_ERROR, ERROR_PATIENCE).await;
         return Err(Failure::from_status(verdict, status, &parts.headers, &told, provider));
     }
-    let head = UpstreamHead::of(&parts.headers);
     if parts.headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
         return Err(Failure::bad_answer(status, "the answer is encoded, which was not asked for"));
     }
-    let dialect = call.envelope.dialect();
     if !call.stream {
-        let body = read_all(incoming, MAX_ANSWER, clock).await?;
+        let body = read_all(incoming, MAX_ANSWER, ReadClock::new(clocks.idle, clocks.end)).await?;
         let facts = observe::observe_reply(dialect, &body)
             .map_err(|fault| Failure::bad_answer(status, fault.to_string()))?;
-        return Ok(Delivery::Plain { head, body, facts });
+        return Ok(Delivery::Plain { body, facts });
     }
     if !is_event_stream(&parts.headers) {
-        return Err(not_a_stream(status, incoming, clock, target).await);
+        return Err(not_a_stream(status, incoming, target).await);
     }
-    let mut events = Box::new(EventStream::new(incoming, dialect, strip_usage, timeouts.idle, end));
+    let mut events = Box::new(EventStream::new(incoming, dialect, strip_usage, clocks.idle, clocks.end));
     let ready =
         peek(&mut events, first_byte, target).await.map_err(|failure| failure.unwrap_or_else(late))?;
     events.delivered();
-    Ok(Delivery::Stream { head, ready, events })
+    Ok(Delivery::Stream { ready, events })
 }
 
 /// Reads until the first content event. The first event must come within the first-byte time; after that the
@@ -171,6 +182,9 @@ async fn peek(
         match step {
             // The usual case: the first event is content, and passes as the slice that it is.
             Step::Events(bytes) if ready.is_empty() && events.has_begun() => return Ok(bytes),
+            Step::Events(bytes) if ready.len() + bytes.len() > MAX_PREFACE => {
+                return Err(Some(Failure::bad_answer(200, "the stream says too much before any content")));
+            }
             Step::Events(bytes) => ready.extend_from_slice(&bytes),
             Step::End(Ending::Whole) if !ready.is_empty() => return Ok(ready.freeze()),
             Step::End(ending) => return Err(Some(Failure::from_ending(&ending, &target.provider))),
@@ -188,10 +202,10 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
 }
 
 /// A stream was asked for and something else came, often an error with status 200.
-async fn not_a_stream(status: u16, body: Incoming, clock: ReadClock, target: &Target) -> Failure {
-    let told = read_all(body, MAX_ERROR, clock).await.unwrap_or_default();
-    let message = sluice_protocol::upstream_error::message(&told)
-        .map(|told| crate::upstream::failure::clean(&told.message, &target.provider));
+async fn not_a_stream(status: u16, body: Incoming, target: &Target) -> Failure {
+    let told = read_some(body, MAX_ERROR, ERROR_PATIENCE).await;
+    let message =
+        upstream_error::message(&told).map(|told| failure::clean(&told.message, &target.provider, EXCERPT));
     Failure::bad_answer(
         status,
         message.unwrap_or_else(|| "a stream was asked for and something else came".to_owned()),
@@ -210,12 +224,12 @@ impl UpstreamHead {
     }
 
     /// Adds them to an answer, under names that tell whose they are.
-    pub fn write<B>(self, response: &mut Response<B>) {
-        if let Some(id) = self.request_id {
-            response.headers_mut().insert(names::UPSTREAM_REQUEST_ID, id);
+    pub fn write(&self, headers: &mut HeaderMap) {
+        if let Some(id) = &self.request_id {
+            headers.insert(names::UPSTREAM_REQUEST_ID, id.clone());
         }
-        if let Some(time) = self.processing_ms {
-            response.headers_mut().insert(names::PROCESSING_MS, time);
+        if let Some(time) = &self.processing_ms {
+            headers.insert(names::PROCESSING_MS, time.clone());
         }
     }
 }

@@ -15,8 +15,7 @@ use std::{
 
 /// A request's body as segments of the client's own bytes: nothing is copied together.
 pub struct RequestBody {
-    segments: Segments,
-    next: usize,
+    segments: <Segments as IntoIterator>::IntoIter,
     left: u64,
 }
 
@@ -25,7 +24,7 @@ impl RequestBody {
     #[must_use]
     pub fn new(segments: Segments) -> Self {
         let left = segments.len() as u64;
-        Self { segments, next: 0, left }
+        Self { segments: segments.into_iter(), left }
     }
 }
 
@@ -37,9 +36,7 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let segment = self.segments.iter().nth(self.next).cloned();
-        self.next += 1;
-        Poll::Ready(segment.map(|bytes| {
+        Poll::Ready(self.segments.next().map(|bytes| {
             self.left = self.left.saturating_sub(bytes.len() as u64);
             Ok(Frame::data(bytes))
         }))
@@ -85,10 +82,9 @@ impl ReadClock {
         self.last = now;
     }
 
-    /// Waits no longer than this from now on.
-    pub fn shorten(&mut self, idle: Duration) {
-        self.idle = self.idle.min(idle);
-        self.last = Instant::now();
+    /// Whatever still comes, the body ends by then.
+    pub fn end_by(&mut self, end: Instant) {
+        self.end = self.end.min(end);
     }
 
     /// Ready when the silence or the whole has lasted too long.
@@ -133,4 +129,23 @@ pub async fn read_all(body: Incoming, limit: usize, mut clock: ReadClock) -> Res
         joined.extend_from_slice(&data);
     }
     Ok(if joined.is_empty() { first } else { joined.freeze() })
+}
+
+/// Reads what comes of a body within a limit and a time, and returns that.
+pub async fn read_some(body: Incoming, limit: usize, patience: Duration) -> Bytes {
+    let mut body = pin!(body);
+    let mut read = BytesMut::new();
+    let all = async {
+        while let Some(Ok(frame)) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+            let Ok(data) = frame.into_data() else { continue };
+            let room = limit.saturating_sub(read.len());
+            read.extend_from_slice(data.get(..room).unwrap_or(&data));
+            if data.len() >= room {
+                break;
+            }
+        }
+    };
+    // Too slow: what has come is enough.
+    tokio::time::timeout(patience, all).await.ok();
+    read.freeze()
 }

@@ -25,7 +25,6 @@ const IDLE: Duration = Duration::from_secs(50);
 const IDLE_PER_HOST: usize = 1024;
 /// Larger response heads are refused.
 const MAX_HEAD: usize = 256 << 10;
-const MAX_HEADERS: usize = 200;
 
 /// How a provider is connected to. Equal settings share a pool across reloads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +80,8 @@ pub struct UpstreamClient {
     /// Never reuses a connection: for the retry that must not meet a second dead one.
     fresh: Client<Connector, RequestBody>,
     reused_retries: IntCounter,
+    /// On HTTP/2 a connection carries many requests: its end says nothing of one of them.
+    http2: bool,
 }
 
 impl UpstreamClient {
@@ -104,13 +105,12 @@ impl UpstreamClient {
                 // Only plain-text HTTP/2 must be told; with TLS the handshake agrees on it.
                 .http2_only(settings.http2 && !settings.secure)
                 .http1_max_buf_size(MAX_HEAD)
-                .http1_max_headers(MAX_HEADERS)
                 .set_host(false)
                 // A request that was never begun on a dying connection goes out on another: nothing is sent twice.
                 .retry_canceled_requests(true)
                 .build(connector.clone())
         };
-        Ok(Self { pooled: client(IDLE_PER_HOST), fresh: client(0), reused_retries })
+        Ok(Self { pooled: client(IDLE_PER_HOST), fresh: client(0), reused_retries, http2: settings.http2 })
     }
 
     /// Sends a POST and waits for the head of the answer. `headers` is called once per sending.
@@ -125,7 +125,7 @@ impl UpstreamClient {
     ) -> Result<Response<Incoming>, SendError> {
         match self.pooled.request(request(uri, headers(), body)).await {
             Ok(response) => Ok(response),
-            Err(error) if died_silently_after_use(&error) => {
+            Err(error) if !self.http2 && died_silently_after_use(&error) => {
                 self.reused_retries.inc();
                 self.fresh.request(request(uri, headers(), body)).await.map_err(|error| explain(&error))
             }

@@ -16,7 +16,11 @@ use crate::{
         failure::Failure,
     },
 };
-use std::{fmt::Write, sync::Arc, time::Instant};
+use std::{
+    fmt::Write,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio_util::sync::CancellationToken;
 
 /// How a walk ended, with the record that went along.
@@ -30,13 +34,16 @@ pub struct Walked {
 /// Tries the plan's targets in order until one delivers.
 pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: CancellationToken) -> Walked {
     recorder.phase = AbortPhase::Wait;
+    // One deadline for all tries together: what the first target may take alone.
+    let total = plan.targets.first().map_or(Duration::ZERO, |target| target.provider.timeouts.total);
+    let deadline = Instant::now() + total;
     let tries = usize::try_from(plan.entry.attempts).unwrap_or(usize::MAX);
     let mut last: Option<Failure> = None;
     let mut targets = plan.targets.iter().take(tries).peekable();
     while let Some(target) = targets.next() {
         let tried = tokio::select! {
             biased;
-            tried = one(&plan, &call, target, &mut recorder) => tried,
+            tried = one(&plan, &call, target, deadline, &mut recorder) => tried,
             () = cut.cancelled() => Err(Failure::draining()),
         };
         let failure = match tried {
@@ -68,6 +75,7 @@ async fn one(
     plan: &Plan,
     call: &Call,
     target: &Arc<Target>,
+    deadline: Instant,
     recorder: &mut Recorder,
 ) -> Result<Delivery, Failure> {
     recorder.target = Some(target.clone());
@@ -83,14 +91,13 @@ async fn one(
     if target.model_header.is_none() {
         recorder.upstream_model = Some(model.clone().into());
     }
-    let tried = attempt::run(call, target, &model).await;
+    let tried = attempt::run(call, target, &model, deadline).await;
     recorder.upstream_wait += tried.waited;
-    if !tried.dropped.is_empty() {
-        for field in &tried.dropped {
-            recorder.app().metrics.dropped_fields.with_label_values(&[&target.provider.name, field]).inc();
-        }
-        recorder.dropped = tried.dropped;
+    for field in &tried.dropped {
+        recorder.app().metrics.dropped_fields.with_label_values(&[&target.provider.name, field]).inc();
     }
+    recorder.dropped = tried.dropped;
+    recorder.upstream_head = tried.head;
     if let Some(attempt) = recorder.attempts.last_mut() {
         match &tried.result {
             Ok(Delivery::Plain { .. }) => attempt.end(AttemptOutcome::Ok, Some(200)),
@@ -108,8 +115,9 @@ fn fell_back(plan: &Plan, from: &Target, to: &Target, why: AttemptOutcome, recor
 }
 
 /// Names every try: provider, status, time, and the last one's words.
-fn summary(model: &str, recorder: &Recorder, last: &Failure) -> String {
+fn summary(requested: &str, recorder: &Recorder, last: &Failure) -> String {
     let tries = recorder.attempts.len();
+    let model: String = requested.chars().filter(|c| !c.is_control()).collect();
     let mut text = match tries {
         1 => format!("The upstream of model '{model}' failed: "),
         _ => format!("All {tries} upstreams tried for model '{model}' failed: "),

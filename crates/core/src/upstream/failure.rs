@@ -7,13 +7,15 @@ use crate::{
     telemetry::labels::AttemptOutcome,
     upstream::{body::ReadFault, classify::Verdict, client::SendError, stream::Ending},
 };
-use http::{HeaderMap, header};
+use http::{HeaderMap, HeaderName, header};
 use sluice_config::model::Secret;
 use sluice_protocol::upstream_error;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-/// Bytes of an upstream's text that a client is shown.
-const EXCERPT: usize = 200;
+/// Bytes of an upstream's text in a summary of failed tries.
+pub const EXCERPT: usize = 200;
+/// Bytes of an upstream's word on the request itself.
+const REFUSAL: usize = 2048;
 /// Longest `Retry-After` that is believed.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -86,10 +88,12 @@ impl Failure {
         provider: &Provider,
     ) -> Self {
         let told = upstream_error::message(body);
-        let text = told.as_ref().map(|told| clean(&told.message, provider)).filter(|text| !text.is_empty());
-        let message = text.unwrap_or_else(|| format!("status {status}"));
         // What is ours to mend says nothing to the client that helps, and its codes could be taken for the client's own.
         let clients_fault = matches!(verdict.kind, ErrorKind::UpstreamRefused(_));
+        let length = if clients_fault { REFUSAL } else { EXCERPT };
+        let text =
+            told.as_ref().map(|told| clean(&told.message, provider, length)).filter(|text| !text.is_empty());
+        let message = text.unwrap_or_else(|| format!("status {status}"));
         let (code, param) =
             told.filter(|_| clients_fault).map_or((None, None), |told| (told.code, told.param));
         Self { verdict, status: Some(status), message, code, param, retry_after: retry_after(headers) }
@@ -100,14 +104,18 @@ impl Failure {
     pub fn from_ending(ending: &Ending, provider: &Provider) -> Self {
         match ending {
             Ending::Whole => Self::bad_answer(200, "the stream held nothing"),
-            Ending::Truncated => Self::bad_answer(200, "the stream ended before any content"),
+            Ending::Truncated => {
+                let mut failure = Self::bad_answer(200, "the stream ended before any content");
+                failure.verdict.kind = ErrorKind::UpstreamFailed;
+                failure
+            }
             Ending::Malformed => Self::bad_answer(200, "an event of the stream is not valid JSON"),
             Ending::TooLarge => Self::bad_answer(200, "an event of the stream is too large"),
             Ending::Timeout => {
                 Self::new(AttemptOutcome::Timeout, ErrorKind::UpstreamTimeout, "the stream fell silent")
             }
             Ending::Error(data) => {
-                let text = upstream_error::message(data).map(|told| clean(&told.message, provider));
+                let text = upstream_error::message(data).map(|told| clean(&told.message, provider, EXCERPT));
                 let message = text.unwrap_or_else(|| "the stream reported an error".to_owned());
                 Self {
                     status: Some(200),
@@ -165,18 +173,42 @@ impl From<ReadFault> for Failure {
 
 /// Takes keys, addresses and host names out of an upstream's text, and cuts it.
 #[must_use]
-pub fn clean(text: &str, provider: &Provider) -> String {
+pub fn clean(text: &str, provider: &Provider, length: usize) -> String {
     let secrets: Vec<&str> = provider.secrets.iter().map(Secret::expose).collect();
     let text = upstream_error::redact(text, &secrets);
-    upstream_error::cut(&text, EXCERPT).to_owned()
+    upstream_error::cut(&text, length).to_owned()
 }
 
-/// `retry-after-ms`, else `Retry-After` in seconds.
+/// `retry-after-ms`, else `Retry-After` in seconds or as a date.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let number = |name: http::HeaderName| headers.get(name)?.to_str().ok()?.trim().parse::<f64>().ok();
-    let after = number(names::RETRY_AFTER_MS)
-        .map(|ms| ms / 1000.0)
-        .or_else(|| number(header::RETRY_AFTER))
-        .filter(|seconds| seconds.is_finite() && *seconds > 0.0)?;
+    let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
+    let number = |name| text(name)?.parse::<f64>().ok();
+    let date =
+        || httpdate::parse_http_date(text(header::RETRY_AFTER)?).ok()?.duration_since(SystemTime::now()).ok();
+    let seconds = number(names::RETRY_AFTER_MS).map(|ms| ms / 1000.0).or_else(|| number(header::RETRY_AFTER));
+    let seconds = seconds.or_else(|| date().map(|wait| wait.as_secs_f64()));
+    let after = seconds.filter(|seconds| seconds.is_finite() && *seconds > 0.0)?;
     Some(Duration::from_secs_f64(after.min(MAX_RETRY_AFTER.as_secs_f64())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_of_retry_after_is_read() {
+        let wait = |name: &str, value: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HeaderName::try_from(name).unwrap(), value.parse().unwrap());
+            retry_after(&headers).map(|wait| wait.as_secs_f64().round())
+        };
+        assert_eq!(wait("retry-after", "7"), Some(7.0));
+        assert_eq!(wait("retry-after-ms", "7000"), Some(7.0));
+        let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(100));
+        assert!(wait("retry-after", &soon).is_some_and(|wait| (98.0..=100.0).contains(&wait)));
+        for nonsense in ["-1", "NaN", "soon", "0", "Wed, 21 Oct 2015 07:28:00 GMT"] {
+            assert_eq!(wait("retry-after", nonsense), None, "{nonsense}");
+        }
+        assert_eq!(wait("retry-after", "1e30"), Some(86400.0), "bounded");
+    }
 }

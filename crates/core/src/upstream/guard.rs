@@ -40,26 +40,29 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
     let [first, second, ..] = address.segments();
     let documentation = (first == 0x2001 && second == 0xdb8) || first & 0xfff0 == 0x3ff0; // RFC 3849, RFC 9637
     let site_local = first & 0xffc0 == 0xfec0; // RFC 3879
+    let local_nat64 = address.segments().starts_with(&[0x64, 0xff9b, 1]); // RFC 8215
+    let teredo = first == 0x2001 && second == 0; // RFC 4380
+    let low = address.segments().starts_with(&[0; 6]); // `::`, `::1`, and IPv4-compatible ones
     let discard = address.segments().starts_with(&[0x100, 0, 0, 0]); // RFC 6666
-    !(address.is_loopback()
-        || address.is_unspecified()
-        || address.is_unique_local()
+    !(address.is_unique_local()
         || address.is_unicast_link_local()
         || address.is_multicast()
         || documentation
         || site_local
+        || local_nat64
+        || teredo
+        || low
         || discard)
 }
 
-/// IPv4 addresses in IPv6 clothes: mapped, compatible, NAT64, 6to4.
+/// IPv4 addresses in IPv6 clothes: mapped, translated (RFC 2765), NAT64, 6to4.
 fn embedded_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let from = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low));
     match address.segments() {
         [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0, 0, 0, 0, 0xffff, 0, high, low]
         | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
         | [0x2002, high, low, ..] => Some(from(high, low)),
-        // `::` and `::1` are IPv6's own.
-        [0, 0, 0, 0, 0, 0, high, low] if high != 0 => Some(from(high, low)),
         _ => None,
     }
 }
@@ -92,6 +95,9 @@ mod tests {
             ("64:ff9b::a9fe:a9fe", false),
             ("2002:7f00:1::", false),
             ("::7f00:1", false),
+            ("::ffff:0:7f00:1", false),
+            ("64:ff9b:1::1", false),
+            ("2001:0:1::1", false),
         ] {
             assert_eq!(is_public(address.parse().unwrap()), public, "{address}");
         }

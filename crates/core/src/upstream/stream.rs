@@ -211,7 +211,7 @@ impl EventStream {
                 Verdict::Withhold => {}
                 Verdict::Terminal => {
                     self.terminal = true;
-                    self.clock.shorten(LINGER);
+                    self.clock.end_by(Instant::now() + LINGER);
                     pass.push(event.raw);
                 }
                 Verdict::Error => {
