@@ -27,7 +27,7 @@ pub(crate) fn ready(app: &App, query: Option<&str>) -> Reply {
         "{config}\n{drain}\n{word}\n",
         // An app exists only with a valid configuration, so what is left to say is whether it has started.
         config = check("config loaded", ready || draining),
-        drain = check("not draining", !draining),
+        drain = check("accepting requests", !draining),
     );
     reply::reply(status, TEXT, body)
 }

@@ -86,7 +86,7 @@ async fn a_drain_makes_it_unready_and_leaves_it_alive() {
     admin.app.begin_drain();
     let answer = admin.get("/readyz?verbose").await;
     assert_eq!(answer.status, 503);
-    assert_eq!(answer.body, "[+] config loaded: ok\n[-] not draining: failed\nnot ready\n");
+    assert_eq!(answer.body, "[+] config loaded: ok\n[-] accepting requests: failed\nnot ready\n");
     assert_eq!(admin.get("/livez").await.status, 200);
     assert_eq!(admin.get("/metrics").await.status, 200);
 }

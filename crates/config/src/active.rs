@@ -19,11 +19,20 @@ use When::{Always, Is, Not};
 
 /// Path without indices, when, and what the note calls it.
 const NOT_YET: &[(&str, When, &str)] = &[
+    ("state_dir", Not("./sluice-data"), "state_dir"),
     ("listeners.api.trusted_proxies", Not("[]"), "listeners.api.trusted_proxies"),
     ("listeners.api.cors", Always, "listeners.api.cors"),
     ("redis", Always, "redis"),
-    ("providers[].kind", Is("anthropic"), "providers[].kind: anthropic (requests are answered with 501)"),
-    ("providers[].kind", Is("azure"), "providers[].kind: azure (requests are answered with 501)"),
+    (
+        "providers[].kind",
+        Is("anthropic"),
+        "providers[].kind: anthropic (its targets are passed over; a model with no other answers 501)",
+    ),
+    (
+        "providers[].kind",
+        Is("azure"),
+        "providers[].kind: azure (its targets are passed over; a model with no other answers 501)",
+    ),
     ("providers[].max_concurrency", Always, "providers[].max_concurrency"),
     ("providers[].limits", Always, "providers[].limits"),
     ("providers[].on_client_disconnect", Is("drain"), "providers[].on_client_disconnect: drain"),

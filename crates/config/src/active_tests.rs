@@ -30,7 +30,7 @@ listeners: {api: {trusted_proxies: []}}
         notes(yaml),
         [
             "0 not active yet: cache",
-            "3 not active yet: providers[].kind: anthropic (requests are answered with 501)",
+            "3 not active yet: providers[].kind: anthropic (its targets are passed over; a model with no other answers 501)",
             "3 not active yet: providers[].max_concurrency",
             "4 not active yet: providers[].on_client_disconnect: drain",
             "7 not active yet: models[].strategy (weighted is used)",

@@ -19,6 +19,8 @@ pub struct GatewayError {
     pub message: String,
     /// When trying again makes sense.
     pub retry_after: Option<Duration>,
+    /// For the log alone: what the client is not told; a closed word.
+    pub reason: Option<&'static str>,
     /// What only some errors have.
     pub details: Option<Box<Details>>,
 }
@@ -160,7 +162,7 @@ impl ErrorKind {
 impl GatewayError {
     /// An error with its text and nothing more.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), retry_after: None, details: None }
+        Self { kind, message: message.into(), retry_after: None, reason: None, details: None }
     }
 
     fn details(&mut self) -> &mut Details {

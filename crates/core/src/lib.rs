@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! server      listening, connections, method + path -> endpoint
-//! pipeline    THE request function
+//! pipeline    the request function
 //! facts       what stages hand on
 //! stages      auth, intake, route, limits, models: each one file, none imports another
 //! upstream    failover over a plan, one attempt, client, connector, address guard

@@ -1,4 +1,4 @@
-//! THE request function: every stage in the order in which it runs.
+//! The request function: every stage in the order in which it runs.
 //!
 //! Each stage returns a fact that a later one needs, so the compiler keeps the order; the reason for it stands
 //! beside each line.
@@ -152,7 +152,8 @@ async fn admit(
     let call = intake::read(head, body, dialect, route.profile())?;
     x.stream = call.stream;
     // The model's targets: only a sound body names a model.
-    let plan = route::plan(snapshot, &caller.key, &call, &app.metrics)?;
+    let plan = route::plan(snapshot, &caller.key, &call, &app.metrics)
+        .inspect_err(|_| x.requested_model = Some(route::shown(&call.envelope.model())))?;
     x.model = Some(plan.entry.clone());
     // The limits last: a request that could not be served takes nothing from anybody's bucket.
     limits::admit(&caller.key, x)?;

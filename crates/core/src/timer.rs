@@ -11,6 +11,12 @@ use std::{
 };
 use tokio::time::Sleep;
 
+/// The runtime's clock: the system's, but for tests that hold time still.
+#[must_use]
+pub fn now() -> Instant {
+    tokio::time::Instant::now().into_std()
+}
+
 /// See the module.
 #[derive(Default)]
 pub struct LazyTimer {
@@ -25,7 +31,7 @@ impl LazyTimer {
             sleep.as_mut().reset(due.into());
         }
         while sleep.as_mut().poll(cx).is_ready() {
-            if tokio::time::Instant::now().into_std() >= due {
+            if now() >= due {
                 return Poll::Ready(());
             }
             sleep.as_mut().reset(due.into());
@@ -38,10 +44,6 @@ impl LazyTimer {
 mod tests {
     use super::*;
     use std::{future::poll_fn, time::Duration};
-
-    fn now() -> Instant {
-        tokio::time::Instant::now().into_std()
-    }
 
     #[tokio::test(start_paused = true)]
     async fn a_due_that_moved_later_is_not_fired_early() {

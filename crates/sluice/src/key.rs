@@ -1,4 +1,4 @@
-//! `sluice key new`: a secret of 256 bits that shows its own typing errors.
+//! `sluice key new`: a secret of 256 bits with a checksum by which scanners know it.
 //!
 //! The form is `sk-sluice-`, 43 characters drawn evenly from 62 (256.03 bits), then 6 characters of
 //! checksum. The gateway takes any secret whose hash is listed; the form only helps people and scanners.

@@ -22,8 +22,10 @@ pub struct Left {
     pub limit: u64,
     /// Requests that may come at once.
     pub remaining: u64,
-    /// Until the bucket is full again; of an empty one, until a request may come.
+    /// Until the bucket is full again.
     pub reset: Duration,
+    /// Until one more request may come.
+    pub next: Duration,
 }
 
 impl RequestBucket {
@@ -61,18 +63,25 @@ impl RequestBucket {
     /// When the bucket is empty; with the true time until it is not.
     pub fn take(&self) -> Result<Left, Left> {
         let limit = self.limit.burst;
+        let period = period(self.limit.rate);
         match self.limiter.check() {
             Ok(state) => {
                 let remaining = u64::from(state.remaining_burst_capacity());
-                let used = u32::try_from(limit.saturating_sub(remaining)).unwrap_or(u32::MAX);
-                Ok(Left { limit, remaining, reset: period(self.limit.rate).saturating_mul(used) })
+                let reset = times(period, limit.saturating_sub(remaining));
+                let next = if remaining == 0 { period } else { Duration::ZERO };
+                Ok(Left { limit, remaining, reset, next })
             }
             Err(until) => {
-                let reset = until.wait_time_from(self.limiter.clock().now());
-                Err(Left { limit, remaining: 0, reset })
+                let next = until.wait_time_from(self.limiter.clock().now());
+                let reset = next + times(period, limit.saturating_sub(1));
+                Err(Left { limit, remaining: 0, reset, next })
             }
         }
     }
+}
+
+fn times(period: Duration, count: u64) -> Duration {
+    period.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
 /// Between two requests at the full rate.
@@ -95,14 +104,14 @@ mod tests {
         let left: Vec<_> = (0..3).map(|_| bucket.take().unwrap().remaining).collect();
         assert_eq!(left, [2, 1, 0]);
         let empty = bucket.take().unwrap_err();
-        assert!(empty.reset > Duration::from_secs(19) && empty.reset <= Duration::from_secs(20), "{empty:?}");
+        assert!(empty.next > Duration::from_secs(19) && empty.next <= Duration::from_secs(20), "{empty:?}");
     }
 
     #[test]
     fn waiting_the_time_that_was_told_is_enough() {
         let bucket = RequestBucket::new(limit(100, 1, 1));
         bucket.take().unwrap();
-        let wait = bucket.take().unwrap_err().reset;
+        let wait = bucket.take().unwrap_err().next;
         let begin = std::time::Instant::now();
         while begin.elapsed() < wait {
             std::hint::spin_loop();

@@ -78,6 +78,7 @@ pub fn refuse(mut recorder: Recorder, error: &GatewayError, audience: Audience) 
         recorder.app().metrics.rejected.with_label_values(&[reason.as_str()]).inc();
     }
     recorder.error_code = Some(render::code(error));
+    recorder.reason = error.reason;
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut response = Response::new(());
     *response.status_mut() = status;
@@ -126,6 +127,24 @@ fn request_id(id: &str, headers: &mut HeaderMap) {
     }
 }
 
+/// A duration in OpenAI's spelling, which is Go's: `12ms`, `19.9s`, `6m0s`.
+fn go_duration(time: Duration) -> String {
+    let millis = time.as_millis();
+    if millis < 1000 {
+        return format!("{millis}ms");
+    }
+    let (minutes, rest) = (millis / 60_000, millis % 60_000);
+    let seconds = match rest % 1000 {
+        0 => format!("{}s", rest / 1000),
+        part => format!("{}.{part:03}", rest / 1000).trim_end_matches('0').to_owned() + "s",
+    };
+    match (minutes / 60, minutes % 60) {
+        (0, 0) => seconds,
+        (0, minutes) => format!("{minutes}m{seconds}"),
+        (hours, minutes) => format!("{hours}h{minutes}m{seconds}"),
+    }
+}
+
 /// Headers of every answer.
 fn common(x: &Exchange, headers: &mut HeaderMap) {
     headers.reserve(8);
@@ -143,7 +162,7 @@ fn common(x: &Exchange, headers: &mut HeaderMap) {
     if let Some(left) = x.requests_left {
         headers.insert(names::LIMIT_REQUESTS, HeaderValue::from(left.limit));
         headers.insert(names::REMAINING_REQUESTS, HeaderValue::from(left.remaining));
-        if let Ok(reset) = HeaderValue::try_from(format!("{}ms", left.reset.as_millis())) {
+        if let Ok(reset) = HeaderValue::try_from(go_duration(left.reset)) {
             headers.insert(names::RESET_REQUESTS, reset);
         }
     }
@@ -152,5 +171,25 @@ fn common(x: &Exchange, headers: &mut HeaderMap) {
         && let Ok(list) = HeaderValue::from_str(&x.dropped.join(", "))
     {
         headers.insert(names::DROPPED, list);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_spelled_as_openai_spells_them() {
+        for (millis, spelled) in [
+            (0, "0ms"),
+            (12, "12ms"),
+            (1000, "1s"),
+            (19_930, "19.93s"),
+            (60_000, "1m0s"),
+            (360_000, "6m0s"),
+            (3_661_500, "1h1m1.5s"),
+        ] {
+            assert_eq!(go_duration(Duration::from_millis(millis)), spelled);
+        }
     }
 }

@@ -26,7 +26,8 @@ pub fn identify(snapshot: &Snapshot, head: &Parts, metrics: &Metrics) -> Result<
     }
     let refuse = |why: AuthFailure, presented: Presented<'_>| {
         metrics.auth_failures.with_label_values(&[why.as_str()]).inc();
-        Err(GatewayError::new(ErrorKind::Unauthorized, presented.advice()))
+        let error = GatewayError::new(ErrorKind::Unauthorized, presented.advice());
+        Err(GatewayError { reason: Some(why.as_str()), ..error })
     };
     let presented = presented(&head.headers);
     let Presented::Bearer(secret) = presented else { return refuse(AuthFailure::Missing, presented) };
@@ -56,6 +57,8 @@ fn open_caller(open: &Arc<KeyEntry>, snapshot: &Snapshot, head: &Parts) -> Resul
 #[derive(Clone, Copy)]
 enum Presented<'a> {
     Nothing,
+    /// `x-api-key` or `api-key`, which these paths do not read.
+    OtherHeader,
     OtherScheme,
     Bearer(&'a [u8]),
 }
@@ -64,10 +67,11 @@ fn presented(headers: &HeaderMap) -> Presented<'_> {
     let mut all = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (all.next(), all.next()) else {
         // Two credentials are none: who checks which would be anybody's guess.
-        return if headers.contains_key(header::AUTHORIZATION) {
-            Presented::OtherScheme
-        } else {
-            Presented::Nothing
+        let has = |name: &str| headers.contains_key(name);
+        return match has("authorization") {
+            true => Presented::OtherScheme,
+            false if has("x-api-key") || has("api-key") => Presented::OtherHeader,
+            false => Presented::Nothing,
         };
     };
     let bytes = value.as_bytes();
@@ -98,6 +102,9 @@ impl Presented<'_> {
         const OURS: &str = "sk-sluice-";
         match self {
             Self::Nothing => format!("No API key. Send 'Authorization: Bearer {OURS}…'."),
+            Self::OtherHeader => {
+                format!("An API key header is not read on this path. Send 'Authorization: Bearer {OURS}…'.")
+            }
             Self::OtherScheme => format!(
                 "The Authorization header is not one Bearer key. Send 'Authorization: Bearer {OURS}…'."
             ),

@@ -28,13 +28,14 @@ pub fn check_head(head: &Parts, body: &Incoming, listener: &ApiListener) -> Resu
     if let Some(value) = head.headers.get(header::CONTENT_TYPE) {
         let media = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
         if !media.eq_ignore_ascii_case("application/json") {
-            let text = "The Content-Type header must be application/json.";
+            let sent: String = media.chars().filter(|c| c.is_ascii_graphic()).take(80).collect();
+            let text = format!("The Content-Type header must be application/json; it is '{sent}'.");
             return Err(GatewayError::new(ErrorKind::MediaType, text));
         }
     }
     let encoded = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"identity");
     if head.headers.get(header::CONTENT_ENCODING).is_some_and(encoded) {
-        let text = "The Content-Encoding header must be absent: encoded bodies are not read.";
+        let text = "Compressed bodies are not accepted: leave out the Content-Encoding header.";
         return Err(GatewayError::new(ErrorKind::MediaType, text));
     }
     if body.size_hint().lower() > listener.max_body.0 {
@@ -100,7 +101,17 @@ fn broken(error: &hyper::Error) -> GatewayError {
 }
 
 fn too_large(limit: u64) -> GatewayError {
-    GatewayError::new(ErrorKind::TooLarge, format!("The request body is larger than {limit} bytes."))
+    GatewayError::new(
+        ErrorKind::TooLarge,
+        format!("The request body is larger than {} (listeners.api.max_body).", size(limit)),
+    )
+}
+
+/// `20 MiB` where it is that, else bytes.
+fn size(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 2] = [(1 << 20, "MiB"), (1 << 10, "KiB")];
+    let even = UNITS.into_iter().find(|(unit, _)| bytes > 0 && bytes.is_multiple_of(*unit));
+    even.map_or_else(|| format!("{bytes} bytes"), |(unit, name)| format!("{} {name}", bytes / unit))
 }
 
 fn too_slow(limit: Duration) -> GatewayError {
@@ -111,7 +122,7 @@ fn too_slow(limit: Duration) -> GatewayError {
 fn bad_body(fault: BodyFault) -> GatewayError {
     match fault {
         BodyFault::Json { message, .. } => {
-            GatewayError::new(ErrorKind::BadJson, format!("The request body is not valid JSON: {message}."))
+            GatewayError::new(ErrorKind::BadJson, format!("The request body cannot be accepted: {message}."))
         }
         BodyFault::Schema(faults) => {
             GatewayError::new(ErrorKind::BadBody, "The request body is not valid.").faults(faults)

@@ -20,16 +20,14 @@ pub fn admit(key: &KeyEntry, x: &mut Exchange) -> Result<(), GatewayError> {
     if taken.is_ok() {
         return Ok(());
     }
-    let seconds = left.reset.as_secs_f64().ceil().max(1.0);
+    let seconds = left.next.as_secs_f64().ceil().max(1.0);
     let rate = spelled(bucket.rate());
-    let text = format!(
-        "Key '{}' has used its {rate} requests (burst {}). Retry in {seconds} s.",
-        key.name, left.limit
-    );
-    Err(GatewayError::new(ErrorKind::Limited, text).retry_after(Some(left.reset)))
+    let text =
+        format!("Key '{}' is limited to {rate} (burst {}). Retry in {seconds} s.", key.name, left.limit);
+    Err(GatewayError::new(ErrorKind::Limited, text).retry_after(Some(left.next)))
 }
 
-/// `600/min`.
+/// `600 requests/min`.
 fn spelled(rate: Rate) -> String {
     let unit = match rate.per.as_secs() {
         1 => "s".to_owned(),
@@ -38,5 +36,5 @@ fn spelled(rate: Rate) -> String {
         86400 => "d".to_owned(),
         other => format!("{other}s"),
     };
-    format!("{}/{unit}", rate.amount)
+    format!("{} requests/{unit}", rate.amount)
 }

@@ -29,7 +29,15 @@ pub fn plan(
     let requested = call.envelope.model();
     let entry = find(snapshot, key, &requested, metrics)?;
     check_tokens(entry, call)?;
-    Ok(Plan { targets: in_order(&entry.targets), entry: entry.clone(), requested: requested.into_owned() })
+    let targets = in_order(&entry.targets);
+    if targets.is_empty() {
+        let text = format!(
+            "Model '{}' leads only to providers of a kind that this version does not serve yet.",
+            entry.name
+        );
+        return Err(GatewayError::new(ErrorKind::NotActive, text));
+    }
+    Ok(Plan { targets, entry: entry.clone(), requested: requested.into_owned() })
 }
 
 /// Finds a model that the key may use.
@@ -53,9 +61,10 @@ pub fn find<'a>(
     Err(GatewayError::new(ErrorKind::ModelForbidden, text).param("model"))
 }
 
-/// Equal priorities share by weight: one of them, drawn, goes first; the others follow as fallbacks.
+/// Targets that this version can speak to. Equal priorities share by weight: one of them, drawn, goes first; the others follow as fallbacks.
 fn in_order(targets: &[Arc<Target>]) -> SmallVec<[Arc<Target>; 2]> {
-    let mut ordered: SmallVec<[Arc<Target>; 2]> = targets.iter().cloned().collect();
+    let active = targets.iter().filter(|target| target.provider.kind.is_active());
+    let mut ordered: SmallVec<[Arc<Target>; 2]> = active.cloned().collect();
     let mut from = 0;
     while let Some(rest) = ordered.get_mut(from..).filter(|rest| !rest.is_empty()) {
         let priority = rest.first().map_or(0, |target| target.priority);
@@ -106,7 +115,7 @@ fn check_tokens(entry: &ModelEntry, call: &Call) -> Result<(), GatewayError> {
 }
 
 /// Names in messages are cut: they come from the wire.
-fn shown(name: &str) -> String {
+pub fn shown(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(100).collect()
 }
 
@@ -120,11 +129,12 @@ fn may_use(snapshot: &Snapshot, key: &KeyEntry) -> String {
     if names.is_empty() {
         return "Your key may use no model.".to_owned();
     }
+    let whose = if snapshot.open.is_some() { "Configured" } else { "Your key may use" };
     if names.len() > LISTED {
         names.truncate(LISTED);
         names.push("…".to_owned());
     }
-    format!("Your key may use: {}.", names.join(", "))
+    format!("{whose}: {}.", names.join(", "))
 }
 
 fn unknown(snapshot: &Snapshot, key: &KeyEntry, requested: &str) -> GatewayError {

@@ -71,6 +71,10 @@ pub struct Exchange {
     pub outcome: Outcome,
     /// The code in the error body.
     pub error_code: Option<&'static str>,
+    /// What the client is not told of its refusal; a closed word.
+    pub reason: Option<&'static str>,
+    /// The model that was asked for and not found, or not allowed; cut.
+    pub requested_model: Option<String>,
     /// How far it came, should the client leave.
     pub phase: AbortPhase,
     /// Time spent waiting for the upstream.
@@ -89,6 +93,8 @@ pub struct Attempt {
     pub outcome: AttemptOutcome,
     /// The upstream's status, when it sent one.
     pub status: Option<u16>,
+    /// What stopped it, where the outcome alone says too little; a closed word.
+    pub reason: Option<&'static str>,
     /// When it was sent.
     pub began: Instant,
     /// How long it took, to its last byte; open while it runs.
@@ -187,6 +193,8 @@ impl Recorder {
             status: 0,
             outcome: Outcome::Cancelled,
             error_code: None,
+            reason: None,
+            requested_model: None,
             phase: AbortPhase::Body,
             upstream_wait: Duration::ZERO,
             client_wait: Duration::ZERO,

@@ -32,6 +32,8 @@ fn json(out: &mut Vec<u8>, x: &Exchange, total: Duration, overhead: Duration) {
     line.number("status", x.status.into());
     line.word("outcome", x.outcome.as_str());
     line.some("error", x.error_code, Object::word);
+    line.some("reason", x.reason, Object::word);
+    line.some("requested_model", x.requested_model.as_deref(), Object::text);
     line.some("tenant", x.key.as_ref().map(|key| key.tenant.as_str()), Object::text);
     line.some("key", x.key.as_ref().map(|key| key.name.as_str()), Object::text);
     line.some("model", x.model.as_ref().map(|model| model.name.as_str()), Object::text);
@@ -75,6 +77,7 @@ fn attempts(out: &mut Vec<u8>, tried: &[Attempt]) {
         let mut entry = Object::open(out);
         entry.text("provider", &attempt.target.provider.name);
         entry.word("outcome", attempt.outcome.as_str());
+        entry.some("reason", attempt.reason, Object::word);
         entry.some("status", attempt.status.map(u64::from), Object::number);
         entry.millis("ms", attempt.took());
         entry.out.push(b'}');

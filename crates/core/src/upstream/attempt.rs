@@ -20,7 +20,7 @@ use hyper::body::Incoming;
 use sluice_protocol::{
     Segments,
     observe::{self, Facts},
-    provider::{self, Encoding, ProviderKind},
+    provider::{self, Encoding},
     upstream_error,
 };
 use std::{
@@ -93,17 +93,10 @@ impl Tried {
 pub async fn run(call: &Call, target: &Arc<Target>, model: &str, deadline: Instant) -> Tried {
     let provider = &target.provider;
     let encoding = Encoding { upstream_model: model, ask_usage: provider.ask_usage, drop: &provider.drop };
-    let encoded = match provider.kind {
-        ProviderKind::OpenAi | ProviderKind::OpenAiCompatible => {
-            provider::encode(provider.kind, &call.envelope, &encoding)
-        }
-        kind @ (ProviderKind::Anthropic | ProviderKind::Azure) => {
-            return Tried::unsent(Failure::not_active(kind.as_str()));
-        }
-    };
-    let encoded = match encoded {
+    let encoded = match provider::encode(provider.kind, &call.envelope, &encoding) {
         Ok(encoded) => encoded,
-        Err(unsupported) => return Tried::unsent(Failure::bad_answer(0, unsupported.to_string())),
+        // Plans hold only targets that can be spoken to.
+        Err(unsupported) => return Tried::unsent(Failure::not_active(unsupported.to_string())),
     };
     let began = Instant::now();
     let clocks = Clocks {

@@ -33,7 +33,7 @@ pub enum ConnectError {
     #[error("its name could not be resolved")]
     Dns,
     /// The address is private and the provider has no `allow_private`.
-    #[error("its address is private and `allow_private` is not set for this provider")]
+    #[error("it may not be connected to (misconfigured here)")]
     Blocked,
     /// Refused, unreachable, reset.
     #[error("it could not be reached")]
@@ -44,6 +44,20 @@ pub enum ConnectError {
     /// Too slow.
     #[error("it could not be reached in time")]
     Timeout,
+}
+
+impl ConnectError {
+    /// A closed word for the log: the operator is told what clients are not.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Dns => "dns",
+            Self::Blocked => "private_address",
+            Self::Tcp => "unreachable",
+            Self::Tls => "tls",
+            Self::Timeout => "connect_timeout",
+        }
+    }
 }
 
 /// Makes connections for one provider.

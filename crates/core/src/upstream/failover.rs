@@ -84,6 +84,7 @@ async fn one(
         target: target.clone(),
         outcome: AttemptOutcome::Cancelled,
         status: None,
+        reason: None,
         began: Instant::now(),
         took: None,
     });
@@ -103,7 +104,10 @@ async fn one(
             Ok(Delivery::Plain { .. }) => attempt.end(AttemptOutcome::Ok, Some(200)),
             // A stream's try ends with the stream.
             Ok(Delivery::Stream { .. }) => attempt.status = Some(200),
-            Err(failure) => attempt.end(failure.verdict.outcome, failure.status),
+            Err(failure) => {
+                attempt.reason = failure.reason;
+                attempt.end(failure.verdict.outcome, failure.status);
+            }
         }
     }
     tried.result
@@ -131,9 +135,17 @@ fn summary(requested: &str, recorder: &Recorder, last: &Failure) -> String {
             Some(status) if status != 200 => {
                 write!(text, "{separator}{name} answered {status} after {took} ms")
             }
-            _ => write!(text, "{separator}{name} ({}) after {took} ms", attempt.outcome.as_str()),
+            _ => write!(text, "{separator}{name} {} after {took} ms", in_words(attempt.outcome)),
         };
     }
-    let _ = write!(text, ": {}.", last.message.trim_end_matches('.'));
+    let _ = write!(text, ": {}.", last.message.trim_end_matches(['.', '!', '?']));
     text
+}
+
+fn in_words(outcome: AttemptOutcome) -> &'static str {
+    match outcome {
+        AttemptOutcome::ConnectError => "could not be connected to",
+        AttemptOutcome::Timeout => "took too long",
+        _ => "gave no usable answer",
+    }
 }

@@ -34,6 +34,8 @@ pub struct Failure {
     pub param: Option<String>,
     /// When the upstream wants to be asked again.
     pub retry_after: Option<Duration>,
+    /// A closed word for the log, where the outcome alone says too little.
+    pub reason: Option<&'static str>,
 }
 
 impl Failure {
@@ -46,6 +48,7 @@ impl Failure {
             code: None,
             param: None,
             retry_after: None,
+            reason: None,
         }
     }
 
@@ -65,11 +68,10 @@ impl Failure {
         failure
     }
 
-    /// The provider's kind is not served by this build.
+    /// The provider cannot be asked this.
     #[must_use]
-    pub fn not_active(kind: &str) -> Self {
-        let message = format!("providers of kind `{kind}` are not active yet in this version");
-        Self::new(AttemptOutcome::ClientError, ErrorKind::NotActive, message)
+    pub fn not_active(what: String) -> Self {
+        Self::new(AttemptOutcome::ClientError, ErrorKind::NotActive, what)
     }
 
     /// An answer that is none.
@@ -96,7 +98,15 @@ impl Failure {
         let message = text.unwrap_or_else(|| format!("status {status}"));
         let (code, param) =
             told.filter(|_| clients_fault).map_or((None, None), |told| (told.code, told.param));
-        Self { verdict, status: Some(status), message, code, param, retry_after: retry_after(headers) }
+        Self {
+            verdict,
+            status: Some(status),
+            message,
+            code,
+            param,
+            retry_after: retry_after(headers),
+            reason: None,
+        }
     }
 
     /// A stream that ended badly before any content.
@@ -148,7 +158,10 @@ impl From<SendError> for Failure {
     fn from(error: SendError) -> Self {
         use AttemptOutcome::{BadResponse, ConnectError as Connect};
         match error {
-            SendError::Connect(why) => Self::new(Connect, ErrorKind::UpstreamFailed, why.to_string()),
+            SendError::Connect(why) => Self {
+                reason: Some(why.reason()),
+                ..Self::new(Connect, ErrorKind::UpstreamFailed, why.to_string())
+            },
             SendError::Died => {
                 Self::new(Connect, ErrorKind::UpstreamFailed, "the connection ended without an answer")
             }
