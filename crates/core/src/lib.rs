@@ -18,6 +18,7 @@
 pub mod app;
 pub mod error;
 pub mod facts;
+pub mod gather;
 pub mod headers;
 pub mod limits;
 pub mod pipeline;

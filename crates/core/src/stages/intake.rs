@@ -5,9 +5,10 @@
 use crate::{
     error::{ErrorKind, GatewayError},
     facts::Call,
+    gather::Gather,
     headers as names,
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderName, HeaderValue, header, request::Parts};
 use http_body::Body as _;
 use http_body_util::BodyExt;
@@ -69,27 +70,16 @@ pub fn read(head: &Parts, body: Bytes, dialect: Dialect, profile: Profile) -> Re
     Ok(Call { stream, envelope, forward, traceparent: head.headers.get(names::TRACEPARENT).cloned() })
 }
 
-/// Collects the body; a single frame is kept as it is, without a copy.
 async fn collect(mut body: Incoming, limit: u64) -> Result<Bytes, GatewayError> {
-    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(0);
-    let mut first = Bytes::new();
-    let mut joined = BytesMut::new();
+    let mut gather = Gather::new(body.size_hint().lower());
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() else { continue };
-        if (first.len() + joined.len() + data.len()) as u64 > limit {
+        if (gather.len() + data.len()) as u64 > limit {
             return Err(too_large(limit));
         }
-        if first.is_empty() && joined.is_empty() {
-            first = data;
-            continue;
-        }
-        if joined.is_empty() {
-            joined.reserve(declared.max(first.len() + data.len()));
-            joined.extend_from_slice(&std::mem::take(&mut first));
-        }
-        joined.extend_from_slice(&data);
+        gather.push(data);
     }
-    Ok(if joined.is_empty() { first } else { joined.freeze() })
+    Ok(gather.finish())
 }
 
 /// A body that ends too early is a client that left; anything else is a client that is still there to be told.

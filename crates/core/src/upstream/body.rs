@@ -1,6 +1,6 @@
 //! Bodies on the upstream's side: a spliced request going out, a bounded answer coming in.
 
-use crate::timer::LazyTimer;
+use crate::{gather::Gather, timer::LazyTimer};
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -101,34 +101,22 @@ pub async fn read_all(body: Incoming, limit: usize, mut clock: ReadClock) -> Res
     if body.size_hint().lower() > limit as u64 {
         return Err(ReadFault::TooLarge);
     }
-    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0);
+    let mut gather = Gather::new(body.size_hint().lower());
     let mut body = pin!(body);
-    let mut first = Bytes::new();
-    let mut joined = BytesMut::new();
     loop {
         let frame = poll_fn(|cx| match body.as_mut().poll_frame(cx) {
             Poll::Ready(frame) => Poll::Ready(Ok(frame)),
             Poll::Pending => clock.poll_expired(cx).map(|()| Err(ReadFault::Timeout)),
         })
         .await?;
-        let Some(frame) = frame else { break };
+        let Some(frame) = frame else { return Ok(gather.finish()) };
         let Ok(data) = frame.map_err(|_| ReadFault::Broken)?.into_data() else { continue };
         clock.touch(Instant::now());
-        if first.len() + joined.len() + data.len() > limit {
+        if gather.len() + data.len() > limit {
             return Err(ReadFault::TooLarge);
         }
-        // Most bodies come in one piece, and that piece is the answer: no copy.
-        if joined.is_empty() && first.is_empty() {
-            first = data;
-            continue;
-        }
-        if joined.is_empty() {
-            joined.reserve(expected.max(first.len() + data.len()));
-            joined.extend_from_slice(&std::mem::take(&mut first));
-        }
-        joined.extend_from_slice(&data);
+        gather.push(data);
     }
-    Ok(if joined.is_empty() { first } else { joined.freeze() })
 }
 
 /// Reads what comes of a body within a limit and a time, and returns that.
