@@ -3,12 +3,13 @@
 use crate::support::{CHAT, CHAT_REPLY, DONE, STRICT, chat, chat_stream_request, delta, finish, usage};
 use serde_json::Value;
 use sluice_tests::{
-    client::Request,
+    client::{Client, Request},
     eventually,
     gateway::{Config, Gateway, KEY},
     sse::Stream,
     upstream::{Answer, Upstream},
 };
+use std::time::Duration;
 
 async fn gateway() -> (Gateway, Upstream) {
     let stream = Answer::sse(format!("{}{}{}{DONE}", delta("a"), finish(), usage()));
@@ -29,6 +30,13 @@ fn sum(metrics: &str, name: &str, labels: &[&str]) -> f64 {
     lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
 }
 
+/// The log line of a request; its metrics have been counted when it is there.
+async fn line(gateway: &Gateway, id: &str) -> Value {
+    eventually("a log line", || gateway.log.text().contains(id)).await;
+    let log = gateway.log.text();
+    serde_json::from_str(log.lines().find(|line| line.contains(id)).unwrap()).unwrap()
+}
+
 #[tokio::test]
 async fn metrics_count_what_happened() {
     let (gateway, _upstream) = gateway().await;
@@ -43,7 +51,7 @@ async fn metrics_count_what_happened() {
         if sum(&metrics, "sluice_requests_total", &[]) >= 5.0 {
             break;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
         metrics = text().await;
     }
     let expect = |value: f64, name: &str, labels: &[&str]| {
@@ -113,6 +121,51 @@ async fn a_client_that_leaves_a_stream_is_counted() {
 }
 
 #[tokio::test]
+async fn a_head_request_is_the_clients_error_and_nobody_has_left() {
+    let (gateway, _upstream) = gateway().await;
+    let mut client = Client::connect(gateway.api).await;
+    let request = Request::new("HEAD", "/v1/models").bearer(KEY).header("x-request-id", "head-1");
+    client.send(&request.wire()).await;
+    assert_eq!(client.head().await.status, 405);
+    assert_eq!(line(&gateway, "head-1").await["outcome"], "client_error");
+    let metrics = gateway.ask_admin("/metrics").await.text();
+    let counted = sum(&metrics, "sluice_requests_total", &["outcome=\"client_error\"", "code=\"405\""]);
+    assert!((counted - 1.0).abs() < 1e-9, "{metrics}");
+    assert!(sum(&metrics, "sluice_client_aborts_total", &[]).abs() < 1e-9, "{metrics}");
+}
+
+#[tokio::test]
+async fn a_request_beyond_max_in_flight_is_the_gateways_error() {
+    let upstream = Upstream::script([Answer::new().hang()]).await;
+    let gateway = Config::to(&upstream).listener("max_in_flight: 1").start().await;
+    let mut first = Client::connect(gateway.api).await;
+    first.send(&Request::post(CHAT, chat()).bearer(KEY).wire()).await;
+    upstream.called(1).await;
+    let request = Request::post(CHAT, chat()).bearer(KEY).header("x-request-id", "full-1");
+    let _ = request.send(gateway.api).await.expect(503);
+    assert_eq!(line(&gateway, "full-1").await["outcome"], "gateway_error");
+    let metrics = gateway.ask_admin("/metrics").await.text();
+    let counted = sum(&metrics, "sluice_requests_total", &["outcome=\"gateway_error\"", "code=\"503\""]);
+    assert!((counted - 1.0).abs() < 1e-9, "{metrics}");
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_a_long_plain_answer_half_way_is_no_success() {
+    // More than the system's buffers take on loopback.
+    const WHOLE: usize = 16 << 20;
+    let upstream = Upstream::script([Answer::json(CHAT_REPLY.replace("hi", &"x".repeat(WHOLE)))]).await;
+    let gateway = Gateway::before(&upstream).await;
+    let mut client = Client::connect(gateway.api).await;
+    let request = Request::post(CHAT, chat()).bearer(KEY).header("x-request-id", "half-1");
+    client.send(&request.wire()).await;
+    assert_eq!(client.head().await.status, 200);
+    let _ = client.piece().await.expect("a whole answer").expect("some of it");
+    client.reset();
+    let line = line(&gateway, "half-1").await;
+    assert_eq!(line["outcome"], "cancelled", "{line}");
+}
+
+#[tokio::test]
 async fn livez_and_readyz_answer_probes() {
     let (gateway, _upstream) = gateway().await;
     for path in ["/livez", "/readyz", "/readyz?verbose"] {
@@ -160,9 +213,7 @@ async fn one_json_line_tells_of_each_request() {
     let (gateway, _upstream) = gateway().await;
     let request = Request::post(CHAT, chat()).bearer(KEY).header("x-request-id", "log-1");
     let _ = request.send(gateway.api).await.expect(200);
-    eventually("a log line", || gateway.log.text().contains("log-1")).await;
-    let log = gateway.log.text();
-    let line: Value = serde_json::from_str(log.lines().find(|line| line.contains("log-1")).unwrap()).unwrap();
+    let line = line(&gateway, "log-1").await;
     for (member, value) in
         [("request_id", "log-1"), ("key", "test"), ("model", "m"), ("provider", "up"), ("outcome", "ok")]
     {
@@ -171,5 +222,35 @@ async fn one_json_line_tells_of_each_request() {
     assert_eq!(line["status"], 200, "{line}");
     assert_eq!(line["stream"], false, "{line}");
     assert!(line["duration_ms"].is_number(), "{line}");
-    assert_eq!(log.lines().filter(|line| line.contains("log-1")).count(), 1);
+    assert_eq!(gateway.log.text().lines().filter(|line| line.contains("log-1")).count(), 1);
+}
+
+#[tokio::test]
+async fn a_slow_upload_is_no_overhead_of_ours() {
+    let (gateway, _upstream) = gateway().await;
+    let request = Request::post(CHAT, chat()).bearer(KEY).header("x-request-id", "slow-1");
+    let wire = request.wire();
+    let (first, second) = wire.split_at(wire.len() - 20);
+    let mut client = Client::connect(gateway.api).await;
+    client.send(first).await;
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    client.send(second).await;
+    let _ = client.answer().await.expect(200);
+    let line = line(&gateway, "slow-1").await;
+    assert!(line["duration_ms"].as_f64().unwrap() >= 390.0, "{line}");
+    assert!(line["overhead_us"].as_u64().unwrap() < 200_000, "{line}");
+}
+
+#[tokio::test]
+async fn the_line_of_a_wildcard_names_the_upstreams_model_and_not_the_pattern() {
+    let upstream = Upstream::script([Answer::json(CHAT_REPLY)]).await;
+    let gateway = Config::to(&upstream)
+        .model_entry(r#"{name: "gpt-*", targets: [{provider: up, model: "openai/gpt-*"}]}"#)
+        .start()
+        .await;
+    let body = chat().replace("\"m\"", "\"gpt-4o\"");
+    let request = Request::post(CHAT, body).bearer(KEY).header("x-request-id", "wild-1");
+    let _ = request.send(gateway.api).await.expect(200);
+    let line = line(&gateway, "wild-1").await;
+    assert_eq!((&line["model"], &line["upstream_model"]), (&"gpt-*".into(), &"openai/gpt-4o".into()));
 }

@@ -185,6 +185,20 @@ async fn open_mode_refuses_hosts_that_a_web_page_could_have_rebound() {
 }
 
 #[tokio::test]
+async fn open_mode_serves_no_pages_of_other_sites() {
+    let upstream = Upstream::script([Answer::json(CHAT_REPLY)]).await;
+    let gateway = Config::to(&upstream).open().start().await;
+    for (header, value) in
+        [("origin", "https://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")]
+    {
+        let answer = with(&gateway, header, value).await.expect(403);
+        assert_eq!(answer.code(), "host_not_allowed", "{header}: {value}");
+    }
+    assert_eq!(upstream.calls(), 0);
+    let _ = with(&gateway, "origin", "http://localhost:3000").await.expect(200);
+}
+
+#[tokio::test]
 async fn no_secret_is_ever_logged() {
     let upstream =
         Upstream::script([Answer::error(401, r#"{"error":{"message":"bad key sk-provider-secret"}}"#)]).await;

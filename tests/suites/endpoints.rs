@@ -74,6 +74,21 @@ async fn unknown_model_is_400_on_the_contracts_paths_and_404_elsewhere() {
 }
 
 #[tokio::test]
+async fn a_name_longer_than_256_bytes_is_unknown_even_to_a_wildcard() {
+    let upstream = Upstream::script([Answer::json(COMPLETION_REPLY)]).await;
+    let gateway = Config::to(&upstream)
+        .model_entry(r#"{name: "vendor/*", targets: [{provider: up, model: "*"}]}"#)
+        .start()
+        .await;
+    for (length, status) in [(256, 200), (257, 404), (300, 404)] {
+        let name = format!("vendor/{}", "x".repeat(length - "vendor/".len()));
+        let body = completion("").replace("\"m\"", &format!("\"{name}\""));
+        let _ = gateway.post(COMPLETIONS, body).await.expect(status);
+    }
+    assert_eq!(upstream.calls(), 1);
+}
+
+#[tokio::test]
 async fn asking_for_more_tokens_than_the_model_has_is_refused() {
     let (gateway, upstream) = gateway().await;
     let body = completion(r#","max_tokens":1001"#).replace("\"m\"", "\"small\"");

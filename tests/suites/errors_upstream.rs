@@ -8,7 +8,7 @@ use sluice_tests::{
     gateway::{Config, Gateway, KEY},
     upstream::{Answer, Upstream, nobody},
 };
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Short timers, so that a fault shows quickly.
 fn short(upstream: &Upstream) -> Config {
@@ -131,6 +131,29 @@ async fn http_429_keeps_its_retry_after() {
 }
 
 #[tokio::test]
+async fn retry_after_as_a_date_comes_back_in_seconds() {
+    let at = SystemTime::now() + Duration::from_secs(90);
+    let date = format!("retry-after: {}", httpdate::fmt_http_date(at));
+    let (reply, _) = fault(Answer::status(429, &[&date], "{}")).await;
+    let seconds: u64 = reply.expect(429).get("retry-after").parse().expect("seconds");
+    assert!((80..=90).contains(&seconds), "{seconds}");
+}
+
+#[tokio::test]
+async fn http_500_whose_body_never_ends_is_502_soon_and_keeps_the_message_that_had_come() {
+    let head = "HTTP/1.1 500 Scripted\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n\r\n";
+    let whole = r#"{"error":{"message":"the engine died"}}"#;
+    for (body, told) in [(whole, "the engine died"), ("{\"error\":{\"message\":\"the eng", "500")] {
+        let begun = Instant::now();
+        let (reply, upstream) = fault(Answer::new().send(head).send(body).hang()).await;
+        assert!(begun.elapsed() < Duration::from_millis(2_500), "{:?}", begun.elapsed());
+        assert_eq!(reply.clone().expect(502).code(), "upstream_error");
+        assert!(reply.message().contains(told), "{}", reply.message());
+        upstream.left(1).await;
+    }
+}
+
+#[tokio::test]
 async fn http_500_with_html_is_502_without_the_html() {
     let (reply, _) =
         fault(Answer::status(500, &["content-type: text/html"], "<html><h1>inner-host-7 died</h1></html>"))
@@ -159,6 +182,20 @@ async fn http_400_passes_with_the_providers_message_after_one_attempt() {
         assert_eq!(reply.code(), "context_length_exceeded", "agents match on it");
         assert_eq!(upstream.calls(), 1);
     }
+}
+
+#[tokio::test]
+async fn http_400_brings_the_upstreams_request_id() {
+    let headers = ["x-request-id: req_upstream", "content-type: application/json"];
+    let (reply, _) = fault(Answer::status(400, &headers, r#"{"error":{"message":"no"}}"#)).await;
+    assert_eq!(reply.expect(400).get("x-upstream-request-id"), "req_upstream");
+}
+
+#[tokio::test]
+async fn http_400_with_a_long_message_brings_all_of_it() {
+    let text = "the tenth word is long. ".repeat(70)[..1_500].to_owned();
+    let (reply, _) = fault(Answer::error(400, &format!(r#"{{"error":{{"message":"{text}"}}}}"#))).await;
+    assert_eq!(reply.expect(400).message(), text);
 }
 
 #[tokio::test]

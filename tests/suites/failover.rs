@@ -134,3 +134,22 @@ async fn when_every_target_fails_the_client_reads_what_was_tried() {
     }
     assert!(!answer.text().contains("127.0.0.1"), "{}", answer.text());
 }
+
+#[tokio::test]
+async fn what_only_a_failed_target_would_have_dropped_is_not_told_as_dropped() {
+    let spare = Upstream::script([Answer::json(CHAT_REPLY)]).await;
+    let gateway = Config::to_url(&nobody())
+        .kind("openai")
+        .also("spare", &spare.base_url())
+        .model_entry(
+            "{name: both, targets: [{provider: up, model: m}, {provider: spare, model: m, priority: 1}]}",
+        )
+        .start()
+        .await;
+    let body =
+        r#"{"model":"m","cache_control":{"type":"ephemeral"},"messages":[{"role":"user","content":"hi"}]}"#;
+    let answer = both(body).send(gateway.api).await.expect(200);
+    assert_eq!(answer.get("x-sluice-attempts"), "2");
+    assert!(!answer.head.has("x-sluice-dropped"), "{:?}", answer.head);
+    assert_eq!(spare.request().text(), body);
+}

@@ -228,6 +228,33 @@ async fn extra_headers_of_a_provider_are_sent_and_trace_only_where_wanted() {
 }
 
 #[tokio::test]
+async fn a_header_that_is_sent_twice_arrives_twice() {
+    let upstream = Upstream::script([Answer::json(CHAT_REPLY)]).await;
+    let gateway = Gateway::before(&upstream).await;
+    let request = Request::post(CHAT, chat()).bearer(KEY);
+    let request = request.header("anthropic-beta", "one").header("anthropic-beta", "two");
+    let _ = request.send(gateway.api).await.expect(200);
+    let got = upstream.request();
+    let sent: Vec<&str> = got.head.lines().filter_map(|line| line.strip_prefix("anthropic-beta: ")).collect();
+    assert_eq!(sent, ["one", "two"], "{}", got.head);
+}
+
+#[tokio::test]
+async fn a_header_that_the_provider_configures_wins_over_the_clients_and_ours() {
+    let upstream = Upstream::script([Answer::json(CHAT_REPLY)]).await;
+    let configured = "headers: {anthropic-beta: configured, accept: application/x-configured}";
+    let gateway = Config::to(&upstream).provider(configured).start().await;
+    let request = Request::post(CHAT, chat()).bearer(KEY);
+    let request = request.header("anthropic-beta", "mine").header("accept", "application/json");
+    let _ = request.send(gateway.api).await.expect(200);
+    let got = upstream.request();
+    assert_eq!(got.header("anthropic-beta"), Some("configured"));
+    assert_eq!(got.header("accept"), Some("application/x-configured"));
+    let twice = |name: &&str| got.header_names().iter().filter(|have| have == name).count() > 1;
+    assert!(!["anthropic-beta", "accept"].iter().any(twice), "{}", got.head);
+}
+
+#[tokio::test]
 async fn only_the_listed_headers_come_back() {
     let headers = [
         "content-type: application/json",

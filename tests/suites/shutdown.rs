@@ -5,6 +5,7 @@ use sluice_tests::{
     client::{Client, Request},
     gateway::{Config, KEY},
     process::{Process, command, free_port},
+    soon,
     sse::Stream,
     upstream::{Answer, Upstream},
 };
@@ -138,4 +139,43 @@ async fn every_request_line_is_written_before_the_exit() {
     sluice.process.exit().await;
     sluice.process.says("line-199").await;
     assert_eq!(sluice.process.output().matches("\"line-").count(), 200);
+}
+
+#[tokio::test]
+async fn uploads_under_way_when_the_drain_is_over_are_told_so_and_each_has_its_line() {
+    const UPLOADS: usize = 50;
+    let upstream = Upstream::script([Answer::json(CHAT_REPLY)]).await;
+    let mut sluice = start(&upstream, "delay: 0s, drain: 700ms").await;
+    let mut clients = Vec::new();
+    for n in 0..UPLOADS {
+        let mut client = Client::connect(sluice.api).await;
+        let request = Request::post(CHAT, chat()).bearer(KEY).header("x-request-id", &format!("up-{n:02}"));
+        let wire = request.wire();
+        client.send(&wire[..wire.len() - 10]).await;
+        clients.push(client);
+    }
+    // All of them have been read, or the drain would refuse heads instead of bodies.
+    let in_flight = format!("sluice_requests_in_flight{{endpoint=\"chat\"}} {UPLOADS}");
+    soon("all uploads have begun", async {
+        while !Request::get("/metrics").send(sluice.admin).await.text().contains(&in_flight) {}
+    })
+    .await;
+    sluice.process.signal("TERM");
+    let mut told = 0;
+    for client in &mut clients {
+        if let Some(head) = client.try_head().await {
+            told += 1;
+            assert_eq!(head.status, 503, "{head:?}");
+            assert!(head.get("retry-after").parse::<u64>().is_ok_and(|seconds| seconds >= 1), "{head:?}");
+        }
+    }
+    assert!(told > 0, "all were closed without a word");
+    assert_eq!(sluice.process.exit().await.code(), Some(0), "{}", sluice.process.output());
+    let output = sluice.process.output();
+    let lines: Vec<&str> = output.lines().filter(|line| line.contains("\"up-")).collect();
+    assert_eq!(lines.len(), UPLOADS, "{output}");
+    for line in lines {
+        assert!(line.contains("\"outcome\":\"drain\""), "{line}");
+    }
+    assert_eq!(upstream.calls(), 0);
 }

@@ -194,6 +194,22 @@ async fn a_stream_without_done_whose_choices_have_finished_ends_as_it_is() {
 }
 
 #[tokio::test]
+async fn nothing_follows_done_and_an_upstream_that_talks_on_is_left() {
+    let drip = ": still here\n\n".repeat(1_000);
+    let answer = Answer::stream().send(chat_events(&["a"])).drip(drip, Duration::from_millis(10));
+    let upstream = Upstream::script([answer]).await;
+    let gateway =
+        Config::to(&upstream).section("resilience: {heartbeat: 100ms, commit_after: 100ms}").start().await;
+    let mut stream = Stream::open(gateway.api, &chat_stream_request()).await;
+    while !stream.event().await.is_done() {}
+    let done = Instant::now();
+    let rest = stream.rest().await;
+    assert!(rest.events.is_empty() && !rest.cut, "{rest:?}");
+    assert!(done.elapsed() < Duration::from_millis(1_500), "{:?}", done.elapsed());
+    upstream.left(1).await;
+}
+
+#[tokio::test]
 async fn a_client_that_leaves_a_stream_cancels_the_upstream() {
     let upstream = Upstream::script([Answer::chunked().chunk(delta("a")).hang()]).await;
     let gateway = Gateway::before(&upstream).await;

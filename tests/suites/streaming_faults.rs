@@ -192,3 +192,19 @@ async fn hang_before_the_first_event_is_a_timeout() {
         upstream.left(1).await;
     }
 }
+
+#[tokio::test]
+async fn stream_that_says_a_mebibyte_before_any_content_is_502_and_the_upstream_is_left() {
+    let role = "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"finish_reason\":null}]}\n\n";
+    let comment = format!(": {}\n\n", "x".repeat(1_000));
+    for event in [role.to_owned(), comment] {
+        let times = (1 << 20) / event.len() + 2;
+        let flood = Answer::stream().repeat(event, times).hang();
+        let upstream = Upstream::script([flood]).await;
+        let gateway = Gateway::before(&upstream).await;
+        let answer = chat_stream_request().send(gateway.api).await.expect(502);
+        assert_eq!(answer.code(), "bad_upstream_response");
+        assert!(answer.get("content-type").contains("json"), "{:?}", answer.head);
+        upstream.left(1).await;
+    }
+}

@@ -36,7 +36,10 @@ where
             cut: cut.clone(),
             request,
         };
-        async move { Ok::<_, Infallible>(pipeline::handle(request).await.map(|body| body.hold(busy))) }
+        // In a box: hyper keeps room for this future as long as the connection lives, and most of them idle.
+        Box::pin(
+            async move { Ok::<_, Infallible>(pipeline::handle(request).await.map(|body| body.hold(busy))) },
+        )
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -4,7 +4,7 @@
 //! that left a body unread, the rest is read and thrown away for a moment, so that the client gets to see the
 //! refusal instead of a reset.
 
-use crate::timer::LazyTimer;
+use crate::timer::{LazyTimer, now};
 use std::{
     io,
     pin::Pin,
@@ -89,7 +89,7 @@ impl<S> ClientIo<S> {
             state,
             header_timeout,
             timer: LazyTimer::default(),
-            active: Instant::now(),
+            active: now(),
             head_since: None,
             seen: 0,
             stalled_since: None,
@@ -112,7 +112,7 @@ impl<S> ClientIo<S> {
 
     /// Bytes came: while nothing is served they are the beginning of a head.
     fn arrived(&mut self) {
-        self.active = Instant::now();
+        self.active = now();
         self.note_requests();
         if !self.busy() {
             self.head_since.get_or_insert(self.active);
@@ -120,7 +120,7 @@ impl<S> ClientIo<S> {
     }
 
     fn sent(&mut self) {
-        self.active = Instant::now();
+        self.active = now();
         self.stalled_since = None;
     }
 
@@ -139,12 +139,12 @@ impl<S> ClientIo<S> {
             if !self.busy() {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
-            self.active = Instant::now();
+            self.active = now();
         }
     }
 
     fn poll_write_deadline(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let since = *self.stalled_since.get_or_insert_with(Instant::now);
+        let since = *self.stalled_since.get_or_insert_with(now);
         self.timer.poll_due(cx, since + WRITE_STALL).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
@@ -209,8 +209,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientIo<S> {
                 return Poll::Ready(Ok(()));
             }
         }
-        let linger =
-            this.linger.get_or_insert_with(|| Linger { until: Instant::now() + LINGER, left: LINGER_BYTES });
+        let linger = this.linger.get_or_insert_with(|| Linger { until: now() + LINGER, left: LINGER_BYTES });
         let mut scratch = [0; 8 << 10];
         loop {
             let mut buf = ReadBuf::new(&mut scratch);
@@ -224,3 +223,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientIo<S> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "io_tests.rs"]
+mod tests;
