@@ -7,7 +7,7 @@ use crate::{
     headers as names,
     state::snapshot::{KeyEntry, ModelEntry, Target},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use sluice_protocol::Envelope;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -33,8 +33,6 @@ pub struct Call {
 impl Call {
     /// Adds the client's own headers to a request for an upstream.
     pub fn forward_headers(&self, trace: bool, headers: &mut HeaderMap) {
-        let accept = if self.stream { "text/event-stream" } else { "application/json" };
-        headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static(accept));
         for (name, values) in &self.forward {
             // What the operator configured for this provider stands.
             if !headers.contains_key(name) {

@@ -44,7 +44,7 @@ pub fn answer(walked: Walked, rules: StreamRules) -> Response<ReplyBody> {
 
 /// The head of a stream whose first event is still to come; the walk goes on inside its body.
 pub fn waiting(id: &str, walk: Walk, rules: StreamRules) -> Response<ReplyBody> {
-    let mut response = Response::new(());
+    let mut response = empty();
     stream_headers(id, response.headers_mut());
     response.map(|()| ReplyBody::stream(StreamReply::waiting(walk, rules)))
 }
@@ -56,7 +56,7 @@ fn plain(mut recorder: Recorder, body: Bytes, facts: &Facts) -> Response<ReplyBo
     {
         target.metrics.usage_missing.inc();
     }
-    let mut response = Response::new(());
+    let mut response = empty();
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     common(&recorder, response.headers_mut());
     response.map(|()| ReplyBody::full(body, recorder, StatusCode::OK, Outcome::Ok))
@@ -64,7 +64,7 @@ fn plain(mut recorder: Recorder, body: Bytes, facts: &Facts) -> Response<ReplyBo
 
 /// An answer of Sluice's own, as JSON.
 pub fn own(recorder: Recorder, body: Bytes) -> Response<ReplyBody> {
-    let mut response = Response::new(());
+    let mut response = empty();
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     common(&recorder, response.headers_mut());
     response.map(|()| ReplyBody::full(body, recorder, StatusCode::OK, Outcome::Ok))
@@ -80,7 +80,7 @@ pub fn refuse(mut recorder: Recorder, error: &GatewayError, audience: Audience) 
     recorder.error_code = Some(render::code(error));
     recorder.reason = error.reason;
     let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut response = Response::new(());
+    let mut response = empty();
     *response.status_mut() = status;
     common(&recorder, response.headers_mut());
     render::headers(error, audience, problem.status, response.headers_mut());
@@ -93,7 +93,7 @@ pub fn panicked(id: &str, audience: Audience) -> Response<ReplyBody> {
     let error =
         GatewayError::new(ErrorKind::Internal, "The gateway failed on this request; the fault is ours.");
     let problem = render::problem(&error, audience, id);
-    let mut response = Response::new(());
+    let mut response = empty();
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     request_id(id, response.headers_mut());
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
@@ -105,7 +105,7 @@ pub fn panicked(id: &str, audience: Audience) -> Response<ReplyBody> {
 }
 
 fn stream_head(recorder: &Recorder) -> Response<()> {
-    let mut response = Response::new(());
+    let mut response = empty();
     stream_headers(&recorder.id, response.headers_mut());
     common(recorder, response.headers_mut());
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
@@ -145,9 +145,15 @@ fn go_duration(time: Duration) -> String {
     }
 }
 
+/// A response with room for its headers: growing the table step by step would cost more than it.
+fn empty() -> Response<()> {
+    let mut response = Response::new(());
+    response.headers_mut().reserve(20);
+    response
+}
+
 /// Headers of every answer.
 fn common(x: &Exchange, headers: &mut HeaderMap) {
-    headers.reserve(8);
     request_id(&x.id, headers);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     if let Some(target) = &x.target {

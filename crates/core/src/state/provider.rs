@@ -26,10 +26,9 @@ pub struct Provider {
     pub ask_usage: bool,
     /// Pass `traceparent` on.
     pub trace: bool,
-    /// Content type, user agent, host, configured extras: the same on every request.
-    headers: HeaderMap,
-    /// Credentials with the running sum of their weights; empty where the upstream wants none.
-    credentials: Vec<(u32, HeaderName, HeaderValue)>,
+    /// One ready set of headers per credential, with the running sum of the weights. A single one where the
+    /// upstream wants no credential.
+    headers: Vec<(u32, Headers)>,
     base: Uri,
     paths: [(Dialect, Uri); 5],
     /// What must never appear in a message.
@@ -90,8 +89,7 @@ impl Provider {
             drop,
             ask_usage: settings.stream_usage == StreamUsage::Auto,
             trace: settings.trace,
-            headers,
-            credentials: credentials(settings)?,
+            headers: with_credentials(settings, &headers)?,
             paths: paths(&base).ok_or_else(bad_url)?,
             base,
             secrets: settings
@@ -111,20 +109,44 @@ impl Provider {
 
     /// Headers of a new request, with one credential of the pool.
     #[must_use]
-    pub fn headers(&self) -> HeaderMap {
-        let mut headers = self.headers.clone();
-        let total = self.credentials.last().map_or(0, |(sum, ..)| *sum);
-        if total > 0 {
-            let ticket = fastrand::u32(0..total);
-            if let Some((_, name, value)) = self.credentials.iter().find(|(sum, ..)| ticket < *sum) {
-                headers.insert(name.clone(), value.clone());
-            }
-        }
-        headers
+    pub fn headers(&self, stream: bool) -> HeaderMap {
+        let total = self.headers.last().map_or(0, |(sum, _)| *sum);
+        let ticket = if total > 0 { fastrand::u32(0..total) } else { 0 };
+        let drawn = self.headers.iter().find(|(sum, _)| ticket < *sum).or(self.headers.first());
+        drawn.map_or_else(
+            HeaderMap::new,
+            |(_, ready)| if stream { ready.stream.clone() } else { ready.plain.clone() },
+        )
     }
 }
 
-fn credentials(settings: &model::Provider) -> Result<Vec<(u32, HeaderName, HeaderValue)>, ProviderError> {
+/// Headers of a request, ready to be copied.
+struct Headers {
+    plain: HeaderMap,
+    stream: HeaderMap,
+}
+
+impl Headers {
+    fn new(common: &HeaderMap, credential: Option<&(HeaderName, HeaderValue)>) -> Self {
+        let with = |accept: &'static str| {
+            let mut headers = common.clone();
+            headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static(accept));
+            if let Some((name, value)) = credential {
+                headers.insert(name.clone(), value.clone());
+            }
+            headers
+        };
+        Self { plain: with("application/json"), stream: with("text/event-stream") }
+    }
+}
+
+fn with_credentials(
+    settings: &model::Provider,
+    common: &HeaderMap,
+) -> Result<Vec<(u32, Headers)>, ProviderError> {
+    if settings.keys.is_empty() {
+        return Ok(vec![(1, Headers::new(common, None))]);
+    }
     let mut sum = 0;
     settings
         .keys
@@ -142,7 +164,7 @@ fn credentials(settings: &model::Provider) -> Result<Vec<(u32, HeaderName, Heade
                 .map_err(|_| ProviderError::Header(settings.name.clone(), format!("keys.{}", key.name)))?;
             value.set_sensitive(true);
             sum += key.weight;
-            Ok((sum, name, value))
+            Ok((sum, Headers::new(common, Some(&(name, value)))))
         })
         .collect()
 }

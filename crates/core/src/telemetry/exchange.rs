@@ -26,7 +26,7 @@ use std::{
 /// Everything worth telling about one request.
 pub struct Exchange {
     /// Our id, or the client's where it sent a proper one.
-    pub id: Box<str>,
+    pub id: Arc<str>,
     /// When the head had been read.
     pub started: Instant,
     /// Who connected.
@@ -167,7 +167,7 @@ pub struct Recorder {
 impl Recorder {
     /// Opens the record of a request that has just arrived.
     #[must_use]
-    pub fn open(app: Arc<App>, id: Box<str>, peer: SocketAddr, endpoint: EndpointLabel) -> Self {
+    pub fn open(app: Arc<App>, id: Arc<str>, peer: SocketAddr, endpoint: EndpointLabel) -> Self {
         app.in_flight.enter(endpoint);
         let exchange = Box::new(Exchange {
             id,

@@ -128,7 +128,7 @@ async fn send(
     let first_byte = clocks.first_byte.into();
     let late = || Failure::first_byte(provider.timeouts.first_byte);
     let headers = || {
-        let mut headers = provider.headers();
+        let mut headers = provider.headers(call.stream);
         call.forward_headers(provider.trace, &mut headers);
         headers
     };
