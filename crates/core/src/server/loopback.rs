@@ -25,8 +25,11 @@ pub fn is_cross_site(headers: &HeaderMap, bind: SocketAddr) -> bool {
         let host = origin.parse::<Uri>().ok().and_then(|uri| Some(uri.authority()?.host().to_owned()));
         !host.is_some_and(|host| is_local(&host, bind))
     };
-    text("origin").is_some_and(foreign)
-        || text("sec-fetch-site").is_some_and(|site| matches!(site, "cross-site" | "same-site"))
+    match text("origin") {
+        // A page that is served from this machine is as near as any other program on it.
+        Some(origin) => foreign(origin),
+        None => text("sec-fetch-site").is_some_and(|site| matches!(site, "cross-site" | "same-site")),
+    }
 }
 
 fn is_local(host: &str, bind: SocketAddr) -> bool {
@@ -86,6 +89,8 @@ mod tests {
             (&[("origin", "http://127.0.0.1:4000")], false),
             (&[("origin", "https://evil.example")], true),
             (&[("origin", "null")], true),
+            (&[("origin", "http://localhost:3000"), ("sec-fetch-site", "same-site")], false),
+            (&[("origin", "https://evil.example"), ("sec-fetch-site", "none")], true),
             (&[("sec-fetch-site", "cross-site")], true),
             (&[("sec-fetch-site", "same-origin")], false),
             (&[("sec-fetch-site", "none")], false),
