@@ -144,7 +144,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // The tasks are aborted by their handles; connections of their own end by these.
+        // The handles abort the listeners; open connections are told to end, and a second later ended.
         self.drain.stop_accepting();
         self.drain.cut();
         self.admin_stop.cancel();
