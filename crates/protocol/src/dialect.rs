@@ -4,6 +4,7 @@
 //! value and travels on untouched. Paths, answers and streams are not described here.
 
 pub(crate) mod check;
+pub(crate) mod places;
 mod schema;
 
 mod chat;

@@ -5,10 +5,14 @@
 //! lenient         readers that pass over an upstream's odd types
 //! dialect         what clients speak, and the tables that a body is checked against
 //! envelope        one scan of a request body: members, facts, faults
+//! digest          what of a request can change its answer, as 256 bits
+//! cacheable       what speaks for and against a stored answer
 //! fault           why a body is refused
 //! splice          edits on raw bytes; every other byte stays
 //! sse             event streams, cut at any byte and put together again
 //! observe         what answers say as they pass: usage, content, how they end
+//! fitness         whether an answer may be kept and given again
+//! replay          a kept answer for both kinds of clients: stream to plain, plain to stream
 //! usage           token counts, brought to one meaning
 //! provider        kinds of upstreams, presets, and the body that goes there
 //! upstream_error  what went wrong there, cleaned for the client
@@ -18,20 +22,26 @@
 //! No I/O here: no socket, no clock, no environment, no randomness, no async. What depends on them is in
 //! `sluice-core`; what comes from a file is in `sluice-config`.
 
+pub mod cacheable;
 pub mod dialect;
+pub mod digest;
 pub mod envelope;
 mod fault;
+pub mod fitness;
 pub mod json;
 mod lenient;
 pub mod observe;
 pub mod problem;
 pub mod provider;
+pub mod replay;
 pub mod splice;
 pub mod sse;
 pub mod upstream_error;
 pub mod usage;
 
+pub use cacheable::{Obstacle, Repeatable};
 pub use dialect::{Dialect, Profile};
+pub use digest::body_digest;
 pub use envelope::{Envelope, Member};
 pub use fault::{BodyFault, SchemaFault};
 pub use observe::{Facts, Finish, ReplyFault, StreamObserver, Verdict, observe_reply};

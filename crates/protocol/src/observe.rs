@@ -71,7 +71,7 @@ impl Finish {
         }
     }
 
-    fn parse(reason: &str) -> Self {
+    pub(crate) fn parse(reason: &str) -> Self {
         match reason {
             "stop" | "end_turn" | "stop_sequence" | "completed" => Self::Stop,
             "length" | "max_tokens" | "max_output_tokens" | "model_context_window_exceeded" => Self::Length,

@@ -84,6 +84,8 @@ table! {
         "The upstream answered with something that is not an answer.";
     OVERLOADED = "overloaded", 503 Server:
         "The gateway or every upstream of the model has no room; try again later.";
+    NOT_CACHED = "not_cached", 504 Server:
+        "`Cache-Control: only-if-cached`, and no stored answer fits.";
     UPSTREAM_TIMEOUT = "upstream_timeout", 504 Server:
         "The upstream was silent for too long.";
 }

@@ -6,7 +6,7 @@
 
 use memchr::memmem;
 
-use crate::dialect::Dialect;
+use crate::dialect::places::{Place, places};
 use crate::envelope::{Envelope, Member};
 use crate::json::{JsonError, Kind, RawStr, Scanner};
 
@@ -98,38 +98,6 @@ fn may_occur(body: &[u8], name: &str) -> bool {
     memmem::find(body, name.as_bytes()).is_some() || memmem::find_iter(body, b"\\u00").any(is_ascii)
 }
 
-/// An object (or each object of a list) that may carry extra members, and where further ones are inside of
-/// it.
-struct Place {
-    inside: Places,
-}
-
-type Places = &'static [(&'static str, &'static Place)];
-
-static LEAF: Place = Place { inside: &[] };
-
-static CHAT: Places = &[("messages", &CHAT_MESSAGE), ("tools", &CHAT_TOOL)];
-static CHAT_MESSAGE: Place = Place { inside: &[("content", &LEAF)] };
-static CHAT_TOOL: Place = Place { inside: &[("function", &LEAF)] };
-
-static RESPONSES: Places = &[("input", &RESPONSES_ITEM), ("tools", &LEAF)];
-// `output` is the content of a tool's result.
-static RESPONSES_ITEM: Place = Place { inside: &[("content", &LEAF), ("output", &LEAF)] };
-
-static MESSAGES: Places = &[("system", &LEAF), ("messages", &MESSAGES_MESSAGE), ("tools", &LEAF)];
-static MESSAGES_MESSAGE: Place = Place { inside: &[("content", &MESSAGES_BLOCK)] };
-// A tool's result is a block with blocks inside.
-static MESSAGES_BLOCK: Place = Place { inside: &[("content", &MESSAGES_BLOCK)] };
-
-fn places(dialect: Dialect) -> Places {
-    match dialect {
-        Dialect::Completions | Dialect::Embeddings => &[],
-        Dialect::Chat => CHAT,
-        Dialect::Responses => RESPONSES,
-        Dialect::Messages => MESSAGES,
-    }
-}
-
 /// The search through one top-level member.
 struct Walk<'a, 'found> {
     entries: &'a [String],
@@ -155,7 +123,7 @@ impl Walk<'_, '_> {
             if let Some(entry) = self.entries.iter().find(|entry| name == bare(entry)) {
                 let member = self.member(name, scanner)?;
                 self.found.push((member, entry));
-            } else if let Some((_, inner)) = place.inside.iter().find(|(inside, _)| name == *inside) {
+            } else if let Some(inner) = place.inside(name) {
                 self.visit(scanner, inner)?;
             }
             Ok(())

@@ -1,5 +1,5 @@
 use super::*;
-use crate::dialect::Profile;
+use crate::dialect::{Dialect, Profile};
 use crate::splice::Splice;
 use bytes::Bytes;
 use proptest::prelude::*;
