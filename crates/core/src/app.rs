@@ -1,6 +1,11 @@
 //! One gateway: the configuration in force, the state that outlives it, and what is told about both.
 
 use crate::{
+    cache::{
+        generations::Purge,
+        store::{Occupancy, ResponseCache},
+    },
+    redis::LinkState,
     state::{
         handles::{EndpointMetrics, ModelMetrics},
         shared::Shared,
@@ -8,13 +13,13 @@ use crate::{
     },
     telemetry::{
         exchange::Exchange,
-        labels::{EndpointLabel, OTHER},
+        labels::{CacheTier, EndpointLabel, OTHER},
         logs::LogSink,
         metrics::Metrics,
     },
 };
 use arc_swap::ArcSwap;
-use prometheus::IntGauge;
+use prometheus::{IntGauge, IntGaugeVec};
 use serde::Serialize;
 use sluice_config::model::{LogFormat, LogLevel, Settings};
 use std::{
@@ -22,7 +27,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 /// What was built.
@@ -127,7 +132,40 @@ impl App {
     pub fn metrics_text(&self) -> Vec<u8> {
         let lost = self.logs.dropped().saturating_sub(self.metrics.log_dropped.get());
         self.metrics.log_dropped.inc_by(lost);
+        if let Some(setup) = &self.snapshot.load().cache {
+            let occupancy = setup.cache.occupancy();
+            let of_memory = [CacheTier::Memory.as_str()];
+            let show = |gauge: &IntGaugeVec, value: u64| {
+                gauge.with_label_values(&of_memory).set(i64::try_from(value).unwrap_or(i64::MAX));
+            };
+            show(&self.metrics.cache_bytes, occupancy.bytes);
+            show(&self.metrics.cache_capacity, occupancy.capacity);
+            show(&self.metrics.cache_entries, occupancy.entries);
+        }
         self.metrics.text()
+    }
+
+    /// Makes stored answers misses, here at once and at other replicas within a second. `None` without a cache.
+    pub async fn purge_cache(&self, purge: &Purge) -> Option<Purged> {
+        let snapshot = self.snapshot();
+        let setup = snapshot.cache.as_ref()?;
+        Some(match setup.cache.purge(purge).await {
+            None => Purged::Here,
+            Some(true) => Purged::Everywhere,
+            Some(false) => Purged::RedisAway,
+        })
+    }
+
+    /// How the link to Redis stands, when one is configured.
+    #[must_use]
+    pub fn redis_state(&self) -> Option<LinkState> {
+        // A link outlives the settings that asked for it; what nobody asks for any more is no news.
+        self.shared.redis_state().filter(|_| self.snapshot.load().settings.redis.is_some())
+    }
+
+    /// Ends what goes on behind the requests' backs, and waits for it no longer than `patience`.
+    pub async fn finish_background(&self, patience: Duration) {
+        self.shared.finish_background(patience).await;
     }
 
     /// Does the gateway take traffic? Says nothing of providers: one outage of theirs must not take a fleet out.
@@ -161,6 +199,8 @@ impl App {
             draining: self.is_draining(),
             config_hash: snapshot.hash.clone(),
             requests_in_flight: self.in_flight.total(),
+            redis: self.redis_state().map(LinkState::as_str),
+            cache: snapshot.cache.as_ref().map(|setup| CacheStatus::of(&setup.cache)),
             keys: snapshot.settings.keys.len(),
             providers: snapshot
                 .settings
@@ -199,6 +239,17 @@ impl App {
     }
 }
 
+/// How far a purge has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purged {
+    /// This process is the only one that keeps answers.
+    Here,
+    /// Redis knows of it; other replicas follow within a second.
+    Everywhere,
+    /// Redis could not be told yet; it will be when it is back.
+    RedisAway,
+}
+
 /// What an operator may see.
 #[derive(Debug, Serialize)]
 pub struct Status {
@@ -209,9 +260,33 @@ pub struct Status {
     draining: bool,
     config_hash: String,
     requests_in_flight: usize,
+    /// Absent where none is configured or used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redis: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<CacheStatus>,
     keys: usize,
     providers: Vec<ProviderStatus>,
     models: Vec<ModelStatus>,
+}
+
+/// The memory tier, and what is being asked for on behalf of many.
+#[derive(Debug, Serialize)]
+struct CacheStatus {
+    entries: u64,
+    bytes: u64,
+    capacity_bytes: u64,
+    flights: usize,
+    /// Is Redis its second tier?
+    shared: bool,
+}
+
+impl CacheStatus {
+    fn of(cache: &ResponseCache) -> Self {
+        let Occupancy { bytes, capacity, entries } = cache.occupancy();
+        let flights = cache.flights.len();
+        Self { entries, bytes, capacity_bytes: capacity, flights, shared: cache.is_shared() }
+    }
 }
 
 #[derive(Debug, Serialize)]

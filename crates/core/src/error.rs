@@ -3,7 +3,7 @@
 //! One table maps each kind to its code (which has status and type), the request's outcome and the reason in
 //! metrics. How a body looks in each dialect is `sluice_protocol::problem`'s business.
 
-use crate::telemetry::labels::{Outcome, Rejection};
+use crate::telemetry::labels::{AttemptOutcome, Outcome, Rejection, StreamEnd};
 use sluice_protocol::{
     SchemaFault,
     problem::{ErrorCode, codes},
@@ -11,7 +11,7 @@ use sluice_protocol::{
 use std::{borrow::Cow, time::Duration};
 
 /// A refused or failed request.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct GatewayError {
     /// What happened.
     pub kind: ErrorKind,
@@ -26,7 +26,7 @@ pub struct GatewayError {
 }
 
 /// What only some errors have.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Details {
     /// Faults of the body, each with its place.
     pub faults: Vec<SchemaFault>,
@@ -51,6 +51,8 @@ pub enum ErrorKind {
     Unauthorized,
     /// The key may not use this model.
     ModelForbidden,
+    /// A header of ours that cannot be understood.
+    BadHeader,
     /// Not `application/json`, or an encoded body.
     MediaType,
     /// The body is larger than allowed.
@@ -75,6 +77,8 @@ pub enum ErrorKind {
     Overloaded,
     /// The model leads to a provider that this build cannot speak to yet.
     NotActive,
+    /// Only a stored answer was wanted, and there is none.
+    NotCached,
     /// The process is ending.
     Draining,
     /// The upstream refused the request itself; holds its status.
@@ -119,6 +123,7 @@ impl ErrorKind {
             Self::HostNotAllowed => (&codes::HOST_NOT_ALLOWED, ClientError, Some(Rejection::Host)),
             Self::Unauthorized => (&codes::INVALID_API_KEY, ClientError, Some(Rejection::Auth)),
             Self::ModelForbidden => (&codes::MODEL_NOT_ALLOWED, ClientError, Some(Rejection::Model)),
+            Self::BadHeader => (&codes::INVALID_REQUEST, ClientError, Some(Rejection::Header)),
             Self::MediaType => (&codes::UNSUPPORTED_MEDIA_TYPE, ClientError, Some(Rejection::MediaType)),
             Self::TooLarge => (&codes::BODY_TOO_LARGE, ClientError, Some(Rejection::Body)),
             Self::BodyTimeout => (&codes::REQUEST_TIMEOUT, ClientError, Some(Rejection::BodyTimeout)),
@@ -131,6 +136,7 @@ impl ErrorKind {
             Self::Limited => (&codes::RATE_LIMIT_EXCEEDED, Limited, Some(Rejection::Limit)),
             Self::Overloaded => (&codes::OVERLOADED, GatewayError, Some(Rejection::Overload)),
             Self::NotActive => (&codes::NOT_ACTIVE, GatewayError, Some(Rejection::NotActive)),
+            Self::NotCached => (&codes::NOT_CACHED, ClientError, Some(Rejection::NotCached)),
             Self::Draining => (&codes::OVERLOADED, Drain, None),
             // The status and the code are the upstream's; this is for when it named no code.
             Self::UpstreamRefused(_) => (&codes::INVALID_REQUEST, ClientError, None),
@@ -195,5 +201,32 @@ impl GatewayError {
     pub fn retry_after(mut self, after: Option<Duration>) -> Self {
         self.retry_after = after;
         self
+    }
+}
+
+/// A stream that broke after it had begun.
+#[derive(Debug, Clone)]
+pub struct Broken {
+    /// What the client is told.
+    pub error: GatewayError,
+    /// How the request counts.
+    pub outcome: Outcome,
+    /// How the stream counts.
+    pub end: StreamEnd,
+    /// How the try counts.
+    pub attempt: AttemptOutcome,
+}
+
+impl Broken {
+    /// A reader of a shared stream who fell too far behind the others.
+    #[must_use]
+    pub fn too_slow() -> Self {
+        let text = "The stream is shared with other requests, and this client read too slowly to keep up.";
+        Self {
+            error: GatewayError::new(ErrorKind::Overloaded, text),
+            outcome: Outcome::Cancelled,
+            end: StreamEnd::ClientDisconnect,
+            attempt: AttemptOutcome::Ok,
+        }
     }
 }

@@ -4,13 +4,14 @@
 //! upstream side; nothing here decides.
 
 use crate::{
+    cache::{entry::Tags, generations::Generation, key::CacheKey, store::ResponseCache},
     headers as names,
     state::snapshot::{KeyEntry, ModelEntry, Target},
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sluice_protocol::Envelope;
 use smallvec::SmallVec;
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// A caller who may go on.
 pub struct Caller {
@@ -24,6 +25,8 @@ pub struct Call {
     pub envelope: Envelope,
     /// Is a stream asked for, of an endpoint that has streams?
     pub stream: bool,
+    /// The answer may be read by several clients, of which some want usage in the stream and some do not.
+    pub shared: bool,
     /// The client's headers that upstreams may see.
     pub forward: Vec<(HeaderName, SmallVec<[HeaderValue; 1]>)>,
     /// The client's trace, for providers that may see it.
@@ -31,6 +34,12 @@ pub struct Call {
 }
 
 impl Call {
+    /// Does the client want usage in its stream?
+    #[must_use]
+    pub fn wants_usage(&self) -> bool {
+        self.envelope.include_usage() == Some(true)
+    }
+
     /// Adds the client's own headers to a request for an upstream.
     pub fn forward_headers(&self, trace: bool, headers: &mut HeaderMap) {
         for (name, values) in &self.forward {
@@ -55,4 +64,26 @@ pub struct Plan {
     pub requested: String,
     /// Targets in the order in which they are tried.
     pub targets: SmallVec<[Arc<Target>; 2]>,
+}
+
+/// How a request may be answered from the cache, and its answer kept.
+pub struct Cached {
+    /// Where.
+    pub cache: Arc<ResponseCache>,
+    /// Under which key.
+    pub key: CacheKey,
+    /// A stored answer will do; else a new one is asked for, and stored.
+    pub looks_up: bool,
+    /// The answer may be that of an equal request under way.
+    pub joins: bool,
+    /// No older answer will do.
+    pub max_age: Option<Duration>,
+    /// How long the answer is kept.
+    pub ttl: Duration,
+    /// Largest answer that is kept, bytes.
+    pub limit: usize,
+    /// Whose it will be.
+    pub tags: Tags,
+    /// As of now.
+    pub generation: Generation,
 }

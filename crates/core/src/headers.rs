@@ -27,6 +27,14 @@ names! {
     MODEL = "x-sluice-model";
     /// Tries.
     ATTEMPTS = "x-sluice-attempts";
+    /// What the response cache did; with a value of the client's: what it should do.
+    CACHE = "x-sluice-cache";
+    /// How long the client wants its answer kept, seconds.
+    CACHE_TTL = "x-sluice-cache-ttl";
+    /// Keeps a client's answers apart from others of its scope.
+    CACHE_NAMESPACE = "x-sluice-cache-namespace";
+    /// The same as `x-sluice-cache`, in the words of RFC 9211.
+    CACHE_STATUS = "cache-status";
     /// Members that were not forwarded.
     DROPPED = "x-sluice-dropped";
     /// Size of the bucket of requests.

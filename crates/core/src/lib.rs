@@ -4,24 +4,28 @@
 //! server      listening, connections, method + path -> endpoint
 //! pipeline    the request function
 //! facts       what stages hand on
-//! stages      auth, intake, route, limits, models: each one file, none imports another
+//! stages      auth, intake, route, limits, cache, models: each one file, none imports another
 //! upstream    failover over a plan, one attempt, client, connector, address guard
 //! reply       head, body, stream, error bodies, the end of a request
+//! cache       answers kept and given again
+//! redis       the link to a shared Redis: bounded, with a breaker
 //! limits      the buckets
 //! state       snapshot (one configuration, made ready) and what outlives it
 //! telemetry   the record of a request, metrics, the log line, the log sink
 //! ```
 //!
-//! `server -> pipeline -> {stages, upstream, reply} -> {limits, state, telemetry, error}`. What an operator may write is
+//! `server -> pipeline -> {stages, upstream, reply} -> {cache, limits, state, telemetry, error}`. What an operator may write is
 //! `sluice-config`'s; what the wire formats mean is `sluice-protocol`'s.
 
 pub mod app;
+pub mod cache;
 pub mod error;
 pub mod facts;
 pub mod gather;
 pub mod headers;
 pub mod limits;
 pub mod pipeline;
+pub mod redis;
 pub mod reply;
 pub mod server;
 pub mod stages;

@@ -5,23 +5,33 @@
 
 use crate::{
     app::App,
+    cache::store::Recalled,
     error::{ErrorKind, GatewayError},
-    facts::{Call, Plan},
+    facts::{Cached, Call, Plan},
     headers as names,
     reply::{
         body::ReplyBody,
         head::{self, StreamRules},
         render::Audience,
-        stream::Walk,
     },
     server::{
         io::ConnState,
         routes::{self, Endpoint, Route},
     },
-    stages::{auth, intake, limits, models, route},
+    stages::{
+        auth,
+        cache::{self, LookUp},
+        intake, limits, models, route,
+    },
     state::snapshot::Snapshot,
-    telemetry::{exchange::Recorder, labels::EndpointLabel},
-    upstream::failover,
+    telemetry::{
+        exchange::{CacheNote, Recorder},
+        labels::{CacheResult, EndpointLabel},
+    },
+    upstream::{
+        failover::{self, Walk},
+        share,
+    },
 };
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -95,7 +105,11 @@ async fn answer(
     let snapshot = app.snapshot();
     match admit(app, &snapshot, head, body, route, &cut, &mut recorder).await {
         Ok(Admitted::Own(json)) => head::own(recorder, json),
-        Ok(Admitted::Call(call, plan)) => forward(call, plan, recorder, audience, cut).await,
+        Ok(Admitted::Hit(recalled)) => {
+            let heartbeat = recorder.model.as_ref().map_or(Duration::MAX, |model| model.heartbeat);
+            head::recalled(recorder, recalled, StreamRules { audience, heartbeat, cut })
+        }
+        Ok(Admitted::Call(call, plan, cached)) => forward(call, plan, cached, recorder, audience, cut).await,
         Err(error) => head::refuse(recorder, &error, audience),
     }
 }
@@ -108,8 +122,10 @@ async fn answer(
 enum Admitted {
     /// Answered from what we know ourselves.
     Own(Bytes),
-    /// To be asked of an upstream.
-    Call(Call, Plan),
+    /// Answered before.
+    Hit(Recalled),
+    /// To be asked of an upstream; by others at the same time, and for later, where it may be kept.
+    Call(Call, Plan, Option<Cached>),
 }
 
 /// The stages, in their order.
@@ -151,37 +167,59 @@ async fn admit(
     x.received(body.len());
     let call = intake::read(head, body, dialect, route.profile())?;
     x.stream = call.stream;
-    // The model's targets: only a sound body names a model.
-    let plan = route::plan(snapshot, &caller.key, &call, &app.metrics)
+    // The model: only a sound body names one.
+    let model = route::resolve(snapshot, &caller.key, &call, &app.metrics)
         .inspect_err(|_| x.requested_model = Some(route::shown(&call.envelope.model())))?;
-    x.model = Some(plan.entry.clone());
-    // The limits last: a request that could not be served takes nothing from anybody's bucket.
+    x.model = Some(model.clone());
+    // The limits: a request that could not be served takes nothing from anybody's bucket, and a stored answer
+    // is a request like any other.
     limits::admit(&caller.key, x)?;
-    Ok(Admitted::Call(call, plan))
+    // May the answer be a stored one? Before the targets, since the key of such a request chooses among them.
+    let candidate = cache::judge(snapshot.cache.as_ref(), &caller.key, &model, &head.headers, &call, x)?;
+    let plan = route::plan(model, &call, candidate.as_ref().map(|candidate| &candidate.draft))?;
+    let (Some(setup), Some(candidate)) = (&snapshot.cache, candidate) else {
+        return Ok(Admitted::Call(call, plan, None));
+    };
+    match cache::look_up(setup, candidate, &caller.key, &plan, &call, x).await? {
+        LookUp::Hit(recalled) => Ok(Admitted::Hit(recalled)),
+        LookUp::Miss(cached) => Ok(Admitted::Call(call, plan, Some(cached))),
+    }
 }
 
 /// Asks the upstreams. A stream that has to wait long gets its head first; the walk then goes on in its body.
 async fn forward(
     call: Call,
     plan: Plan,
+    cached: Option<Cached>,
     mut recorder: Recorder,
     audience: Audience,
     cut: CancellationToken,
 ) -> Response<ReplyBody> {
     let rules = StreamRules { audience, heartbeat: plan.entry.heartbeat, cut: cut.clone() };
-    if !call.stream {
+    let stream = call.stream;
+    if !stream && cached.is_none() {
         return head::answer(failover::run(plan, call, recorder, cut).await, rules);
     }
     let id = recorder.id.clone();
     let committed = Arc::new(AtomicBool::new(false));
-    recorder.committed = Some(committed.clone());
+    if stream {
+        recorder.committed = Some(committed.clone());
+    }
     let commit_after = plan.entry.commit_after;
-    let mut walk: Walk = Box::pin(failover::run(plan, call, recorder, cut));
+    let (note, mut walk): (CacheNote, Walk) = match cached {
+        Some(cached) => {
+            (CacheNote::new(CacheResult::Miss), Box::pin(share::run(cached, plan, call, recorder, cut)))
+        }
+        None => (recorder.cache.clone(), Box::pin(failover::run(plan, call, recorder, cut))),
+    };
+    if !stream {
+        return head::answer(walk.await, rules);
+    }
     match tokio::time::timeout(commit_after, &mut walk).await {
         Ok(walked) => head::answer(walked, rules),
         Err(_) => {
             committed.store(true, Ordering::Relaxed);
-            head::waiting(&id, walk, rules)
+            head::waiting(&id, &note, walk, rules)
         }
     }
 }

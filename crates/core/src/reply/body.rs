@@ -1,9 +1,13 @@
 //! The body that hyper reads: one enum, no boxed body, no channel, no task.
 
 use crate::{
+    cache::replay::Slices,
     reply::stream::StreamReply,
     server::io::Busy,
-    telemetry::{exchange::Recorder, labels::Outcome},
+    telemetry::{
+        exchange::Recorder,
+        labels::{AbortPhase, Outcome},
+    },
 };
 use bytes::Bytes;
 use http::StatusCode;
@@ -31,6 +35,14 @@ enum Kind {
         bytes: Bytes,
         close: Option<(Recorder, Outcome)>,
     },
+    /// A whole answer that was there already, as slices of it.
+    Slices {
+        slices: <Slices as IntoIterator>::IntoIter,
+        now: Bytes,
+        /// Its length is told; a stream's is not.
+        sized: bool,
+        close: Option<Recorder>,
+    },
     /// A body without a record.
     Untold(Option<Bytes>),
     Stream(Box<StreamReply>),
@@ -48,6 +60,23 @@ impl ReplyBody {
             return Self::untold(bytes);
         }
         Self { kind: Kind::Full { bytes, close: Some((recorder, outcome)) }, busy: None }
+    }
+
+    /// A whole answer with status 200 that was there already.
+    #[must_use]
+    pub fn slices(slices: Slices, mut recorder: Recorder, sized: bool) -> Self {
+        recorder.status = 200;
+        recorder.phase = if sized { recorder.phase } else { AbortPhase::Stream };
+        recorder.response_bytes = slices.iter().map(|slice| slice.len() as u64).sum();
+        let close = if recorder.head_only {
+            recorder.finish(Outcome::Ok);
+            None
+        } else {
+            Some(recorder)
+        };
+        let mut slices = slices.into_iter();
+        let now = slices.next().unwrap_or_default();
+        Self { kind: Kind::Slices { slices, now, sized, close }, busy: None }
     }
 
     /// A whole body whose request has been told about already.
@@ -99,6 +128,20 @@ impl Body for ReplyBody {
         let next = match &mut self.kind {
             Kind::Stream(stream) => std::task::ready!(poll_guarded(stream, cx)),
             Kind::Untold(bytes) => bytes.take(),
+            Kind::Slices { slices, now, close, .. } => {
+                let piece = close.is_some().then(|| now.split_to(now.len().min(PIECE)));
+                if now.is_empty() {
+                    match slices.next() {
+                        Some(next) => *now = next,
+                        None => {
+                            if let Some(recorder) = close.take() {
+                                recorder.finish(Outcome::Ok);
+                            }
+                        }
+                    }
+                }
+                piece
+            }
             Kind::Full { bytes, close } => {
                 let piece = close.is_some().then(|| bytes.split_to(bytes.len().min(PIECE)));
                 if bytes.is_empty()
@@ -113,14 +156,21 @@ impl Body for ReplyBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        matches!(&self.kind, Kind::Full { close: None, .. } | Kind::Untold(None))
+        matches!(
+            &self.kind,
+            Kind::Full { close: None, .. } | Kind::Slices { close: None, .. } | Kind::Untold(None)
+        )
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Full { bytes, .. } => SizeHint::with_exact(bytes.len() as u64),
             Kind::Untold(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
-            Kind::Stream(_) => SizeHint::default(),
+            Kind::Slices { slices, now, sized: true, .. } => {
+                let rest: usize = slices.as_slice().iter().map(Bytes::len).sum();
+                SizeHint::with_exact((now.len() + rest) as u64)
+            }
+            Kind::Slices { .. } | Kind::Stream(_) => SizeHint::default(),
         }
     }
 }

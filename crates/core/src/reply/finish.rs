@@ -42,6 +42,10 @@ pub fn tell(app: &App, x: &Exchange) {
     if outcome == Outcome::Cancelled {
         metrics.client_aborts.with_label_values(&[x.phase.as_str()]).inc();
     }
+    handles.count_cache(&x.cache);
+    if let Some(why) = x.cache.bypass {
+        app.endpoints.bypassed(why.label());
+    }
     if let Some(key) = &x.key {
         key.metrics.count(metrics, key, outcome, x.usage.as_ref());
     }

@@ -1,18 +1,25 @@
 //! The head of an answer: the headers that every answer carries, and how a reply is put together.
 
 use crate::{
+    cache::store::Recalled,
     error::{ErrorKind, GatewayError},
     headers as names,
     reply::{
         body::ReplyBody,
+        cache_headers,
+        feed::Feed,
         render::{self, Audience},
-        stream::{StreamReply, Walk},
+        stream::StreamReply,
     },
     telemetry::{
-        exchange::{Exchange, Recorder},
+        exchange::{CacheNote, Exchange, Recorder},
         labels::Outcome,
     },
-    upstream::{attempt::Delivery, failover::Walked},
+    upstream::{
+        attempt::Delivery,
+        failover::{Walk, Walked},
+        lead::joined,
+    },
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -36,17 +43,40 @@ pub fn answer(walked: Walked, rules: StreamRules) -> Response<ReplyBody> {
     let Walked { recorder, result } = walked;
     match result {
         Ok(Delivery::Plain { body, facts }) => plain(recorder, body, &facts),
-        Ok(Delivery::Stream { ready, events }) => stream_head(&recorder)
-            .map(|()| ReplyBody::stream(StreamReply::open(recorder, ready, events, rules))),
+        Ok(Delivery::Stream { ready, events }) => {
+            let feed = Feed::Own(events, recorder.target.clone());
+            stream(recorder, joined(ready), feed, rules)
+        }
+        Ok(Delivery::Shared(reader)) => stream(recorder, Bytes::new(), Feed::Shared(reader), rules),
+        Ok(Delivery::Recalled(whole)) => recalled(recorder, whole, rules),
         Err(error) => refuse(recorder, &error, rules.audience),
     }
 }
 
 /// The head of a stream whose first event is still to come; the walk goes on inside its body.
-pub fn waiting(id: &str, walk: Walk, rules: StreamRules) -> Response<ReplyBody> {
+pub fn waiting(id: &str, note: &CacheNote, walk: Walk, rules: StreamRules) -> Response<ReplyBody> {
     let mut response = empty();
     stream_headers(id, response.headers_mut());
+    cache_headers::write(note, response.headers_mut());
     response.map(|()| ReplyBody::stream(StreamReply::waiting(walk, rules)))
+}
+
+/// A whole answer from the cache or a flight: plain, or as a stream.
+pub fn recalled(recorder: Recorder, whole: Recalled, rules: StreamRules) -> Response<ReplyBody> {
+    if !recorder.stream {
+        let mut response = empty();
+        response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+        common(&recorder, response.headers_mut());
+        return response.map(|()| ReplyBody::slices(whole.slices, recorder, true));
+    }
+    if whole.paced {
+        return stream(recorder, Bytes::new(), whole.feed(), rules);
+    }
+    stream_head(&recorder).map(|()| ReplyBody::slices(whole.slices, recorder, false))
+}
+
+fn stream(recorder: Recorder, ready: Bytes, feed: Feed, rules: StreamRules) -> Response<ReplyBody> {
+    stream_head(&recorder).map(|()| ReplyBody::stream(StreamReply::open(recorder, ready, feed, rules)))
 }
 
 fn plain(mut recorder: Recorder, body: Bytes, facts: &Facts) -> Response<ReplyBody> {
@@ -156,7 +186,12 @@ fn empty() -> Response<()> {
 fn common(x: &Exchange, headers: &mut HeaderMap) {
     request_id(&x.id, headers);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    if let Some(target) = &x.target {
+    cache_headers::write(&x.cache, headers);
+    if let Some(giver) = &x.cache.giver {
+        headers.insert(names::PROVIDER, giver.provider.clone());
+        headers.insert(names::MODEL, giver.model.clone());
+        headers.insert(names::ATTEMPTS, HeaderValue::from(0));
+    } else if let Some(target) = &x.target {
         headers.insert(names::PROVIDER, target.provider.header.clone());
         headers.insert(names::ATTEMPTS, HeaderValue::from(x.attempts.len()));
         let model =

@@ -6,34 +6,29 @@
 use crate::{
     error::{ErrorKind, GatewayError},
     reply::{
+        feed::{Fed, Feed},
         head::StreamRules,
         render::{self, Audience},
     },
     telemetry::{
-        exchange::{Recorder, Streaming},
+        exchange::{OpenGauge, Recorder},
         labels::{AbortPhase, AttemptOutcome, Outcome, StreamEnd},
     },
     timer::LazyTimer,
     upstream::{
         attempt::Delivery,
-        failover::Walked,
-        failure::Failure,
-        stream::{Ending, EventStream, Step},
+        failover::{Walk, Walked},
+        lead::joined,
     },
 };
 use bytes::Bytes;
-use prometheus::IntGauge;
 use sluice_protocol::sse::HEARTBEAT;
 use std::{
-    future::Future,
     pin::Pin,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
-
-/// A walk over targets that goes on inside a body.
-pub type Walk = Pin<Box<dyn Future<Output = Walked> + Send>>;
 
 /// A stream on its way to the client.
 pub struct StreamReply {
@@ -56,36 +51,26 @@ pub struct StreamReply {
 
 enum Phase {
     Waiting(Walk),
-    Open(Box<EventStream>),
+    Open(Feed),
     Closed,
 }
 
-/// Counts the stream as open as long as it lives.
-struct OpenGauge(IntGauge);
-
-impl OpenGauge {
-    fn new(recorder: &Recorder) -> Option<Self> {
-        let gauge = recorder.target.as_ref()?.metrics.streams.clone();
-        gauge.inc();
-        Some(Self(gauge))
-    }
-}
-
-impl Drop for OpenGauge {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
-}
-
 impl StreamReply {
-    /// A stream whose first events have come.
+    /// A stream whose first events have come: `ready` of it, then what the feed brings.
     #[must_use]
-    pub fn open(mut recorder: Recorder, ready: Bytes, events: Box<EventStream>, rules: StreamRules) -> Self {
+    pub fn open(mut recorder: Recorder, ready: Bytes, feed: Feed, rules: StreamRules) -> Self {
         begin(&mut recorder);
-        let mut reply = Self::new(Phase::Open(events), ready, rules);
-        reply.open = OpenGauge::new(&recorder);
+        let mut reply = Self::new(Phase::Open(feed), ready, rules);
+        reply.count_open(&recorder);
         reply.recorder = Some(recorder);
         reply
+    }
+
+    /// A provider's stream is open as long as this one is; a shared one is counted where it is read.
+    fn count_open(&mut self, recorder: &Recorder) {
+        if matches!(&self.phase, Phase::Open(Feed::Own(..))) {
+            self.open = OpenGauge::new(recorder);
+        }
     }
 
     /// A stream whose head had to go out before anything came.
@@ -123,12 +108,17 @@ impl StreamReply {
             let polled = match &mut self.phase {
                 Phase::Closed => return Poll::Ready(None),
                 Phase::Waiting(walk) => walk.as_mut().poll(cx).map(Moved::Walked),
-                Phase::Open(events) => events.poll_step(cx).map(Moved::Stepped),
+                Phase::Open(feed) => feed.poll_next(cx).map(Moved::Fed),
             };
             match polled {
                 Poll::Ready(Moved::Walked(walked)) => self.walked(walked),
-                Poll::Ready(Moved::Stepped(Step::Events(bytes))) => self.ready = bytes,
-                Poll::Ready(Moved::Stepped(Step::End(ending))) => self.ended(&ending),
+                Poll::Ready(Moved::Fed(Fed::Events(bytes))) => self.ready = bytes,
+                Poll::Ready(Moved::Fed(Fed::Whole)) => {
+                    self.close(Outcome::Ok, StreamEnd::Done, Some(AttemptOutcome::Ok));
+                }
+                Poll::Ready(Moved::Fed(Fed::Broken(broken))) => {
+                    self.fail(&broken.error, broken.outcome, broken.end, broken.attempt);
+                }
                 Poll::Pending if self.cut.as_mut().poll(cx).is_ready() => self.drained(),
                 // After the last event only the upstream's end is waited for: nothing may follow it.
                 Poll::Pending if self.is_complete() => return Poll::Pending,
@@ -143,7 +133,7 @@ impl StreamReply {
 
     /// The client has had the terminal event.
     fn is_complete(&self) -> bool {
-        matches!(&self.phase, Phase::Open(events) if events.is_complete())
+        matches!(&self.phase, Phase::Open(feed) if feed.is_complete())
     }
 
     /// A fault of ours inside the stream: it ends with an error.
@@ -172,12 +162,12 @@ impl StreamReply {
         let Walked { mut recorder, result } = walked;
         begin(&mut recorder);
         match result {
-            Ok(Delivery::Stream { ready, events, .. }) => {
-                self.open = OpenGauge::new(&recorder);
-                self.recorder = Some(recorder);
-                self.ready = ready;
-                self.phase = Phase::Open(events);
+            Ok(Delivery::Stream { ready, events }) => {
+                let feed = Feed::Own(events, recorder.target.clone());
+                self.opened(recorder, joined(ready), feed);
             }
+            Ok(Delivery::Shared(reader)) => self.opened(recorder, Bytes::new(), Feed::Shared(reader)),
+            Ok(Delivery::Recalled(recalled)) => self.opened(recorder, Bytes::new(), recalled.feed()),
             // A stream was asked for: a plain answer is not delivered.
             Ok(Delivery::Plain { .. }) => {
                 self.recorder = Some(recorder);
@@ -207,27 +197,11 @@ impl StreamReply {
         }
     }
 
-    /// The upstream's stream has ended.
-    fn ended(&mut self, ending: &Ending) {
-        if *ending == Ending::Whole {
-            return self.close(Outcome::Ok, StreamEnd::Done, Some(AttemptOutcome::Ok));
-        }
-        let Some(target) = self.recorder.as_ref().and_then(|recorder| recorder.target.clone()) else {
-            return self.close(Outcome::GatewayError, StreamEnd::UpstreamError, None);
-        };
-        let (outcome, end) = match ending {
-            Ending::Timeout => (Outcome::Timeout, StreamEnd::IdleTimeout),
-            Ending::Truncated => (Outcome::UpstreamError, StreamEnd::UpstreamEof),
-            _ => (Outcome::UpstreamError, StreamEnd::UpstreamError),
-        };
-        let failure = Failure::from_ending(ending, &target.provider);
-        let text = match ending {
-            Ending::Truncated => "the stream ended before the answer was whole".to_owned(),
-            _ => failure.message,
-        };
-        let message = format!("The stream from provider '{}' broke: {text}.", target.provider.name);
-        let error = GatewayError::new(failure.verdict.kind, message);
-        self.fail(&error, outcome, end, failure.verdict.outcome);
+    fn opened(&mut self, recorder: Recorder, ready: Bytes, feed: Feed) {
+        self.phase = Phase::Open(feed);
+        self.count_open(&recorder);
+        self.recorder = Some(recorder);
+        self.ready = ready;
     }
 
     /// The drain is over and the stream is not.
@@ -259,32 +233,26 @@ impl StreamReply {
         // A client that left while it was its turn kept us waiting to the last.
         recorder.client_wait +=
             self.client_wait + self.handed_over.map_or(Duration::ZERO, |since| since.elapsed());
-        if let (Some(outcome), Some(attempt)) = (attempt, recorder.attempts.last_mut()) {
-            attempt.end(outcome, None);
-        }
-        let mut streaming = Streaming { end: Some(end), ..Streaming::default() };
-        if let Phase::Open(events) = &phase {
-            let (facts, pace) = (events.facts(), events.pace());
-            recorder.usage = facts.usage;
-            recorder.upstream_wait += pace.waited;
-            streaming.first_content = pace.first_content;
-            streaming.last_content = pace.last_content;
-            streaming.content_events = facts.content_events;
-            streaming.max_gap = pace.max_gap;
-            if facts.usage.is_none()
-                && let Some(target) = &recorder.target
-            {
-                target.metrics.usage_missing.inc();
+        match phase {
+            // The client has left and the flight goes on for others: what the upstream still does belongs to
+            // this record.
+            Phase::Open(Feed::Shared(reader)) if reader.leads() && outcome == Outcome::Cancelled => {
+                return reader.leave(recorder);
             }
+            Phase::Open(feed) => feed.settle(&mut recorder, attempt.unwrap_or(AttemptOutcome::Cancelled)),
+            Phase::Waiting(_) | Phase::Closed => {}
         }
-        recorder.streaming = Some(streaming);
+        // Streams of a provider: one that was given from elsewhere has no pace, and is none of its own.
+        if !recorder.cache.is_given() {
+            recorder.streaming.get_or_insert_default().end = Some(end);
+        }
         recorder.finish(outcome);
     }
 }
 
 enum Moved {
     Walked(Walked),
-    Stepped(Step),
+    Fed(Fed),
 }
 
 /// From here on the client has a head with status 200.

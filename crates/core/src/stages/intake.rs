@@ -67,7 +67,13 @@ pub fn read(head: &Parts, body: Bytes, dialect: Dialect, profile: Profile) -> Re
         .map(|name| (name.clone(), head.headers.get_all(name).iter().cloned().collect()))
         .collect();
     let stream = envelope.stream() && dialect != Dialect::Embeddings;
-    Ok(Call { stream, envelope, forward, traceparent: head.headers.get(names::TRACEPARENT).cloned() })
+    Ok(Call {
+        stream,
+        shared: false,
+        envelope,
+        forward,
+        traceparent: head.headers.get(names::TRACEPARENT).cloned(),
+    })
 }
 
 async fn collect(mut body: Incoming, limit: u64) -> Result<Bytes, GatewayError> {

@@ -2,6 +2,7 @@
 //! made and returns its own, so the pipeline's order is checked by the compiler.
 
 pub mod auth;
+pub mod cache;
 pub mod intake;
 pub mod limits;
 pub mod models;

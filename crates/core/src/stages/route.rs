@@ -4,6 +4,7 @@
 //! exist is unknown to everybody. Suggestions name only what the key may use.
 
 use crate::{
+    cache::key::Draft,
     error::{ErrorKind, GatewayError},
     facts::{Call, Plan},
     state::snapshot::{KeyEntry, ModelEntry, Pattern, Snapshot, Target},
@@ -16,20 +17,31 @@ use std::sync::Arc;
 /// Longer names are nobody's.
 const LONGEST_NAME: usize = 256;
 
-/// Makes the plan.
+/// Finds the model that was asked for, and whether it gives what was asked.
 ///
 /// # Errors
 /// `ModelUnknown`, `ModelForbidden`, `MaxTokens`.
-pub fn plan(
+pub fn resolve(
     snapshot: &Snapshot,
     key: &KeyEntry,
     call: &Call,
     metrics: &Metrics,
-) -> Result<Plan, GatewayError> {
-    let requested = call.envelope.model();
-    let entry = find(snapshot, key, &requested, metrics)?;
+) -> Result<Arc<ModelEntry>, GatewayError> {
+    let entry = find(snapshot, key, &call.envelope.model(), metrics)?;
     check_tokens(entry, call)?;
-    let targets = in_order(&entry.targets);
+    Ok(entry.clone())
+}
+
+/// Makes the plan. `draft` is there when the answer may be kept: then the request itself draws its target.
+///
+/// # Errors
+/// `NotActive` when the model leads nowhere that this version can speak to.
+pub fn plan(entry: Arc<ModelEntry>, call: &Call, draft: Option<&Draft>) -> Result<Plan, GatewayError> {
+    let requested = call.envelope.model().into_owned();
+    let targets = match draft {
+        Some(draft) => by_rendezvous(&entry, &requested, draft),
+        None => by_lot(&entry.targets),
+    };
     if targets.is_empty() {
         let text = format!(
             "Model '{}' leads only to providers of a kind that this version does not serve yet.",
@@ -37,7 +49,7 @@ pub fn plan(
         );
         return Err(GatewayError::new(ErrorKind::NotActive, text));
     }
-    Ok(Plan { targets, entry: entry.clone(), requested: requested.into_owned() })
+    Ok(Plan { targets, entry, requested })
 }
 
 /// Finds a model that the key may use.
@@ -61,10 +73,27 @@ pub fn find<'a>(
     Err(GatewayError::new(ErrorKind::ModelForbidden, text).param("model"))
 }
 
-/// Targets that this version can speak to. Equal priorities share by weight: one of them, drawn, goes first; the others follow as fallbacks.
-fn in_order(targets: &[Arc<Target>]) -> SmallVec<[Arc<Target>; 2]> {
-    let active = targets.iter().filter(|target| target.provider.kind.is_active());
-    let mut ordered: SmallVec<[Arc<Target>; 2]> = active.cloned().collect();
+/// Targets that this version can speak to.
+fn active(targets: &[Arc<Target>]) -> SmallVec<[Arc<Target>; 2]> {
+    targets.iter().filter(|target| target.provider.kind.is_active()).cloned().collect()
+}
+
+/// Equal priorities share by weight, and the request decides: equal requests meet the same upstream, on every
+/// replica and after every restart. The configured choice alone counts, so an outage changes no key.
+fn by_rendezvous(entry: &ModelEntry, requested: &str, draft: &Draft) -> SmallVec<[Arc<Target>; 2]> {
+    let mut ordered = active(&entry.targets);
+    if ordered.len() > 1 {
+        let score = |target: &Arc<Target>| {
+            draft.score(&target.provider.name, &target.upstream_model(entry, requested), target.weight)
+        };
+        ordered.sort_by_cached_key(|target| (target.priority, std::cmp::Reverse(score(target).to_bits())));
+    }
+    ordered
+}
+
+/// Equal priorities share by weight: one of them, drawn, goes first; the others follow as fallbacks.
+fn by_lot(targets: &[Arc<Target>]) -> SmallVec<[Arc<Target>; 2]> {
+    let mut ordered = active(targets);
     let mut from = 0;
     while let Some(rest) = ordered.get_mut(from..).filter(|rest| !rest.is_empty()) {
         let priority = rest.first().map_or(0, |target| target.priority);
@@ -158,12 +187,13 @@ fn unknown(snapshot: &Snapshot, key: &KeyEntry, requested: &str) -> GatewayError
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::shared::Shared;
+    use crate::{cache::key::Scope, state::shared::Shared};
+    use http::HeaderMap;
     use sluice_config::{Env, Options, Source, load};
+    use sluice_protocol::{Dialect, Envelope, Profile};
     use std::{collections::BTreeMap, path::Path};
 
-    #[test]
-    fn equal_targets_are_drawn_by_weight_and_fallbacks_stay_behind_them() {
+    fn entry() -> Arc<ModelEntry> {
         let yaml = "
 auth: {mode: open}
 providers: [{name: a, kind: openai_compatible, base_url: 'http://127.0.0.1:1/v1', allow_private: true}]
@@ -180,10 +210,13 @@ models:
         let settings = load(source, &options).unwrap().settings;
         let snapshot =
             Snapshot::build(Arc::new(settings), &Shared::default(), &Metrics::new().unwrap()).unwrap();
-        let targets = &snapshot.models.find("m").unwrap().targets;
+        snapshot.models.find("m").unwrap().clone()
+    }
+
+    /// How often each target came first in 4000 plans.
+    fn firsts(plans: impl Iterator<Item = SmallVec<[Arc<Target>; 2]>>) -> BTreeMap<String, u32> {
         let mut first = BTreeMap::<String, u32>::new();
-        for _ in 0..4000 {
-            let ordered = in_order(targets);
+        for ordered in plans {
             assert_eq!(ordered.len(), 4);
             assert_eq!(ordered.last().unwrap().model, "last");
             *first.entry(ordered.first().unwrap().model.clone()).or_default() += 1;
@@ -191,5 +224,24 @@ models:
         assert_eq!(first.get("never"), None);
         let heavy = first["heavy"];
         assert!((2700..3300).contains(&heavy), "three quarters of 4000, give or take: {heavy}");
+        first
+    }
+
+    #[test]
+    fn equal_targets_are_drawn_by_weight_and_fallbacks_stay_behind_them() {
+        let entry = entry();
+        firsts((0..4000).map(|_| by_lot(&entry.targets)));
+    }
+
+    #[test]
+    fn equal_requests_meet_the_same_target_and_different_ones_share_by_weight() {
+        let entry = entry();
+        let order = |seed: u32| {
+            let body = format!(r#"{{"model":"m","prompt":"p","seed":{seed}}}"#);
+            let call = Envelope::scan(body.into(), Dialect::Completions, Profile::Open).unwrap();
+            let draft = Draft::new(Scope::Tenant("t"), "", &HeaderMap::new(), &call);
+            by_rendezvous(&entry, "m", &draft)
+        };
+        assert_eq!(firsts((0..4000).map(order)), firsts((0..4000).map(order)));
     }
 }

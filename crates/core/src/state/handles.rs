@@ -5,7 +5,11 @@
 use crate::{
     state::keys::KeyEntry,
     telemetry::{
-        labels::{AttemptOutcome, EndpointLabel, Outcome, Source, StreamEnd, TokenType},
+        exchange::CacheNote,
+        labels::{
+            AttemptOutcome, BypassLabel, CacheResult, CacheTier, EndpointLabel, Outcome, PerLabel, Source,
+            StreamEnd, TokenType,
+        },
         metrics::Metrics,
     },
 };
@@ -15,27 +19,23 @@ use std::time::Duration;
 
 const BOOL: [&str; 2] = ["false", "true"];
 
-/// One value per variant of a label enum.
-struct PerLabel<L: 'static, T> {
-    values: Vec<(L, T)>,
-}
-
-impl<L: Copy + PartialEq, T> PerLabel<L, T> {
-    fn new(all: &[L], make: impl Fn(L) -> T) -> Self {
-        Self { values: all.iter().map(|label| (*label, make(*label))).collect() }
-    }
-
-    /// The enums are closed and small: a scan beats a map.
-    fn get(&self, label: L) -> Option<&T> {
-        self.values.iter().find(|(own, _)| *own == label).map(|(_, value)| value)
-    }
-}
+/// What the response cache can make of a request, and where.
+const CACHE_OUTCOMES: &[(CacheResult, CacheTier)] = &[
+    (CacheResult::Hit, CacheTier::Memory),
+    (CacheResult::Hit, CacheTier::Redis),
+    (CacheResult::Miss, CacheTier::None),
+    (CacheResult::Bypass, CacheTier::None),
+    (CacheResult::Coalesced, CacheTier::None),
+    (CacheResult::Error, CacheTier::Redis),
+];
 
 /// Handles of one configured model, or of requests without one.
 pub struct ModelMetrics {
     label: String,
     ok: PerLabel<EndpointLabel, [IntCounter; 2]>,
     durations: PerLabel<Source, [Histogram; 2]>,
+    cache: PerLabel<(CacheResult, CacheTier), IntCounter>,
+    saved: [IntCounter; 2],
     /// Tries per request.
     pub attempts: Histogram,
     /// Requests for which every target failed.
@@ -60,8 +60,14 @@ impl ModelMetrics {
         let duration = |source: Source| {
             BOOL.map(|stream| metrics.request_duration.with_label_values(&[label, stream, source.as_str()]))
         };
+        let cache = |(result, tier): (CacheResult, CacheTier)| {
+            metrics.cache_requests.with_label_values(&[label, result.as_str(), tier.as_str()])
+        };
+        let saved = |kind: TokenType| metrics.tokens_saved.with_label_values(&[label, kind.as_str()]);
         Self {
             label: label.to_owned(),
+            cache: PerLabel::new(CACHE_OUTCOMES, cache),
+            saved: [saved(TokenType::Input), saved(TokenType::Output)],
             ok: PerLabel::new(endpoints, ok),
             durations: PerLabel::new(Source::ALL, duration),
             attempts: metrics.request_attempts.with_label_values(&[label]),
@@ -96,6 +102,19 @@ impl ModelMetrics {
         let labels =
             [endpoint.as_str(), &self.label, outcome.as_str(), &code, if stream { "true" } else { "false" }];
         metrics.requests.with_label_values(&labels).inc();
+    }
+
+    /// Counts what the response cache made of a request, and what that saved.
+    pub fn count_cache(&self, note: &CacheNote) {
+        let Some(result) = note.result else { return };
+        if let Some(counter) = self.cache.get((result, note.tier.unwrap_or(CacheTier::None))) {
+            counter.inc();
+        }
+        if let Some(saved) = note.saved.filter(|_| note.is_given()) {
+            let [input, output] = &self.saved;
+            input.inc_by(saved.input);
+            output.inc_by(saved.output);
+        }
     }
 
     /// Observes the duration of a request.
@@ -246,8 +265,10 @@ impl KeyMetrics {
     }
 }
 
-/// Handles by endpoint.
+/// Handles by endpoint, and others that belong to no model.
 pub struct EndpointMetrics {
+    /// Why the cache was passed by.
+    bypass: PerLabel<BypassLabel, IntCounter>,
     request_body: PerLabel<EndpointLabel, Histogram>,
     response_body: PerLabel<EndpointLabel, Histogram>,
     overhead: PerLabel<Source, Histogram>,
@@ -258,6 +279,9 @@ impl EndpointMetrics {
     #[must_use]
     pub fn new(metrics: &Metrics) -> Self {
         Self {
+            bypass: PerLabel::new(BypassLabel::ALL, |reason| {
+                metrics.cache_bypass.with_label_values(&[reason.as_str()])
+            }),
             request_body: PerLabel::new(EndpointLabel::ALL, |e| {
                 metrics.request_body.with_label_values(&[e.as_str()])
             }),
@@ -265,6 +289,13 @@ impl EndpointMetrics {
                 metrics.response_body.with_label_values(&[e.as_str()])
             }),
             overhead: PerLabel::new(Source::ALL, |s| metrics.overhead.with_label_values(&[s.as_str()])),
+        }
+    }
+
+    /// Counts a request that passed the cache by.
+    pub fn bypassed(&self, reason: BypassLabel) {
+        if let Some(counter) = self.bypass.get(reason) {
+            counter.inc();
         }
     }
 

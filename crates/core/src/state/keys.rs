@@ -1,7 +1,7 @@
 //! Client keys by the hash of their secret, and what each may ask for.
 
 use crate::{limits::local::RequestBucket, state::handles::KeyMetrics};
-use sluice_config::model::{Expiry, KeyHash};
+use sluice_config::model::{CacheOverride, Expiry, KeyHash};
 use smallvec::SmallVec;
 use std::{collections::HashMap, sync::Arc};
 use subtle::ConstantTimeEq;
@@ -16,6 +16,8 @@ pub struct KeyEntry {
     pub expires: Option<Expiry>,
     /// What it may ask for.
     pub models: Vec<Pattern>,
+    /// Its own word on caching.
+    pub cache: Option<CacheOverride>,
     /// Its requests; absent when nothing limits them.
     pub requests: Option<Arc<RequestBucket>>,
     /// Resolved metric handles.

@@ -47,6 +47,9 @@ pub enum ProviderError {
     /// An entry of `drop_fields` is not understood.
     #[error("provider `{0}`: drop_fields: {1}")]
     DropFields(String, String),
+    /// An address of Redis can never be used.
+    #[error("redis: {0}")]
+    Redis(String),
     /// TLS could not be set up.
     #[error("provider `{0}`: {1}")]
     Tls(String, String),

@@ -24,6 +24,8 @@ pub struct ModelEntry {
     pub commit_after: Duration,
     /// Silence after which a stream gets a comment.
     pub heartbeat: Duration,
+    /// Its own word on caching.
+    pub cache: Option<model::CacheOverride>,
     /// Resolved metric handles.
     pub metrics: ModelMetrics,
 }

@@ -6,6 +6,7 @@ pub use crate::state::{
     routes::{ModelEntry, RouteTable, Target},
 };
 use crate::{
+    cache::store::ResponseCache,
     state::{
         handles::{KeyMetrics, ModelMetrics, TargetMetrics},
         shared::Shared,
@@ -31,6 +32,16 @@ pub struct Snapshot {
     pub open: Option<Arc<KeyEntry>>,
     /// Models.
     pub models: RouteTable,
+    /// The response cache, when one is configured.
+    pub cache: Option<CacheSetup>,
+}
+
+/// The response cache and its common settings.
+pub struct CacheSetup {
+    /// Stored answers; outlive the snapshot.
+    pub cache: Arc<ResponseCache>,
+    /// What holds where neither the model nor the key says otherwise.
+    pub common: model::Cache,
 }
 
 /// Endpoints that call models.
@@ -84,8 +95,15 @@ impl Snapshot {
         }
         let open =
             (settings.auth.mode == AuthMode::Open).then(|| Arc::new(open_entry(&settings, shared, metrics)));
+        let cache = match &settings.cache {
+            None => None,
+            Some(common) => {
+                let cache = shared.response_cache(common, settings.redis.as_ref(), metrics)?;
+                Some(CacheSetup { cache, common: common.clone() })
+            }
+        };
         let hash = hash(&settings);
-        Ok(Self { settings, hash, keys, open, models })
+        Ok(Self { settings, hash, keys, open, models, cache })
     }
 }
 
@@ -126,6 +144,7 @@ fn model_entry(
         attempts: own.and_then(|own| own.attempts).unwrap_or(common.attempts),
         commit_after: own.and_then(|own| own.commit_after).unwrap_or(common.commit_after),
         heartbeat: own.and_then(|own| own.heartbeat).unwrap_or(common.heartbeat),
+        cache: model.cache.clone(),
         metrics: ModelMetrics::new(metrics, label, CALLS),
     }
 }
@@ -145,6 +164,7 @@ fn key_entry(
         tenant: key.tenant.clone(),
         expires: key.expires,
         models: key.models.iter().map(|pattern| Pattern::parse(pattern)).collect(),
+        cache: key.cache.clone(),
         requests: limit.map(|limit| shared.bucket(&key.name, limit)),
         metrics: KeyMetrics::new(metrics, &key.tenant, label),
     }
@@ -158,6 +178,7 @@ fn open_entry(settings: &Settings, shared: &Shared, metrics: &Metrics) -> KeyEnt
         tenant: "default".to_owned(),
         expires: None,
         models: vec![Pattern::Prefix(String::new())],
+        cache: None,
         requests: limit.map(|limit| shared.bucket("open", limit)),
         metrics: KeyMetrics::new(metrics, "default", "open"),
     }

@@ -5,12 +5,17 @@
 
 use crate::{
     app::App,
+    cache::{entry::Entry, flight::Giver, policy::Bypass},
     limits::local::Left,
     reply::finish,
     state::snapshot::{KeyEntry, ModelEntry, Target},
-    telemetry::labels::{AbortPhase, AttemptOutcome, EndpointLabel, Outcome, Source, StreamEnd},
+    telemetry::labels::{
+        AbortPhase, AttemptOutcome, CacheResult, CacheTier, EndpointLabel, Outcome, Source, StreamEnd,
+    },
     upstream::attempt::UpstreamHead,
 };
+use http::HeaderValue;
+use prometheus::IntGauge;
 use sluice_protocol::usage::Usage;
 use smallvec::SmallVec;
 use std::{
@@ -59,6 +64,8 @@ pub struct Exchange {
     pub response_bytes: u64,
     /// What is left of the key's bucket of requests, when it has one.
     pub requests_left: Option<Left>,
+    /// What the response cache made of it.
+    pub cache: CacheNote,
     /// Tries, in order.
     pub attempts: SmallVec<[Attempt; 2]>,
     /// Members that were not forwarded.
@@ -109,6 +116,14 @@ impl Attempt {
         self.took = Some(self.began.elapsed());
     }
 
+    /// The try was over at `at`, unless it is known to have ended already.
+    pub fn end_at(&mut self, outcome: AttemptOutcome, at: Instant) {
+        if self.took.is_none() {
+            self.outcome = outcome;
+            self.took = Some(at.saturating_duration_since(self.began));
+        }
+    }
+
     /// How long it took, or has taken so far.
     #[must_use]
     pub fn took(&self) -> Duration {
@@ -146,14 +161,114 @@ impl Exchange {
         }
     }
 
+    /// Name of the provider that answered, or was tried last; for a stored answer the one that gave it then.
+    #[must_use]
+    pub fn provider(&self) -> Option<&str> {
+        match &self.target {
+            Some(target) => Some(&target.provider.name),
+            None => self.cache.giver.as_ref()?.provider.to_str().ok(),
+        }
+    }
+
+    /// That provider's name for the model.
+    #[must_use]
+    pub fn model_upstream(&self) -> Option<&str> {
+        match &self.target {
+            Some(target) => Some(self.upstream_model.as_deref().unwrap_or(&target.model)),
+            None => self.cache.giver.as_ref()?.model.to_str().ok(),
+        }
+    }
+
     /// Who made the answer.
     #[must_use]
     pub fn source(&self) -> Source {
-        if self.attempts.iter().any(|attempt| attempt.outcome == AttemptOutcome::Ok) {
+        if self.outcome == Outcome::Ok && self.cache.is_given() {
+            Source::Cache
+        } else if self.attempts.iter().any(|attempt| attempt.outcome == AttemptOutcome::Ok) {
             Source::Upstream
         } else {
             Source::Gateway
         }
+    }
+}
+
+/// What the response cache made of a request, and what of it the client is told.
+#[derive(Clone, Default)]
+pub struct CacheNote {
+    /// Absent until the cache is come to.
+    pub result: Option<CacheResult>,
+    /// Where the answer was.
+    pub tier: Option<CacheTier>,
+    /// Why it was passed by.
+    pub bypass: Option<Bypass>,
+    /// The client wanted a new answer.
+    pub refreshed: bool,
+    /// The answer is kept from now on.
+    pub stored: bool,
+    /// Age of the answer and the rest of its life.
+    pub life: Option<(Duration, Duration)>,
+    /// Who gave the answer.
+    pub giver: Option<Giver>,
+    /// Tokens that were not bought.
+    pub saved: Option<Usage>,
+}
+
+impl CacheNote {
+    /// A result with nothing more to tell.
+    #[must_use]
+    pub fn new(result: CacheResult) -> Self {
+        Self { result: Some(result), ..Self::default() }
+    }
+
+    /// Passed by.
+    #[must_use]
+    pub fn bypass(why: Bypass) -> Self {
+        Self { bypass: Some(why), ..Self::new(CacheResult::Bypass) }
+    }
+
+    /// Found.
+    #[must_use]
+    pub fn hit(entry: &Entry, tier: CacheTier) -> Self {
+        let now = Instant::now();
+        let mut note = Self::new(CacheResult::Hit);
+        note.tier = Some(tier);
+        note.life = Some((entry.age(now), entry.left(now)));
+        note.give(entry);
+        note
+    }
+
+    /// The answer is this one.
+    pub fn give(&mut self, entry: &Entry) {
+        self.saved = entry.usage;
+        let texts = (HeaderValue::from_str(&entry.provider), HeaderValue::from_str(&entry.model));
+        if let (Ok(provider), Ok(model)) = texts {
+            self.giver = Some(Giver { provider, model });
+        }
+    }
+
+    /// The answer was not bought by this request.
+    #[must_use]
+    pub fn is_given(&self) -> bool {
+        matches!(self.result, Some(CacheResult::Hit | CacheResult::Coalesced))
+    }
+}
+
+/// Counts a provider's stream as open as long as it lives.
+pub struct OpenGauge(IntGauge);
+
+impl OpenGauge {
+    /// Counts a stream of the target that answers.
+    #[must_use]
+    pub fn new(recorder: &Recorder) -> Option<Self> {
+        let gauge = recorder.target.as_ref()?.metrics.streams.clone();
+        gauge.inc();
+        Some(Self(gauge))
+    }
+}
+
+impl Drop for OpenGauge {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 
@@ -187,6 +302,7 @@ impl Recorder {
             upstream_head: UpstreamHead::default(),
             response_bytes: 0,
             requests_left: None,
+            cache: CacheNote::default(),
             attempts: SmallVec::new(),
             dropped: Vec::new(),
             usage: None,
@@ -209,6 +325,20 @@ impl Recorder {
         &self.app
     }
 
+    /// What another record of the same request would need.
+    #[must_use]
+    pub fn spare(&self) -> Spare {
+        Spare { app: self.app.clone(), id: self.id.clone(), peer: self.peer, endpoint: self.endpoint }
+    }
+
+    /// Ends the record of a request whose client has left.
+    pub fn finish_left(mut self) {
+        if let Some(streaming) = &mut self.streaming {
+            streaming.end = Some(StreamEnd::ClientDisconnect);
+        }
+        self.finish(Outcome::Cancelled);
+    }
+
     /// Ends the record with an outcome.
     pub fn finish(mut self, outcome: Outcome) {
         self.outcome = outcome;
@@ -222,6 +352,22 @@ impl Recorder {
             finish::tell(&self.app, &self.exchange);
             self.app.in_flight.leave(self.exchange.endpoint);
         }
+    }
+}
+
+/// Opens a new record in place of one that a panic has taken along.
+pub struct Spare {
+    app: Arc<App>,
+    id: Arc<str>,
+    peer: SocketAddr,
+    endpoint: EndpointLabel,
+}
+
+impl Spare {
+    /// The new record.
+    #[must_use]
+    pub fn open(self) -> Recorder {
+        Recorder::open(self.app, self.id, self.peer, self.endpoint)
     }
 }
 

@@ -93,6 +93,8 @@ labels! {
     Source {
         /// An upstream.
         Upstream = "upstream",
+        /// The response cache, or another request's answer.
+        Cache = "cache",
         /// Sluice itself.
         Gateway = "gateway",
     }
@@ -141,6 +143,8 @@ labels! {
         Route = "route",
         /// Host header missing, doubled or foreign.
         Host = "host",
+        /// A header of ours that cannot be understood.
+        Header = "header",
         /// Content type or encoding.
         MediaType = "media_type",
         /// Body too large.
@@ -155,6 +159,8 @@ labels! {
         MaxTokens = "max_tokens",
         /// A rate limit of ours.
         Limit = "limit",
+        /// Only a stored answer was wanted.
+        NotCached = "not_cached",
         /// Too many requests in flight.
         Overload = "overload",
         /// A kind of provider that is not served yet.
@@ -175,6 +181,78 @@ labels! {
 }
 
 labels! {
+    /// What the response cache made of a request.
+    CacheResult {
+        /// A stored answer was given.
+        Hit = "hit",
+        /// None was there.
+        Miss = "miss",
+        /// It was not asked.
+        Bypass = "bypass",
+        /// The answer of an equal request under way was shared.
+        Coalesced = "coalesced",
+        /// The second tier could not be asked; to the client it is a miss.
+        Error = "error",
+    }
+}
+
+labels! {
+    /// Where stored answers are.
+    CacheTier {
+        /// In this process.
+        Memory = "memory",
+        /// Shared by all replicas.
+        Redis = "redis",
+        /// In neither.
+        None = "none",
+    }
+}
+
+labels! {
+    /// Why the response cache was not asked.
+    BypassLabel {
+        /// Nothing in the request says that it is repeatable.
+        NoSeed = "no_seed",
+        /// The client's headers said so.
+        Header = "header",
+        /// Tools that run at the provider.
+        Tools = "tools",
+        /// No cache is configured, or none for this model or key.
+        Disabled = "disabled",
+        /// The kind of request, or what the key may ask for.
+        Policy = "policy",
+    }
+}
+
+labels! {
+    /// What became of an answer that might be kept.
+    StoreResult {
+        /// Kept.
+        Ok = "ok",
+        /// The tier failed.
+        Error = "error",
+        /// Larger than may be kept.
+        TooLarge = "too_large",
+        /// Cut, or without its end.
+        Incomplete = "incomplete",
+        /// Whole, but not to be given again: filtered, refused, empty, or of a fallback.
+        Unfit = "unfit",
+    }
+}
+
+labels! {
+    /// Why a stored answer went.
+    Eviction {
+        /// Room was needed.
+        Capacity = "capacity",
+        /// Its time was over.
+        Ttl = "ttl",
+        /// It was purged.
+        Invalidated = "invalidated",
+    }
+}
+
+labels! {
     /// Kinds of tokens; disjoint, so that sums are safe.
     TokenType {
         /// Prompt tokens that no cache knew.
@@ -185,6 +263,25 @@ labels! {
         CacheRead = "cache_read",
         /// Prompt tokens written to the provider's cache.
         CacheWrite = "cache_write",
+    }
+}
+
+/// One value per variant of a label enum.
+pub struct PerLabel<L: 'static, T> {
+    values: Vec<(L, T)>,
+}
+
+impl<L: Copy + PartialEq, T> PerLabel<L, T> {
+    /// Makes the values.
+    #[must_use]
+    pub fn new(all: &[L], make: impl Fn(L) -> T) -> Self {
+        Self { values: all.iter().map(|label| (*label, make(*label))).collect() }
+    }
+
+    /// The enums are closed and small: a scan beats a map.
+    #[must_use]
+    pub fn get(&self, label: L) -> Option<&T> {
+        self.values.iter().find(|(own, _)| *own == label).map(|(_, value)| value)
     }
 }
 

@@ -37,10 +37,11 @@ fn json(out: &mut Vec<u8>, x: &Exchange, total: Duration, overhead: Duration) {
     line.some("tenant", x.key.as_ref().map(|key| key.tenant.as_str()), Object::text);
     line.some("key", x.key.as_ref().map(|key| key.name.as_str()), Object::text);
     line.some("model", x.model.as_ref().map(|model| model.name.as_str()), Object::text);
-    line.some("provider", x.target.as_ref().map(|target| target.provider.name.as_str()), Object::text);
-    let configured = x.target.as_ref().map(|target| target.model.as_str());
-    line.some("upstream_model", x.upstream_model.as_deref().or(configured), Object::text);
+    line.some("provider", x.provider(), Object::text);
+    line.some("upstream_model", x.model_upstream(), Object::text);
     line.word_raw("stream", if x.stream { "true" } else { "false" });
+    line.some("cache", x.cache.result.map(super::labels::CacheResult::as_str), Object::word);
+    line.some("cache_reason", x.cache.bypass.map(crate::cache::policy::Bypass::as_str), Object::word);
     let streaming = x.streaming.as_ref();
     line.some(
         "stream_end",
@@ -55,6 +56,10 @@ fn json(out: &mut Vec<u8>, x: &Exchange, total: Duration, overhead: Duration) {
         line.number("input_tokens", usage.input);
         line.number("output_tokens", usage.output);
         line.number("cache_read_tokens", usage.cache_read);
+    }
+    if let Some(saved) = x.cache.saved {
+        line.number("saved_input_tokens", saved.input);
+        line.number("saved_output_tokens", saved.output);
     }
     line.some("ttft_ms", ttft(x), Object::millis);
     line.millis("duration_ms", total);
@@ -207,7 +212,7 @@ fn text(out: &mut Vec<u8>, x: &Exchange, total: Duration) {
         x.outcome.as_str(),
         x.endpoint.as_str(),
         named(x.model.as_ref().map(|model| model.name.as_str())),
-        named(x.target.as_ref().map(|target| target.provider.name.as_str())),
+        named(x.provider()),
         named(x.key.as_ref().map(|key| key.name.as_str())),
         ms(total),
     );
@@ -216,6 +221,11 @@ fn text(out: &mut Vec<u8>, x: &Exchange, total: Duration) {
     }
     if let Some(usage) = &x.usage {
         let _ = write!(out, " tokens={}+{}", usage.input, usage.output);
+    }
+    match (x.cache.result, x.cache.bypass) {
+        (_, Some(why)) => drop(write!(out, " cache=bypass({})", why.as_str())),
+        (Some(result), None) => drop(write!(out, " cache={}", result.as_str())),
+        (None, None) => {}
     }
     if x.attempts.len() > 1 {
         let _ = write!(out, " attempts={}", x.attempts.len());

@@ -4,7 +4,7 @@
 //! resolved; `with_label_values` hashes its labels on each call and is for rare events only.
 //! Names, labels and buckets are the observability page's; base units, `_total` on counters.
 
-use crate::telemetry::labels::{AbortPhase, AuthFailure, EndpointLabel, Rejection, StreamEnd};
+use crate::telemetry::labels::{AbortPhase, AuthFailure, BypassLabel, EndpointLabel, Rejection, StreamEnd};
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder, core::Collector, process_collector::ProcessCollector,
@@ -136,6 +136,32 @@ families! {
         "Label values beyond their cap.";
     reused_retries = counter "reused_retries_total" ["provider"]:
         "Requests sent again because a reused connection died without a byte.";
+    tokens_saved = counter "tokens_saved_total" ["model", "type"]:
+        "Tokens that the response cache spared.";
+    cache_requests = counter "cache_requests_total" ["model", "result", "tier"]:
+        "What the response cache made of requests.";
+    cache_bypass = counter "cache_bypass_total" ["reason"]:
+        "Why requests passed the response cache by.";
+    cache_stores = counter "cache_stores_total" ["tier", "result"]:
+        "Answers that might be kept, and what became of them.";
+    cache_evictions = counter "cache_evictions_total" ["tier", "reason"]:
+        "Stored answers that went.";
+    cache_invalid = counter "cache_invalid_total" ["reason"]:
+        "Stored answers that could not be believed, and were deleted.";
+    cache_bytes = gauge "cache_bytes" ["tier"]:
+        "Bytes of stored answers.";
+    cache_capacity = gauge "cache_capacity_bytes" ["tier"]:
+        "Bytes that stored answers may take.";
+    cache_entries = gauge "cache_entries" ["tier"]:
+        "Stored answers.";
+    cache_lookup_duration = histogram "cache_lookup_duration_seconds" ["tier", "result"] in OVERHEAD:
+        "Look-ups in the response cache.";
+    redis_up = single_gauge "redis_up" []:
+        "1 while Redis answers.";
+    redis_op_duration = histogram "redis_op_duration_seconds" ["op"] in OVERHEAD:
+        "Operations on Redis.";
+    redis_errors = counter "redis_errors_total" ["op", "kind"]:
+        "Operations on Redis that failed.";
     client_connections = single_gauge "client_connections" []:
         "Open client connections.";
     connect_duration = histogram "upstream_connect_duration_seconds" ["provider"] in OVERHEAD:
@@ -206,6 +232,9 @@ impl Metrics {
         }
         for reason in Rejection::ALL {
             self.rejected.with_label_values(&[reason.as_str()]);
+        }
+        for reason in BypassLabel::ALL {
+            self.cache_bypass.with_label_values(&[reason.as_str()]);
         }
         for phase in AbortPhase::ALL {
             self.client_aborts.with_label_values(&[phase.as_str()]);

@@ -4,6 +4,10 @@
 //! Until then the caller may try another target and no client has seen a byte.
 
 use crate::{
+    cache::{
+        flight::{Piece, Reader},
+        store::Recalled,
+    },
     facts::Call,
     headers as names,
     state::snapshot::Target,
@@ -11,10 +15,10 @@ use crate::{
         body::{ReadClock, read_all, read_some},
         classify::{self, Class},
         failure::{self, EXCERPT, Failure},
-        stream::{Ending, EventStream, Step},
+        stream::{Ending, EventStream, Step, UsageEvents},
     },
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use hyper::body::Incoming;
 use sluice_protocol::{
@@ -23,6 +27,7 @@ use sluice_protocol::{
     provider::{self, Encoding},
     upstream_error,
 };
+use smallvec::SmallVec;
 use std::{
     future::poll_fn,
     sync::Arc,
@@ -50,11 +55,18 @@ pub enum Delivery {
     /// A stream that has begun.
     Stream {
         /// Events that have come already.
-        ready: Bytes,
+        ready: Ready,
         /// The rest.
         events: Box<EventStream>,
     },
+    /// A stream that has begun and that others may read, too.
+    Shared(Reader),
+    /// A whole answer that was stored, or that is now.
+    Recalled(Recalled),
 }
+
+/// Events that have come already: one piece, unless usage stands apart.
+pub type Ready = SmallVec<[Piece; 1]>;
 
 /// What of the upstream's headers comes back to the client.
 #[derive(Debug, Default, Clone)]
@@ -154,7 +166,12 @@ async fn send(
     if !is_event_stream(&parts.headers) {
         return Err(not_a_stream(status, incoming, target).await);
     }
-    let mut events = Box::new(EventStream::new(incoming, dialect, strip_usage, clocks.idle, clocks.end));
+    let usage = match (call.shared, strip_usage) {
+        (true, _) => UsageEvents::Apart,
+        (false, true) => UsageEvents::Strip,
+        (false, false) => UsageEvents::Pass,
+    };
+    let mut events = Box::new(EventStream::new(incoming, dialect, usage, clocks.idle, clocks.end));
     let ready =
         peek(&mut events, first_byte, target).await.map_err(|failure| failure.unwrap_or_else(late))?;
     events.delivered();
@@ -167,23 +184,27 @@ async fn peek(
     events: &mut EventStream,
     first_byte: tokio::time::Instant,
     target: &Target,
-) -> Result<Bytes, Option<Failure>> {
-    let mut ready = BytesMut::new();
+) -> Result<Ready, Option<Failure>> {
+    let (mut ready, mut size) = (Ready::new(), 0);
     let mut step =
         tokio::time::timeout_at(first_byte, poll_fn(|cx| events.poll_step(cx))).await.map_err(|_| None)?;
     loop {
         match step {
-            // The usual case: the first event is content, and passes as the slice that it is.
-            Step::Events(bytes) if ready.is_empty() && events.has_begun() => return Ok(bytes),
-            Step::Events(bytes) if ready.len() + bytes.len() > MAX_PREFACE => {
-                return Err(Some(Failure::bad_answer(200, "the stream says too much before any content")));
+            Step::Events(piece) => {
+                size += piece.bytes.len();
+                if size > MAX_PREFACE && !events.has_begun() {
+                    return Err(Some(Failure::bad_answer(
+                        200,
+                        "the stream says too much before any content",
+                    )));
+                }
+                ready.push(piece);
             }
-            Step::Events(bytes) => ready.extend_from_slice(&bytes),
-            Step::End(Ending::Whole) if !ready.is_empty() => return Ok(ready.freeze()),
+            Step::End(Ending::Whole) if !ready.is_empty() => return Ok(ready),
             Step::End(ending) => return Err(Some(Failure::from_ending(&ending, &target.provider))),
         }
         if events.has_begun() {
-            return Ok(ready.freeze());
+            return Ok(ready);
         }
         step = poll_fn(|cx| events.poll_step(cx)).await;
     }

@@ -18,10 +18,14 @@ use crate::{
 };
 use std::{
     fmt::Write,
+    pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
+
+/// A walk under way. Owns all it needs, so that a body or a flight can carry it on.
+pub type Walk = Pin<Box<dyn Future<Output = Walked> + Send>>;
 
 /// How a walk ended, with the record that went along.
 pub struct Walked {
@@ -103,7 +107,7 @@ async fn one(
         match &tried.result {
             Ok(Delivery::Plain { .. }) => attempt.end(AttemptOutcome::Ok, Some(200)),
             // A stream's try ends with the stream.
-            Ok(Delivery::Stream { .. }) => attempt.status = Some(200),
+            Ok(_) => attempt.status = Some(200),
             Err(failure) => {
                 attempt.reason = failure.reason;
                 attempt.end(failure.verdict.outcome, failure.status);

@@ -1,10 +1,10 @@
 //! A failed try: what it was, what a client may be told of it, and whether another target may be asked.
 
 use crate::{
-    error::{ErrorKind, GatewayError},
+    error::{Broken, ErrorKind, GatewayError},
     headers as names,
     state::provider::Provider,
-    telemetry::labels::AttemptOutcome,
+    telemetry::labels::{AttemptOutcome, Outcome, StreamEnd},
     upstream::{body::ReadFault, classify::Verdict, client::SendError, stream::Ending},
 };
 use http::{HeaderMap, HeaderName, header};
@@ -133,6 +133,24 @@ impl Failure {
                 }
             }
         }
+    }
+
+    /// What becomes of a request whose stream broke after it had begun.
+    #[must_use]
+    pub fn of_stream(ending: &Ending, provider: &Provider) -> Broken {
+        let (outcome, end) = match ending {
+            Ending::Timeout => (Outcome::Timeout, StreamEnd::IdleTimeout),
+            Ending::Truncated => (Outcome::UpstreamError, StreamEnd::UpstreamEof),
+            _ => (Outcome::UpstreamError, StreamEnd::UpstreamError),
+        };
+        let failure = Self::from_ending(ending, provider);
+        let text = match ending {
+            Ending::Truncated => "the stream ended before the answer was whole".to_owned(),
+            _ => failure.message,
+        };
+        let message = format!("The stream from provider '{}' broke: {text}.", provider.name);
+        let error = GatewayError::new(failure.verdict.kind, message);
+        Broken { error, outcome, end, attempt: failure.verdict.outcome }
     }
 
     /// Turns the failures of all tries into what the client is told: the last one decides.

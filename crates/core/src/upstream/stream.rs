@@ -1,10 +1,10 @@
 //! An upstream's event stream: cut into whole events, checked, observed.
 //!
 //! Pull-based: nothing is read before somebody asks, so a slow client slows the upstream. Events pass as the
-//! bytes that came; only usage that nobody asked for is held back. What the client is told when a stream
+//! bytes that came; usage that nobody asked for is held back, or comes apart where several clients read. What the client is told when a stream
 //! breaks, heartbeats and the drain are the reply's.
 
-use crate::upstream::body::ReadClock;
+use crate::{cache::flight::Piece, upstream::body::ReadClock};
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -30,6 +30,9 @@ pub struct EventStream {
     body: Incoming,
     decoder: Decoder,
     observer: StreamObserver,
+    apart: bool,
+    /// Usage that waits for the events before it to be taken.
+    usage: Option<Bytes>,
     clock: ReadClock,
     ending: Option<Ending>,
     terminal: bool,
@@ -50,11 +53,22 @@ pub struct Pace {
     waiting_since: Option<Instant>,
 }
 
+/// What becomes of events that carry nothing but usage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UsageEvents {
+    /// They pass: the client asked for them, or they came by themselves.
+    Pass,
+    /// They are held back: only we asked for them.
+    Strip,
+    /// They come apart from others, marked: some readers want them and some do not.
+    Apart,
+}
+
 /// What one step brought.
 #[derive(Debug)]
 pub enum Step {
     /// Whole events to pass on.
-    Events(Bytes),
+    Events(Piece),
     /// The end; every further step brings it again.
     End(Ending),
 }
@@ -79,11 +93,13 @@ pub enum Ending {
 impl EventStream {
     /// A stream over a response's body.
     #[must_use]
-    pub fn new(body: Incoming, dialect: Dialect, strip_usage: bool, idle: Duration, end: Instant) -> Self {
+    pub fn new(body: Incoming, dialect: Dialect, usage: UsageEvents, idle: Duration, end: Instant) -> Self {
         Self {
             body,
             decoder: Decoder::new(MAX_EVENT),
-            observer: StreamObserver::new(dialect, strip_usage),
+            observer: StreamObserver::new(dialect, usage != UsageEvents::Pass),
+            apart: usage == UsageEvents::Apart,
+            usage: None,
             clock: ReadClock::new(idle, end),
             ending: None,
             terminal: false,
@@ -131,8 +147,14 @@ impl EventStream {
     /// The next events, or the end.
     pub fn poll_step(&mut self, cx: &mut Context<'_>) -> Poll<Step> {
         loop {
-            if let Some(events) = self.decode() {
-                return Poll::Ready(Step::Events(events));
+            if let Some(bytes) = self.usage.take() {
+                return Poll::Ready(Step::Events(Piece { bytes, usage_only: true }));
+            }
+            if let Some(bytes) = self.decode() {
+                return Poll::Ready(Step::Events(Piece { bytes, usage_only: false }));
+            }
+            if self.usage.is_some() {
+                continue;
             }
             if let Some(ending) = &self.ending {
                 return Poll::Ready(Step::End(ending.clone()));
@@ -207,6 +229,14 @@ impl EventStream {
                     self.pace.first_content.get_or_insert(now);
                     self.pace.last_content = Some(now);
                     pass.push(event.raw);
+                }
+                // Empty data is withheld too, and nobody wants it.
+                Verdict::Withhold
+                    if self.apart
+                        && event.data.as_ref().is_some_and(|data| !data.trim_ascii().is_empty()) =>
+                {
+                    self.usage = Some(event.raw);
+                    break;
                 }
                 Verdict::Withhold => {}
                 Verdict::Terminal => {

@@ -1,0 +1,74 @@
+//! The flights that may be joined: at most one for each key.
+
+use crate::cache::{
+    entry::Entry,
+    flight::{Flight, Reader},
+    key::CacheKey,
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+/// All flights that may be joined.
+#[derive(Default)]
+pub struct Flights {
+    by_key: Mutex<HashMap<CacheKey, Arc<Flight>>>,
+}
+
+/// What a request finds that wants to board.
+pub enum Boarding {
+    /// An answer that was stored in the meantime.
+    Landed(Arc<Entry>),
+    /// An equal request is under way.
+    Join(Reader),
+    /// This request begins a flight.
+    Lead(Arc<Flight>),
+}
+
+impl Flights {
+    /// Finds the flight of a key, or begins one. `recall` looks once more for a stored answer: a flight is
+    /// listed until its answer is stored, so between the two nothing falls.
+    pub fn board(
+        self: &Arc<Self>,
+        key: CacheKey,
+        wants_usage: bool,
+        limit: usize,
+        recall: impl FnOnce() -> Option<Arc<Entry>>,
+    ) -> Boarding {
+        let mut by_key = self.lock();
+        if let Some(reader) = by_key.get(&key).and_then(|flight| flight.join(wants_usage)) {
+            return Boarding::Join(reader);
+        }
+        if let Some(entry) = recall() {
+            return Boarding::Landed(entry);
+        }
+        let flight = Flight::new(limit, Some((self.clone(), key)));
+        by_key.insert(key, flight.clone());
+        Boarding::Lead(flight)
+    }
+
+    /// Takes a flight off the list; another one of the same key stays.
+    pub fn remove(&self, key: &CacheKey, flight: &Flight) {
+        let mut by_key = self.lock();
+        if by_key.get(key).is_some_and(|listed| std::ptr::eq(Arc::as_ptr(listed), flight)) {
+            by_key.remove(key);
+        }
+    }
+
+    /// How many are under way.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// None is under way.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<CacheKey, Arc<Flight>>> {
+        self.by_key.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

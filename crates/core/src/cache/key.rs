@@ -1,0 +1,212 @@
+//! The key of an answer: everything that decides what the answer is, and who may share it.
+//!
+//! A key can only be made from a [`Scope`], so no look-up, store or flight can leave the tenant out. The parts,
+//! in their order, each with its length before it:
+//!
+//! 1. [`FORMAT`]; raised whenever a rule changes, so that old entries are misses and never wrong answers
+//! 2. the scope: whose answers these are
+//! 3. the client's namespace, or nothing
+//! 4. the kind of endpoint, whichever path family was asked
+//! 5. the planned target: provider and upstream model, as configured; an outage does not change it
+//! 6. headers that change what an upstream does: `anthropic-version`, sorted `anthropic-beta`, `openai-beta`
+//! 7. the digest of the body's canonical form (`sluice_protocol::digest`)
+//!
+//! Part 5 is chosen by the others: among equal targets the weighted rendezvous of a [`Draft`] decides, so equal
+//! requests meet the same upstream on every replica.
+
+use crate::headers as names;
+use blake3::Hasher;
+use http::{HeaderMap, HeaderName};
+use sluice_protocol::{Dialect, Envelope, digest};
+use smallvec::SmallVec;
+use std::fmt;
+
+/// Format of keys. Another text makes every older entry a miss.
+pub const FORMAT: &str = "sluice-cache/1";
+
+/// Who may share an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope<'a> {
+    /// One key of one tenant.
+    Key {
+        /// The key's tenant.
+        tenant: &'a str,
+        /// The key's configured name.
+        key: &'a str,
+    },
+    /// One tenant.
+    Tenant(&'a str),
+    /// Everybody, because the operator said so.
+    Global,
+}
+
+impl fmt::Display for Scope<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key { tenant, key } => write!(f, "key {key} of tenant {tenant}"),
+            Self::Tenant(tenant) => write!(f, "tenant {tenant}"),
+            Self::Global => f.write_str("global"),
+        }
+    }
+}
+
+/// The key of an answer: 256 bits over everything that decides it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct CacheKey([u8; 32]);
+
+impl CacheKey {
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Reads the spelling of [`Display`](fmt::Display): 64 hexadecimal digits.
+    #[must_use]
+    pub fn parse(hex: &str) -> Option<Self> {
+        blake3::Hash::from_hex(hex).ok().map(|hash| Self(*hash.as_bytes()))
+    }
+
+    /// Any key, for tests of what only needs one.
+    #[cfg(test)]
+    #[must_use]
+    pub fn for_tests(n: u64) -> Self {
+        Self(*blake3::hash(&n.to_le_bytes()).as_bytes())
+    }
+}
+
+impl fmt::Display for CacheKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&blake3::Hash::from_bytes(self.0).to_hex())
+    }
+}
+
+impl fmt::Debug for CacheKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CacheKey({self})")
+    }
+}
+
+/// A key whose target is not chosen yet.
+#[derive(Clone)]
+pub struct Draft {
+    /// Parts 1 to 4, as they are hashed.
+    before: SmallVec<[u8; 128]>,
+    /// Part 6 and part 7, each as a digest.
+    headers: [u8; 32],
+    body: [u8; 32],
+}
+
+impl Draft {
+    /// Takes in everything but the target.
+    #[must_use]
+    pub fn new(scope: Scope<'_>, namespace: &str, headers: &HeaderMap, call: &Envelope) -> Self {
+        let mut before = SmallVec::new();
+        part(&mut before, FORMAT.as_bytes());
+        match scope {
+            Scope::Key { tenant, key } => {
+                part(&mut before, b"key");
+                part(&mut before, tenant.as_bytes());
+                part(&mut before, key.as_bytes());
+            }
+            Scope::Tenant(tenant) => {
+                part(&mut before, b"tenant");
+                part(&mut before, tenant.as_bytes());
+            }
+            Scope::Global => part(&mut before, b"global"),
+        }
+        part(&mut before, namespace.as_bytes());
+        part(&mut before, kind(call.dialect()).as_bytes());
+        Self { before, headers: header_digest(headers), body: digest::body_digest(call) }
+    }
+
+    /// The share that a target has in a draw which every replica decides alike: the highest wins. Weighted
+    /// rendezvous hashing: a target that goes away moves only its own requests.
+    #[must_use]
+    pub fn score(&self, provider: &str, model: &str, weight: u32) -> f64 {
+        let key = self.key(provider, model);
+        let drawn = key.0.iter().take(8).fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
+        // 53 bits are what a double holds; the half keeps the draw off 0 and 1, where the logarithm has no use.
+        let uniform = ((drawn >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
+        f64::from(weight) / -uniform.ln()
+    }
+
+    /// The key of the answer that this target gives.
+    #[must_use]
+    pub fn key(&self, provider: &str, model: &str) -> CacheKey {
+        let mut hasher = Hasher::new();
+        hasher.update(&self.before);
+        part(&mut hasher, provider.as_bytes());
+        part(&mut hasher, model.as_bytes());
+        hasher.update(&self.headers);
+        hasher.update(&self.body);
+        CacheKey(*hasher.finalize().as_bytes())
+    }
+
+    /// The digest of the body, for a person who compares two requests.
+    #[must_use]
+    pub fn body_digest(&self) -> String {
+        blake3::Hash::from_bytes(self.body).to_string()
+    }
+}
+
+/// One part with its length, so that no two lists of parts look alike.
+fn part(into: &mut impl Sink, bytes: &[u8]) {
+    into.take(&(bytes.len() as u64).to_le_bytes());
+    into.take(bytes);
+}
+
+/// Takes bytes in order: a hasher now, or a list for a hasher later.
+trait Sink {
+    fn take(&mut self, bytes: &[u8]);
+}
+
+impl Sink for Hasher {
+    fn take(&mut self, bytes: &[u8]) {
+        self.update(bytes);
+    }
+}
+
+impl Sink for SmallVec<[u8; 128]> {
+    fn take(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// The endpoint's word in keys. Part of the format: never changed without raising it.
+#[must_use]
+pub const fn kind(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Completions => "completions",
+        Dialect::Chat => "chat",
+        Dialect::Embeddings => "embeddings",
+        Dialect::Responses => "responses",
+        Dialect::Messages => "messages",
+    }
+}
+
+/// Headers that count. A list may be spread over several lines; the order of betas means nothing.
+const COUNTED: [HeaderName; 3] = [names::ANTHROPIC_VERSION, names::ANTHROPIC_BETA, names::OPENAI_BETA];
+
+fn header_digest(headers: &HeaderMap) -> [u8; 32] {
+    let mut hasher = Hasher::new();
+    for name in COUNTED {
+        if !headers.contains_key(&name) {
+            continue;
+        }
+        let values = headers.get_all(&name).iter().map(|value| value.as_bytes());
+        let mut items: Vec<&[u8]> =
+            values.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii).collect();
+        items.sort_unstable();
+        part(&mut hasher, name.as_str().as_bytes());
+        part(&mut hasher, &(items.len() as u64).to_le_bytes());
+        for item in items {
+            part(&mut hasher, item);
+        }
+    }
+    *hasher.finalize().as_bytes()
+}
+
+#[cfg(test)]
+#[path = "key_tests.rs"]
+mod tests;

@@ -1,0 +1,163 @@
+//! The first tier: entries in this process' memory, bounded in bytes.
+//!
+//! Expiry and the order of eviction are moka's; what an entry weighs and how long it lives are the entry's own
+//! word. Whether a purge has ended it is asked elsewhere, before it is given away.
+//!
+//! Reads share nothing but moka's own tables. Writes take turns and are settled one by one: moka 0.12 counts a
+//! weight wrongly, and for good, when one key is written by two threads before the first write is settled, and
+//! a cache that believes itself full in the end keeps nothing. A write follows an upstream's answer, so there
+//! are few.
+
+use crate::cache::{entry::Entry, key::CacheKey};
+use moka::{Expiry, notification::RemovalCause, policy::EvictionPolicy, sync::Cache};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// How often `settle` asks again: one round may stop early when its time is up.
+const ROUNDS: usize = 16;
+
+/// Why an entry is not there any more. An entry that was replaced is not evicted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Evicted {
+    /// Room was needed.
+    Capacity,
+    /// Its life was over.
+    Ttl,
+    /// It was removed.
+    Invalidated,
+}
+
+impl Evicted {
+    /// Every reason, in the order of declaration.
+    pub const ALL: [Self; 3] = [Self::Capacity, Self::Ttl, Self::Invalidated];
+
+    /// A short name for labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Capacity => "capacity",
+            Self::Ttl => "ttl",
+            Self::Invalidated => "invalidated",
+        }
+    }
+}
+
+/// See the module.
+pub struct MemoryTier {
+    cache: Cache<CacheKey, Arc<Entry>>,
+    capacity: u64,
+    /// Whoever writes.
+    writing: Mutex<()>,
+}
+
+impl MemoryTier {
+    /// An empty tier. With a capacity of 0 it stays empty. `on_evict` is called on the thread that happens to do
+    /// the sweeping, so it must be quick.
+    pub fn new(capacity: u64, on_evict: impl Fn(Evicted) + Send + Sync + 'static) -> Self {
+        let cache = Cache::builder()
+            .max_capacity(capacity)
+            .weigher(|_: &CacheKey, entry: &Arc<Entry>| entry.weight())
+            .expire_after(EntryLife)
+            // The other policy, TinyLFU, turns a newcomer away from a full cache unless it was looked up more
+            // often than all whom it would displace. A seed asked for again right after its first answer, which
+            // is what the cache is for, would then meet the upstream a second and a third time.
+            .eviction_policy(EvictionPolicy::lru())
+            .eviction_listener(move |_, _, cause| match cause {
+                RemovalCause::Size => on_evict(Evicted::Capacity),
+                RemovalCause::Expired => on_evict(Evicted::Ttl),
+                RemovalCause::Explicit => on_evict(Evicted::Invalidated),
+                RemovalCause::Replaced => {}
+            })
+            .build();
+        Self { cache, capacity, writing: Mutex::new(()) }
+    }
+
+    /// The entry, unless its life is over: that is checked here, whatever has been swept so far.
+    #[must_use]
+    pub fn get(&self, key: &CacheKey, now: Instant) -> Option<Arc<Entry>> {
+        self.cache.get(key).filter(|entry| !entry.left(now).is_zero())
+    }
+
+    /// Stores an entry in place of the one that the key had; says whether it can be kept at all.
+    pub fn put(&self, key: CacheKey, entry: Arc<Entry>) -> bool {
+        let weight = entry.weight();
+        // moka refuses what is too heavy only for a key that it does not have. As a replacement it would let it
+        // in, and then throw out everything else first. The weight stops counting at its type's end.
+        if u64::from(weight) > self.capacity || weight == u32::MAX {
+            self.remove(&key);
+            return false;
+        }
+        self.write(|cache| cache.insert(key, entry));
+        true
+    }
+
+    /// Takes an entry out.
+    pub fn remove(&self, key: &CacheKey) {
+        self.write(|cache| {
+            // What was read a moment ago still waits to be counted; see the module.
+            cache.run_pending_tasks();
+            cache.invalidate(key);
+        });
+    }
+
+    fn write(&self, change: impl FnOnce(&Cache<CacheKey, Arc<Entry>>)) {
+        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&self.cache);
+        self.cache.run_pending_tasks();
+    }
+
+    /// Bytes held, as of the last sweep.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.cache.weighted_size()
+    }
+
+    /// Entries held, as of the last sweep.
+    #[must_use]
+    pub fn entries(&self) -> u64 {
+        self.cache.entry_count()
+    }
+
+    /// The bound on [`bytes`](Self::bytes).
+    #[must_use]
+    pub fn capacity(&self) -> u64 {
+        self.capacity
+    }
+
+    /// Sweeps now. Nothing is swept while nobody reads or writes, so whoever looks at the numbers calls this.
+    pub fn settle(&self) {
+        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..ROUNDS {
+            self.cache.run_pending_tasks();
+            if self.bytes() <= self.capacity {
+                return;
+            }
+        }
+    }
+}
+
+/// moka's view of an entry's life.
+struct EntryLife;
+
+impl Expiry<CacheKey, Arc<Entry>> for EntryLife {
+    fn expire_after_create(&self, _: &CacheKey, entry: &Arc<Entry>, now: Instant) -> Option<Duration> {
+        Some(entry.left(now))
+    }
+
+    /// By default the new entry would get what was left to the old one.
+    fn expire_after_update(
+        &self,
+        _: &CacheKey,
+        entry: &Arc<Entry>,
+        now: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(entry.left(now))
+    }
+}
+
+#[cfg(test)]
+#[path = "memory_tests.rs"]
+mod tests;

@@ -1,0 +1,287 @@
+//! Both tiers together: look up, keep, purge.
+//!
+//! Outlives a reload. The first tier answers at once; the second is asked by whoever leads a flight, and written
+//! to behind the request's back.
+
+use crate::{
+    cache::{
+        entry::{Entry, Form, Tags},
+        flights::Flights,
+        generations::{Generation, Generations, Purge},
+        key::CacheKey,
+        memory::{Evicted, MemoryTier},
+        metrics::TierMetrics,
+        redis::RedisTier,
+        replay::{self, Slices},
+    },
+    telemetry::{
+        labels::{CacheResult, CacheTier, Eviction, StoreResult},
+        metrics::Metrics,
+    },
+};
+use bytes::Bytes;
+use sluice_protocol::{Dialect, fitness, observe::Facts, usage::Usage};
+use smallvec::SmallVec;
+use std::{
+    ops::Range,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// The response cache of one gateway.
+pub struct ResponseCache {
+    memory: MemoryTier,
+    memory_metrics: Arc<TierMetrics>,
+    second: Option<Arc<RedisTier>>,
+    /// Answers under way.
+    pub flights: Arc<Flights>,
+    generations: Arc<Generations>,
+}
+
+/// What the second tier said.
+pub enum Fetched {
+    /// A stored answer.
+    Hit(Arc<Entry>),
+    /// None.
+    Miss,
+    /// It could not be asked.
+    Trouble,
+}
+
+impl ResponseCache {
+    /// A cache of `capacity` bytes of memory, with or without a second tier.
+    #[must_use]
+    pub fn new(
+        capacity: u64,
+        second: Option<Arc<RedisTier>>,
+        generations: Arc<Generations>,
+        metrics: &Metrics,
+    ) -> Self {
+        let memory_metrics = Arc::new(TierMetrics::new(metrics, CacheTier::Memory));
+        let counted = memory_metrics.clone();
+        let memory = MemoryTier::new(capacity, move |why| {
+            counted.evicted(match why {
+                Evicted::Capacity => Eviction::Capacity,
+                Evicted::Ttl => Eviction::Ttl,
+                Evicted::Invalidated => Eviction::Invalidated,
+            });
+        });
+        Self { memory, memory_metrics, second, flights: Arc::default(), generations }
+    }
+
+    /// A stored answer from the first tier, not older than `max_age`.
+    #[must_use]
+    pub fn recall(&self, key: &CacheKey, max_age: Option<Duration>) -> Option<Arc<Entry>> {
+        let now = Instant::now();
+        let found = self.memory.get(key, now).filter(|entry| {
+            let valid = self.generations.is_valid(entry);
+            if !valid {
+                self.memory.remove(key);
+            }
+            valid && young_enough(entry, max_age, now)
+        });
+        let result = if found.is_some() { CacheResult::Hit } else { CacheResult::Miss };
+        self.memory_metrics.looked_up(result, now.elapsed());
+        found
+    }
+
+    /// A stored answer from the second tier, not older than `max_age`; the first tier has it from then on.
+    pub async fn fetch(&self, key: &CacheKey, max_age: Option<Duration>) -> Fetched {
+        let Some(second) = &self.second else { return Fetched::Miss };
+        let fetched = second.get(key).await;
+        if let Fetched::Hit(entry) = &fetched {
+            if !young_enough(entry, max_age, Instant::now()) {
+                return Fetched::Miss;
+            }
+            self.memory.put(*key, entry.clone());
+        }
+        fetched
+    }
+
+    /// The generation of what is asked for now: an answer that is under way while its kind is purged is purged
+    /// with it.
+    #[must_use]
+    pub fn generation(&self, tags: &Tags) -> Generation {
+        self.generations.current(tags)
+    }
+
+    /// Keeps an answer in both tiers.
+    fn store(&self, key: CacheKey, entry: &Arc<Entry>) {
+        if !self.generations.is_valid(entry) {
+            return self.memory_metrics.stored(StoreResult::Unfit);
+        }
+        let kept = self.memory.put(key, entry.clone());
+        self.memory_metrics.stored(if kept { StoreResult::Ok } else { StoreResult::TooLarge });
+        if let Some(second) = &self.second {
+            second.put(key, entry.clone());
+        }
+    }
+
+    /// Makes all entries of a kind misses, here at once and at other replicas within a second. Tells whether
+    /// the second tier, where there is one, knows of it already.
+    pub async fn purge(&self, purge: &Purge) -> Option<bool> {
+        let Some(second) = &self.second else {
+            self.generations.bump(purge);
+            return None;
+        };
+        Some(second.purge(purge).await)
+    }
+
+    /// Bytes in the first tier, its size, its entries.
+    #[must_use]
+    pub fn occupancy(&self) -> Occupancy {
+        self.memory.settle();
+        Occupancy {
+            bytes: self.memory.bytes(),
+            capacity: self.memory.capacity(),
+            entries: self.memory.entries(),
+        }
+    }
+
+    /// Is there a second tier?
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.second.is_some()
+    }
+}
+
+/// How full the first tier is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Occupancy {
+    /// Bytes in use.
+    pub bytes: u64,
+    /// Bytes that may be used.
+    pub capacity: u64,
+    /// Entries.
+    pub entries: u64,
+}
+
+fn young_enough(entry: &Entry, max_age: Option<Duration>, now: Instant) -> bool {
+    max_age.is_none_or(|limit| entry.age(now) <= limit)
+}
+
+/// How the answer to one request is kept: decided before it is asked for.
+pub struct Keep {
+    /// Where.
+    pub cache: Arc<ResponseCache>,
+    /// Under which key.
+    pub key: CacheKey,
+    /// How long.
+    pub ttl: Duration,
+    /// Largest answer.
+    pub limit: usize,
+    /// Whose it is.
+    pub tags: Tags,
+    /// As of the look-up.
+    pub generation: Generation,
+    /// What was asked.
+    pub dialect: Dialect,
+}
+
+/// Who gave an answer.
+pub struct Giver<'a> {
+    /// The provider's name.
+    pub provider: &'a str,
+    /// The upstream's name of the model.
+    pub model: &'a str,
+    /// Is it the target that the key names? The answer of a fallback is not stored under another's key.
+    pub planned: bool,
+}
+
+impl Keep {
+    /// A plain answer; whether it is stored.
+    #[must_use]
+    pub fn plain(&self, body: Bytes, facts: &Facts, giver: &Giver<'_>) -> (Arc<Entry>, bool) {
+        let fit = fitness::plain(self.dialect, &body).is_ok();
+        // The bytes may be a slice of a larger buffer, which a stored answer would keep.
+        let body = if fit { Bytes::copy_from_slice(&body) } else { body };
+        let entry = self.entry(Form::Plain, body, SmallVec::new(), facts.usage, giver);
+        let stored = self.store(&entry, fit && giver.planned);
+        (entry, stored)
+    }
+
+    /// A whole stream; stored when it is fit.
+    #[must_use]
+    pub fn stream(
+        &self,
+        events: Bytes,
+        usage_events: Vec<Range<usize>>,
+        facts: &Facts,
+        giver: &Giver<'_>,
+    ) -> Arc<Entry> {
+        let fit = fitness::stream(self.dialect, &events).is_ok();
+        let entry = self.entry(Form::Stream, events, usage_events.into(), facts.usage, giver);
+        self.store(&entry, fit && giver.planned);
+        entry
+    }
+
+    /// Counts an answer that is not kept.
+    pub fn not_kept(&self, why: StoreResult) {
+        self.cache.memory_metrics.stored(why);
+    }
+
+    fn store(&self, entry: &Arc<Entry>, fit: bool) -> bool {
+        if entry.body.len() > self.limit {
+            self.not_kept(StoreResult::TooLarge);
+        } else if !fit {
+            self.not_kept(StoreResult::Unfit);
+        } else {
+            self.cache.store(self.key, entry);
+            return true;
+        }
+        false
+    }
+
+    fn entry(
+        &self,
+        form: Form,
+        body: Bytes,
+        usage_events: SmallVec<[Range<usize>; 1]>,
+        usage: Option<Usage>,
+        giver: &Giver<'_>,
+    ) -> Arc<Entry> {
+        Arc::new(Entry {
+            form,
+            dialect: self.dialect,
+            body,
+            usage_events,
+            usage,
+            provider: giver.provider.to_owned(),
+            model: giver.model.to_owned(),
+            tags: self.tags.clone(),
+            generation: self.generation,
+            ttl: crate::cache::entry::life(self.ttl),
+            born: Instant::now(),
+        })
+    }
+}
+
+/// Bytes that are converted at once; more is done beside the requests.
+const QUICK: usize = 64 << 10;
+
+/// A whole answer, as a client wants it.
+pub struct Recalled {
+    /// The answer.
+    pub entry: Arc<Entry>,
+    /// In the form that was asked for.
+    pub slices: Slices,
+    /// A stream of it is sent at a reading pace.
+    pub paced: bool,
+}
+
+impl Recalled {
+    /// The answer for a client who wants it plain or as a stream, with usage in the stream or without. `None`
+    /// when it cannot be had from this entry.
+    pub async fn of(entry: &Arc<Entry>, stream: bool, wants_usage: bool) -> Option<Self> {
+        let converted = (entry.form == Form::Stream) != stream;
+        let slices = if converted && entry.body.len() > QUICK {
+            // A megabyte takes some ten milliseconds, which other requests would have to wait.
+            let entry = entry.clone();
+            let converting = move || replay::slices(&entry, stream, wants_usage);
+            tokio::task::spawn_blocking(converting).await.ok().flatten()?
+        } else {
+            replay::slices(entry, stream, wants_usage)?
+        };
+        Some(Self { entry: entry.clone(), slices, paced: false })
+    }
+}

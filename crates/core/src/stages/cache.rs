@@ -1,0 +1,135 @@
+//! Is there an answer already?
+//!
+//! Comes after the limits: a hit is a request like any other, and a key without rights or quota gets nothing
+//! from the cache either. Judges first, since the key of a cacheable request also chooses its target.
+
+use crate::{
+    cache::{
+        entry::{Entry, Tags},
+        key::{Draft, Scope},
+        policy::{Bypass, Policy, Wishes},
+        store::{Fetched, Recalled, ResponseCache},
+    },
+    error::{ErrorKind, GatewayError},
+    facts::{Cached, Call, Plan},
+    state::snapshot::{CacheSetup, KeyEntry, ModelEntry},
+    telemetry::{
+        exchange::{CacheNote, Exchange},
+        labels::{CacheResult, CacheTier},
+    },
+};
+use http::HeaderMap;
+use sluice_config::model::{CacheScope, Replay};
+use std::sync::Arc;
+
+/// A request that may be answered from the cache; its target is not chosen yet.
+pub struct Candidate {
+    /// Everything in the key but the target.
+    pub draft: Draft,
+    wishes: Wishes,
+    policy: Policy,
+}
+
+/// Judges a request. `None` when the cache is passed by, noted with its reason.
+///
+/// # Errors
+/// `BadHeader`; `NotCached` when only a stored answer will do and none can be there.
+pub fn judge(
+    setup: Option<&CacheSetup>,
+    key: &KeyEntry,
+    entry: &ModelEntry,
+    headers: &HeaderMap,
+    call: &Call,
+    x: &mut Exchange,
+) -> Result<Option<Candidate>, GatewayError> {
+    let wishes = Wishes::read(headers)?;
+    let judged = match setup {
+        None => Err(Bypass::Disabled),
+        Some(setup) => {
+            let policy = Policy::of(&setup.common, entry.cache.as_ref(), key.cache.as_ref());
+            wishes.decide(&policy, &call.envelope).map(|()| policy)
+        }
+    };
+    match judged {
+        Ok(policy) => {
+            let scope = match policy.scope {
+                CacheScope::Key => Scope::Key { tenant: &key.tenant, key: &key.name },
+                CacheScope::Tenant => Scope::Tenant(&key.tenant),
+                CacheScope::Global => Scope::Global,
+            };
+            let draft = Draft::new(scope, &wishes.namespace, headers, &call.envelope);
+            Ok(Some(Candidate { draft, wishes, policy }))
+        }
+        Err(why) => {
+            x.cache = CacheNote::bypass(why);
+            if wishes.only_if_cached { Err(not_cached(why.as_str())) } else { Ok(None) }
+        }
+    }
+}
+
+/// What the first tier says.
+pub enum LookUp {
+    /// A stored answer.
+    Hit(Recalled),
+    /// To be asked for, and kept.
+    Miss(Cached),
+}
+
+/// Looks into the first tier; into the second only where nothing else will do.
+///
+/// # Errors
+/// `NotCached` when only a stored answer will do.
+pub async fn look_up(
+    setup: &CacheSetup,
+    candidate: Candidate,
+    key: &KeyEntry,
+    plan: &Plan,
+    call: &Call,
+    x: &mut Exchange,
+) -> Result<LookUp, GatewayError> {
+    let Candidate { draft, wishes, policy } = candidate;
+    let paced = setup.common.replay == Replay::Paced;
+    let recalled = async |entry: &Arc<Entry>, tier: CacheTier, x: &mut Exchange| {
+        let recalled = Recalled::of(entry, call.stream, call.wants_usage()).await?;
+        x.cache = CacheNote::hit(entry, tier);
+        Some(LookUp::Hit(Recalled { paced, ..recalled }))
+    };
+    let Some(target) = plan.targets.first() else {
+        return Err(GatewayError::new(ErrorKind::Internal, "The model has no target."));
+    };
+    let cache: Arc<ResponseCache> = setup.cache.clone();
+    let cache_key = draft.key(&target.provider.name, &target.upstream_model(&plan.entry, &plan.requested));
+    if !wishes.refresh
+        && let Some(entry) = cache.recall(&cache_key, wishes.max_age)
+        && let Some(hit) = recalled(&entry, CacheTier::Memory, x).await
+    {
+        return Ok(hit);
+    }
+    if wishes.only_if_cached {
+        if !wishes.refresh
+            && let Fetched::Hit(entry) = cache.fetch(&cache_key, wishes.max_age).await
+            && let Some(hit) = recalled(&entry, CacheTier::Redis, x).await
+        {
+            return Ok(hit);
+        }
+        x.cache = CacheNote::new(CacheResult::Miss);
+        return Err(not_cached("no stored answer fits"));
+    }
+    let tags = Tags { tenant: key.tenant.clone(), key: key.name.clone(), model: plan.entry.name.clone() };
+    Ok(LookUp::Miss(Cached {
+        generation: cache.generation(&tags),
+        key: cache_key,
+        looks_up: !wishes.refresh,
+        joins: setup.common.coalesce && !wishes.refresh,
+        max_age: wishes.max_age,
+        ttl: wishes.ttl.unwrap_or(policy.ttl),
+        limit: usize::try_from(setup.common.max_entry.0).unwrap_or(usize::MAX),
+        tags,
+        cache,
+    }))
+}
+
+fn not_cached(why: &str) -> GatewayError {
+    let text = format!("Only a stored answer was asked for (Cache-Control: only-if-cached): {why}.");
+    GatewayError::new(ErrorKind::NotCached, text)
+}

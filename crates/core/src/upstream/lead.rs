@@ -1,0 +1,242 @@
+//! The source of a flight: asks the second tier and then the upstreams, and keeps the answer.
+//!
+//! Runs on behalf of the request that began the flight, whose record it carries; which client reads, or whether
+//! that client is still there, is the flight's business.
+
+use crate::{
+    cache::{
+        entry::Entry,
+        flight::{self, End, Piece, Progress, Source},
+        store::{Giver, Keep},
+    },
+    error::{Broken, ErrorKind, GatewayError},
+    state::snapshot::Target,
+    telemetry::{
+        exchange::{OpenGauge, Recorder, Streaming},
+        labels::{AttemptOutcome, StoreResult},
+    },
+    upstream::{
+        attempt::{Delivery, Ready},
+        failover::{Walk, Walked},
+        failure::Failure,
+        stream::{Ending, EventStream, Pace, Step},
+    },
+};
+use bytes::Bytes;
+use http::HeaderValue;
+use sluice_protocol::observe::Facts;
+use std::{
+    ops::Range,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Instant,
+};
+
+/// See the module.
+pub struct Lead {
+    state: State,
+    keep: Keep,
+    /// The target that the key names.
+    planned: Option<Arc<Target>>,
+    /// The target that answers, and its name for the model.
+    giver: Option<(Arc<Target>, String)>,
+    told: Told,
+}
+
+enum State {
+    Walking(Walk),
+    Open {
+        ready: <Ready as IntoIterator>::IntoIter,
+        events: Box<EventStream>,
+        /// The flight knows that the log is whole.
+        complete: bool,
+        _gauge: Option<OpenGauge>,
+    },
+    Over,
+}
+
+/// What the record of the request is told in the end.
+#[derive(Default)]
+struct Told {
+    facts: Facts,
+    pace: Option<Pace>,
+    attempt: Option<(AttemptOutcome, Instant)>,
+}
+
+impl Lead {
+    /// Will walk, and keep what comes.
+    #[must_use]
+    pub fn new(walk: Walk, keep: Keep, planned: Option<Arc<Target>>) -> Self {
+        Self { state: State::Walking(walk), keep, planned, giver: None, told: Told::default() }
+    }
+
+    fn walked(&mut self, walked: Walked) -> Progress {
+        let Walked { recorder, result } = walked;
+        self.state = State::Over;
+        match result {
+            Ok(Delivery::Plain { body, facts }) => {
+                self.giver = giver(&recorder);
+                self.told.facts = facts;
+                let (entry, stored) = self.keep.plain(body, &facts, &self.giver());
+                Progress::End(End::Plain(entry, stored), Some(recorder))
+            }
+            Ok(Delivery::Stream { ready, events }) => {
+                self.giver = giver(&recorder);
+                let gauge = OpenGauge::new(&recorder);
+                self.state = State::Open { ready: ready.into_iter(), events, complete: false, _gauge: gauge };
+                let giver = self.giver.as_ref().and_then(|(target, model)| {
+                    let model = HeaderValue::from_str(model).ok()?;
+                    Some(flight::Giver { provider: target.provider.header.clone(), model })
+                });
+                Progress::Begun(recorder, giver)
+            }
+            Ok(Delivery::Recalled(recalled)) => Progress::End(End::Found(recalled.entry), Some(recorder)),
+            Ok(Delivery::Shared(_)) => {
+                let error = GatewayError::new(ErrorKind::Internal, "A flight led to another flight.");
+                Progress::End(End::Failed(error), Some(recorder))
+            }
+            Err(error) => Progress::End(End::Failed(error), Some(recorder)),
+        }
+    }
+
+    fn giver(&self) -> Giver<'_> {
+        let Some((target, model)) = &self.giver else {
+            return Giver { provider: "", model: "", planned: false };
+        };
+        let planned = self.planned.as_ref().is_some_and(|planned| Arc::ptr_eq(planned, target));
+        Giver { provider: &target.provider.name, model, planned }
+    }
+
+    /// The upstream's stream has ended.
+    fn ended(&mut self, ending: &Ending) -> Progress {
+        let complete = matches!(self.state, State::Open { complete: true, .. });
+        let broken = match (&self.giver, ending) {
+            (_, Ending::Whole) | (None, _) => None,
+            (Some((target, _)), ending) => Some(Failure::of_stream(ending, &target.provider)),
+        };
+        if !complete {
+            // Cut, or ended without the event that says so.
+            self.keep.not_kept(StoreResult::Incomplete);
+        }
+        self.over(broken.as_ref().map_or(AttemptOutcome::Ok, |broken: &Broken| broken.attempt));
+        Progress::End(broken.map_or(End::Whole, End::Broken), None)
+    }
+
+    /// Lets the upstream go and remembers what it told.
+    fn over(&mut self, attempt: AttemptOutcome) {
+        if let State::Open { events, .. } = std::mem::replace(&mut self.state, State::Over) {
+            self.told.facts = *events.facts();
+            self.told.pace = Some(events.pace());
+            self.told.attempt = Some((attempt, Instant::now()));
+        }
+    }
+}
+
+fn giver(recorder: &Recorder) -> Option<(Arc<Target>, String)> {
+    let target = recorder.target.clone()?;
+    let model = recorder.upstream_model.as_deref().unwrap_or(&target.model).to_owned();
+    Some((target, model))
+}
+
+impl Source for Lead {
+    fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Progress> {
+        let progress = match &mut self.state {
+            State::Walking(walk) => {
+                let walked = std::task::ready!(walk.as_mut().poll(cx));
+                self.walked(walked)
+            }
+            State::Open { ready, events, complete, .. } => {
+                if let Some(piece) = ready.next() {
+                    return Poll::Ready(Progress::Piece(piece));
+                }
+                if events.is_complete() && !*complete {
+                    *complete = true;
+                    return Poll::Ready(Progress::Complete);
+                }
+                match std::task::ready!(events.poll_step(cx)) {
+                    Step::Events(piece) => Progress::Piece(piece),
+                    Step::End(ending) => self.ended(&ending),
+                }
+            }
+            State::Over => {
+                let error = GatewayError::new(ErrorKind::Internal, "The flight is over.");
+                Progress::End(End::Failed(error), None)
+            }
+        };
+        Poll::Ready(progress)
+    }
+
+    fn complete(&mut self, events: Bytes, usage: Vec<Range<usize>>) -> Arc<Entry> {
+        let facts = match &self.state {
+            State::Open { events, .. } => *events.facts(),
+            _ => self.told.facts,
+        };
+        self.keep.stream(events, usage, &facts, &self.giver())
+    }
+
+    fn outgrown(&mut self) {
+        self.keep.not_kept(StoreResult::TooLarge);
+        // Nothing more is said of it at the end.
+        if let State::Open { complete, .. } = &mut self.state {
+            *complete = true;
+        }
+    }
+
+    fn cancel(&mut self) {
+        match &self.state {
+            State::Open { events, complete, .. } => {
+                let whole = events.is_complete();
+                if !*complete && !whole {
+                    self.keep.not_kept(StoreResult::Incomplete);
+                }
+                self.over(if whole { AttemptOutcome::Ok } else { AttemptOutcome::Cancelled });
+            }
+            // Dropping the walk tells about its request.
+            State::Walking(_) => self.state = State::Over,
+            State::Over => {}
+        }
+    }
+
+    fn settle(&self, recorder: &mut Recorder) {
+        let (facts, pace) = match &self.state {
+            State::Open { events, .. } => (*events.facts(), Some(events.pace())),
+            _ => (self.told.facts, self.told.pace),
+        };
+        recorder.usage = facts.usage;
+        if facts.usage.is_none()
+            && self.giver.is_some()
+            && let Some(target) = &recorder.target
+        {
+            target.metrics.usage_missing.inc();
+        }
+        let Some(pace) = pace else { return };
+        recorder.upstream_wait += pace.waited;
+        let (outcome, at) = self.told.attempt.unwrap_or_else(|| {
+            let complete = matches!(&self.state, State::Open { events, .. } if events.is_complete());
+            (if complete { AttemptOutcome::Ok } else { AttemptOutcome::Cancelled }, Instant::now())
+        });
+        if let Some(attempt) = recorder.attempts.last_mut() {
+            attempt.end_at(outcome, at);
+        }
+        let mut streaming = Streaming::default();
+        streaming.first_content = pace.first_content;
+        streaming.last_content = pace.last_content;
+        streaming.content_events = facts.content_events;
+        streaming.max_gap = pace.max_gap;
+        recorder.streaming = Some(streaming);
+    }
+}
+
+/// One piece of a stream that only one client reads.
+#[must_use]
+pub fn joined(ready: Ready) -> Bytes {
+    let mut pieces = ready.into_iter().map(|piece: Piece| piece.bytes);
+    match (pieces.next(), pieces.next()) {
+        (None, _) => Bytes::new(),
+        (Some(only), None) => only,
+        (Some(one), Some(two)) => {
+            let all: Vec<Bytes> = [one, two].into_iter().chain(pieces).collect();
+            all.concat().into()
+        }
+    }
+}
