@@ -22,6 +22,7 @@ use arc_swap::ArcSwap;
 use prometheus::{IntGauge, IntGaugeVec};
 use serde::Serialize;
 use sluice_config::model::{LogFormat, LogLevel, Settings};
+use sluice_protocol::price::Price;
 use std::{
     sync::{
         Arc,
@@ -125,6 +126,12 @@ impl App {
     #[must_use]
     pub fn settings(&self) -> Arc<Settings> {
         self.snapshot.load().settings.clone()
+    }
+
+    /// What a provider's model costs, as far as it is known.
+    #[must_use]
+    pub(crate) fn price(&self, provider: &str, model: &str) -> Option<Price> {
+        self.snapshot.load().prices.find(provider, model)
     }
 
     /// All metrics in the Prometheus text format.

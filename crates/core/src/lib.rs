@@ -11,6 +11,7 @@
 //! redis       the link to a shared Redis: bounded, with a breaker
 //! limits      the buckets
 //! state       snapshot (one configuration, made ready) and what outlives it
+//! explain     a dry run: what would be done with a request, and why
 //! telemetry   the record of a request, metrics, the log line, the log sink
 //! ```
 //!
@@ -20,6 +21,7 @@
 pub mod app;
 pub mod cache;
 pub mod error;
+pub mod explain;
 pub mod facts;
 pub mod gather;
 pub mod headers;

@@ -13,6 +13,7 @@
 //! observe         what answers say as they pass: usage, content, how they end
 //! fitness         whether an answer may be kept and given again
 //! replay          a kept answer for both kinds of clients: stream to plain, plain to stream
+//! price           what tokens cost
 //! usage           token counts, brought to one meaning
 //! provider        kinds of upstreams, presets, and the body that goes there
 //! upstream_error  what went wrong there, cleaned for the client
@@ -31,6 +32,7 @@ pub mod fitness;
 pub mod json;
 mod lenient;
 pub mod observe;
+pub mod price;
 pub mod problem;
 pub mod provider;
 pub mod replay;

@@ -1,9 +1,12 @@
 //! The flights that may be joined: at most one for each key.
 
-use crate::cache::{
-    entry::Entry,
-    flight::{Flight, Reader},
-    key::CacheKey,
+use crate::{
+    cache::{
+        entry::Entry,
+        flight::{Flight, Reader, Source},
+        key::CacheKey,
+    },
+    error::{ErrorKind, GatewayError},
 };
 use std::{
     collections::HashMap,
@@ -23,7 +26,38 @@ pub enum Boarding {
     /// An equal request is under way.
     Join(Reader),
     /// This request begins a flight.
-    Lead(Arc<Flight>),
+    Lead(Ticket),
+}
+
+/// The right to begin a flight, for which others may wait already.
+pub struct Ticket {
+    flight: Arc<Flight>,
+    used: bool,
+}
+
+impl Ticket {
+    /// For a flight that nobody else may join.
+    #[must_use]
+    pub fn alone(limit: usize) -> Self {
+        Self { flight: Flight::new(limit, None), used: false }
+    }
+
+    /// Takes off; the reader is the one of the request that leads.
+    #[must_use]
+    pub fn launch(mut self, source: Box<dyn Source>, wants_usage: bool) -> Reader {
+        self.used = true;
+        self.flight.launch(source, wants_usage)
+    }
+}
+
+/// Whoever waits for a flight that will not take off is told so.
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if !self.used {
+            let text = "The gateway failed on this request; the fault is ours.";
+            self.flight.abandon(GatewayError::new(ErrorKind::Internal, text));
+        }
+    }
 }
 
 impl Flights {
@@ -45,7 +79,7 @@ impl Flights {
         }
         let flight = Flight::new(limit, Some((self.clone(), key)));
         by_key.insert(key, flight.clone());
-        Boarding::Lead(flight)
+        Boarding::Lead(Ticket { flight, used: false })
     }
 
     /// Takes a flight off the list; another one of the same key stays.

@@ -186,7 +186,7 @@ pub const fn kind(dialect: Dialect) -> &'static str {
 }
 
 /// Headers that count. A list may be spread over several lines; the order of betas means nothing.
-const COUNTED: [HeaderName; 3] = [names::ANTHROPIC_VERSION, names::ANTHROPIC_BETA, names::OPENAI_BETA];
+pub const COUNTED: [HeaderName; 3] = [names::ANTHROPIC_VERSION, names::ANTHROPIC_BETA, names::OPENAI_BETA];
 
 fn header_digest(headers: &HeaderMap) -> [u8; 32] {
     let mut hasher = Hasher::new();

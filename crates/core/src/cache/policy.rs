@@ -132,7 +132,7 @@ impl Wishes {
         for value in headers.get_all(header::CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok()) {
             value.split(',').map(str::trim).for_each(|directive| wishes.directive(directive));
         }
-        if let Some(word) = text(headers, names::CACHE)? {
+        if let Some(word) = text(headers, &names::CACHE)? {
             match word {
                 "on" => {}
                 "off" => wishes.refuse = Some(Bypass::Off),
@@ -141,12 +141,12 @@ impl Wishes {
                 _ => return Err(bad(&names::CACHE, "on, off, refresh or force")),
             }
         }
-        if let Some(seconds) = text(headers, names::CACHE_TTL)? {
+        if let Some(seconds) = text(headers, &names::CACHE_TTL)? {
             let seconds = seconds.parse().ok().filter(|seconds| (1..=LONGEST).contains(seconds));
             let seconds = seconds.ok_or_else(|| bad(&names::CACHE_TTL, "whole seconds from 1 to 86400"))?;
             wishes.ttl = Some(Duration::from_secs(seconds));
         }
-        if let Some(namespace) = text(headers, names::CACHE_NAMESPACE)? {
+        if let Some(namespace) = text(headers, &names::CACHE_NAMESPACE)? {
             if namespace.len() > LONGEST_NAMESPACE {
                 return Err(bad(&names::CACHE_NAMESPACE, "at most 128 characters"));
             }
@@ -186,20 +186,22 @@ impl Wishes {
             (mode, Repeatable::TemperatureZero) => mode == CacheMode::Deterministic,
             (_, Repeatable::No) => false,
         };
-        if !repeatable && !(self.force && policy.allow_force) {
-            return Err(if self.force { Bypass::ForceNotAllowed } else { Bypass::NoSeed });
+        match (repeatable, self.force) {
+            (false, false) => return Err(Bypass::NoSeed),
+            (false, true) if !policy.allow_force => return Err(Bypass::ForceNotAllowed),
+            _ => {}
         }
         cacheable::obstacle(call).map_or(Ok(()), |obstacle| Err(Bypass::Obstacle(obstacle)))
     }
 }
 
 /// A header that is given once, as printable text.
-fn text(headers: &HeaderMap, name: HeaderName) -> Result<Option<&str>, GatewayError> {
-    let mut values = headers.get_all(&name).iter();
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a str>, GatewayError> {
+    let mut values = headers.get_all(name).iter();
     let Some(value) = values.next() else { return Ok(None) };
     match value.to_str() {
         Ok(text) if values.next().is_none() => Ok(Some(text.trim())),
-        _ => Err(bad(&name, "one printable value")),
+        _ => Err(bad(name, "one printable value")),
     }
 }
 

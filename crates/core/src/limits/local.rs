@@ -57,6 +57,12 @@ impl RequestBucket {
         self.limit.rate
     }
 
+    /// The size, for messages.
+    #[must_use]
+    pub fn burst(&self) -> u64 {
+        self.limit.burst
+    }
+
     /// Takes one request.
     ///
     /// # Errors

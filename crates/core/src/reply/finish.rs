@@ -42,7 +42,10 @@ pub fn tell(app: &App, x: &Exchange) {
     if outcome == Outcome::Cancelled {
         metrics.client_aborts.with_label_values(&[x.phase.as_str()]).inc();
     }
-    handles.count_cache(&x.cache);
+    handles.count_cache(&x.cache, |note| {
+        let giver = note.giver.as_ref()?;
+        app.price(giver.provider.to_str().ok()?, giver.model.to_str().ok()?)
+    });
     if let Some(why) = x.cache.bypass {
         app.endpoints.bypassed(why.label());
     }

@@ -28,7 +28,7 @@ pub fn admit(key: &KeyEntry, x: &mut Exchange) -> Result<(), GatewayError> {
 }
 
 /// `600 requests/min`.
-fn spelled(rate: Rate) -> String {
+pub(crate) fn spelled(rate: Rate) -> String {
     let unit = match rate.per.as_secs() {
         1 => "s".to_owned(),
         60 => "min".to_owned(),

@@ -13,8 +13,8 @@ use crate::{
         metrics::Metrics,
     },
 };
-use prometheus::{Histogram, IntCounter, IntGauge};
-use sluice_protocol::usage::Usage;
+use prometheus::{Counter, Histogram, IntCounter, IntGauge};
+use sluice_protocol::{price::Price, usage::Usage};
 use std::time::Duration;
 
 const BOOL: [&str; 2] = ["false", "true"];
@@ -36,6 +36,7 @@ pub struct ModelMetrics {
     durations: PerLabel<Source, [Histogram; 2]>,
     cache: PerLabel<(CacheResult, CacheTier), IntCounter>,
     saved: [IntCounter; 2],
+    cost_saved: Counter,
     /// Tries per request.
     pub attempts: Histogram,
     /// Requests for which every target failed.
@@ -68,6 +69,7 @@ impl ModelMetrics {
             label: label.to_owned(),
             cache: PerLabel::new(CACHE_OUTCOMES, cache),
             saved: [saved(TokenType::Input), saved(TokenType::Output)],
+            cost_saved: metrics.cost_saved.with_label_values(&[label, "response_cache"]),
             ok: PerLabel::new(endpoints, ok),
             durations: PerLabel::new(Source::ALL, duration),
             attempts: metrics.request_attempts.with_label_values(&[label]),
@@ -104,8 +106,9 @@ impl ModelMetrics {
         metrics.requests.with_label_values(&labels).inc();
     }
 
-    /// Counts what the response cache made of a request, and what that saved.
-    pub fn count_cache(&self, note: &CacheNote) {
+    /// Counts what the response cache made of a request, and what that saved: tokens, and nano-dollars where
+    /// the price is known.
+    pub fn count_cache(&self, note: &CacheNote, price: impl FnOnce(&CacheNote) -> Option<Price>) {
         let Some(result) = note.result else { return };
         if let Some(counter) = self.cache.get((result, note.tier.unwrap_or(CacheTier::None))) {
             counter.inc();
@@ -114,6 +117,9 @@ impl ModelMetrics {
             let [input, output] = &self.saved;
             input.inc_by(saved.input);
             output.inc_by(saved.output);
+            if let Some(price) = price(note) {
+                self.cost_saved.inc_by(price.cost(&saved) as f64 / 1e9);
+            }
         }
     }
 

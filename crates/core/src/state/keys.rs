@@ -30,6 +30,12 @@ impl KeyEntry {
     pub fn may_use(&self, model: &str) -> bool {
         self.models.iter().any(|pattern| pattern.matches(model))
     }
+
+    /// Has it stopped working by `now`, in seconds since 1970?
+    #[must_use]
+    pub fn has_expired(&self, now: i64) -> bool {
+        self.expires.is_some_and(|expires| now > expires.0)
+    }
 }
 
 /// An exact name, a prefix ending in `*`, or `*`.
@@ -94,6 +100,12 @@ impl KeyIndex {
         let hash = blake3::hash(secret);
         let candidates = self.by_prefix.get(&prefix(hash.as_bytes()))?;
         candidates.iter().find(|(own, _)| bool::from(own.0.ct_eq(hash.as_bytes()))).map(|(_, entry)| entry)
+    }
+
+    /// Finds a key by its configured name; for people, as it walks through all of them.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<&Arc<KeyEntry>> {
+        self.by_prefix.values().flatten().map(|(_, entry)| entry).find(|entry| entry.name == name)
     }
 }
 

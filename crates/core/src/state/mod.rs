@@ -3,6 +3,7 @@
 
 pub mod handles;
 pub mod keys;
+pub mod prices;
 pub mod provider;
 pub mod routes;
 pub mod shared;

@@ -2,6 +2,7 @@
 
 pub use crate::state::{
     keys::{KeyEntry, KeyIndex, Pattern},
+    prices::PriceTable,
     provider::{Provider, ProviderError},
     routes::{ModelEntry, RouteTable, Target},
 };
@@ -32,6 +33,8 @@ pub struct Snapshot {
     pub open: Option<Arc<KeyEntry>>,
     /// Models.
     pub models: RouteTable,
+    /// What tokens cost.
+    pub prices: PriceTable,
     /// The response cache, when one is configured.
     pub cache: Option<CacheSetup>,
 }
@@ -103,7 +106,8 @@ impl Snapshot {
             }
         };
         let hash = hash(&settings);
-        Ok(Self { settings, hash, keys, open, models, cache })
+        let prices = PriceTable::new(&settings.prices);
+        Ok(Self { settings, hash, keys, open, models, prices, cache })
     }
 }
 

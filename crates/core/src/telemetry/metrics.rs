@@ -6,8 +6,8 @@
 
 use crate::telemetry::labels::{AbortPhase, AuthFailure, BypassLabel, EndpointLabel, Rejection, StreamEnd};
 use prometheus::{
-    Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder, core::Collector, process_collector::ProcessCollector,
+    CounterVec, Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder, core::Collector, process_collector::ProcessCollector,
 };
 
 /// Whole requests and attempts, seconds.
@@ -44,6 +44,7 @@ pub struct Family {
 /// Declares every family once: the field that holds it, its type, name, labels, buckets and help.
 macro_rules! families {
     (@type counter) => { IntCounterVec };
+    (@type float_counter) => { CounterVec };
     (@type gauge) => { IntGaugeVec };
     (@type histogram) => { HistogramVec };
     (@type single_counter) => { IntCounter };
@@ -138,6 +139,8 @@ families! {
         "Requests sent again because a reused connection died without a byte.";
     tokens_saved = counter "tokens_saved_total" ["model", "type"]:
         "Tokens that the response cache spared.";
+    cost_saved = float_counter "cost_saved_usd_total" ["model", "by"]:
+        "What answers would have cost, had they not been there already.";
     cache_requests = counter "cache_requests_total" ["model", "result", "tier"]:
         "What the response cache made of requests.";
     cache_bypass = counter "cache_bypass_total" ["reason"]:
@@ -196,6 +199,10 @@ impl Registrar {
 
     fn counter(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntCounterVec> {
         self.keep(IntCounterVec::new(Opts::new(name, help), labels))
+    }
+
+    fn float_counter(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<CounterVec> {
+        self.keep(CounterVec::new(Opts::new(name, help), labels))
     }
 
     fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {

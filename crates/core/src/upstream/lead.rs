@@ -218,12 +218,13 @@ impl Source for Lead {
         if let Some(attempt) = recorder.attempts.last_mut() {
             attempt.end_at(outcome, at);
         }
-        let mut streaming = Streaming::default();
-        streaming.first_content = pace.first_content;
-        streaming.last_content = pace.last_content;
-        streaming.content_events = facts.content_events;
-        streaming.max_gap = pace.max_gap;
-        recorder.streaming = Some(streaming);
+        recorder.streaming = Some(Streaming {
+            first_content: pace.first_content,
+            last_content: pace.last_content,
+            content_events: facts.content_events,
+            max_gap: pace.max_gap,
+            end: None,
+        });
     }
 }
 

@@ -6,8 +6,8 @@
 
 use crate::{
     cache::{
-        flight::{End, Flight, Opening, Reader},
-        flights::Boarding,
+        flight::{End, Opening, Reader},
+        flights::{Boarding, Ticket},
         store::{Fetched, Keep, Recalled},
     },
     error::{ErrorKind, GatewayError},
@@ -22,7 +22,7 @@ use crate::{
         lead::Lead,
     },
 };
-use std::{future::poll_fn, sync::Arc};
+use std::future::poll_fn;
 use tokio_util::sync::CancellationToken;
 
 /// Flights that a request follows before it takes their failure for its own.
@@ -44,7 +44,7 @@ pub async fn run(
             let recall = || cached.cache.recall(&cached.key, cached.max_age);
             cached.cache.flights.board(cached.key, wants_usage, cached.limit, recall)
         } else {
-            Boarding::Lead(Flight::new(cached.limit, None))
+            Boarding::Lead(Ticket::alone(cached.limit))
         };
         let mut reader = match boarding {
             Boarding::Landed(entry) => match Recalled::of(&entry, stream, wants_usage).await {
@@ -54,7 +54,7 @@ pub async fn run(
                 }
                 None => return alone(plan, call, recorder, cut).await,
             },
-            Boarding::Lead(flight) => return lead(&flight, cached, plan, call, recorder, cut).await,
+            Boarding::Lead(ticket) => return lead(ticket, cached, plan, call, recorder, cut).await,
             Boarding::Join(reader) => reader,
         };
         followed += 1;
@@ -113,7 +113,7 @@ async fn alone(plan: Plan, mut call: Call, mut recorder: Recorder, cut: Cancella
 
 /// Leads a flight.
 async fn lead(
-    flight: &Arc<Flight>,
+    ticket: Ticket,
     cached: Cached,
     plan: Plan,
     call: Call,
@@ -136,7 +136,7 @@ async fn lead(
         dialect: call.envelope.dialect(),
     };
     let walk: Walk = Box::pin(look_and_walk(cached, plan, call, recorder, cut));
-    let mut reader = flight.launch(Box::new(Lead::new(walk, keep, planned)), wants_usage);
+    let mut reader = ticket.launch(Box::new(Lead::new(walk, keep, planned)), wants_usage);
     let (opening, record) = poll_fn(|cx| reader.poll_opening(cx)).await;
     let Some(mut recorder) = record else {
         let error =

@@ -1,0 +1,404 @@
+//! What the gateway would do with a request, and why: a dry run.
+//!
+//! Runs the request through the stages that serve traffic (`intake`, `route`, `cache`) on a gateway that listens
+//! nowhere and asks nobody, then tells what they decided. Nothing is decided here: where a stage says no, its
+//! words are the answer. Redis is taken out before, since no decision depends on it.
+//!
+//! `show` has it as text for people; as JSON it is what the types here say.
+
+mod caching;
+mod show;
+
+pub use caching::{CacheFacts, KeyParts};
+
+use crate::{
+    app::{App, BuildError, BuildInfo},
+    error::{ErrorKind, GatewayError},
+    facts::{Call, Plan},
+    reply::render,
+    stages::{cache, intake, limits, route},
+    state::snapshot::{KeyEntry, ModelEntry, Snapshot, Target},
+    telemetry::{exchange::Recorder, labels::EndpointLabel, logs::LogSink},
+};
+use bytes::Bytes;
+use http::{HeaderMap, Request, request::Parts};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
+use sluice_config::model::{AuthMode, Settings};
+use sluice_protocol::{Dialect, Envelope, Profile, Splice};
+use std::{net::SocketAddr, sync::Arc};
+
+/// What is asked.
+#[derive(Debug, Clone, Default)]
+pub struct Question {
+    /// The model that a client asks for.
+    pub model: String,
+    /// The name of the client's key; without one, a caller without rights or limits of its own.
+    pub key: Option<String>,
+    /// The endpoint; worked out from the body when absent.
+    pub endpoint: Option<Dialect>,
+    /// The request's body.
+    pub body: Option<Bytes>,
+    /// The request's headers.
+    pub headers: HeaderMap,
+}
+
+/// Why there is no explanation.
+#[derive(Debug, thiserror::Error)]
+pub enum Unexplained {
+    /// The gateway could not start with this configuration.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The question itself cannot be answered.
+    #[error("{0}")]
+    Question(String),
+    /// The gateway refuses the request, with these words.
+    #[error("the gateway answers {}", show::refusal(.0))]
+    Refused(GatewayError),
+}
+
+impl From<GatewayError> for Unexplained {
+    fn from(error: GatewayError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl Unexplained {
+    /// For programs.
+    #[must_use]
+    pub fn to_json(&self) -> serde_json::Value {
+        let Self::Refused(error) = self else {
+            return serde_json::json!({"error": {"message": self.to_string()}});
+        };
+        let faults = error.details.iter().flat_map(|details| &details.faults);
+        let faults = faults.map(|fault| serde_json::json!({"at": fault.location, "message": fault.message}));
+        serde_json::json!({"error": {
+            "status": error.kind.status(),
+            "code": render::code(error),
+            "message": error.message,
+            "faults": faults.collect::<Vec<_>>(),
+        }})
+    }
+}
+
+/// What the gateway would do. Its `Display` is for people, its JSON for programs.
+#[derive(Debug, Serialize)]
+pub struct Explanation {
+    model: ModelFacts,
+    caller: CallerFacts,
+    /// Absent without a body when nobody said it.
+    endpoint: Option<&'static str>,
+    targets: Vec<TargetFacts>,
+    /// What decides which target is asked first.
+    first_by: FirstBy,
+    limits: Vec<LimitFact>,
+    cache: CacheFacts,
+    /// What the explanation rests on, where it is not what was asked word for word.
+    notes: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ModelFacts {
+    requested: String,
+    /// Name of the configured entry.
+    entry: String,
+    wildcard: bool,
+    attempts: u32,
+}
+
+#[derive(Debug, Serialize)]
+struct CallerFacts {
+    /// Absent when none was named.
+    key: Option<String>,
+    tenant: String,
+    /// Which of its patterns lets it ask for the model.
+    may_use_by: String,
+    /// Does it still work?
+    expired: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct TargetFacts {
+    provider: String,
+    /// The upstream's name for the model.
+    model: String,
+    priority: u32,
+    weight: u32,
+    /// Can this version speak to it? If not, it is passed over.
+    served: bool,
+}
+
+/// What decides which target is asked first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum FirstBy {
+    /// None can be asked.
+    Nothing,
+    /// It is the only one of its priority.
+    Priority,
+    /// The request itself, so that equal requests meet the same target.
+    Request,
+    /// Each request anew, by weight.
+    Lot,
+    /// The request itself when it may be cached, else by lot; without a body nobody can tell.
+    Body,
+}
+
+#[derive(Debug, Serialize)]
+struct LimitFact {
+    limit: &'static str,
+    value: String,
+    /// Where it is configured.
+    from: String,
+}
+
+/// Explains what a gateway with these settings would do.
+///
+/// # Errors
+/// When the gateway would refuse the request, or the question makes no sense.
+pub fn explain(mut settings: Settings, question: &Question) -> Result<Explanation, Unexplained> {
+    settings.redis = None;
+    if let Some(cache) = &mut settings.cache {
+        cache.redis = false;
+    }
+    let mut notes = Vec::new();
+    if question.key.is_none() && settings.auth.mode == AuthMode::Keys {
+        // The caller of open mode has the rights of nobody in particular.
+        settings.auth.mode = AuthMode::Open;
+        notes.push(
+            "no key was named: told for a caller of tenant `default` who may use every model and has no settings \
+             of its own"
+                .to_owned(),
+        );
+    }
+    let app = App::build(settings, BuildInfo { version: "", revision: "" }, LogSink::discard())?;
+    let snapshot = app.snapshot();
+    let caller = caller(&snapshot, question.key.as_deref())?;
+    let head = head(&question.headers);
+    let (call, entry) = match &question.body {
+        Some(body) => {
+            let (endpoint, body) = body_and_endpoint(body, question, &mut notes)?;
+            check_size(&body, snapshot.settings.listeners.api.max_body.0)?;
+            let call = intake::read(&head, body, endpoint, Profile::Open)?;
+            let entry = route::resolve(&snapshot, &caller, &call, &app.metrics)?;
+            (Some(call), entry)
+        }
+        None => (None, route::find(&snapshot, &caller, &question.model, &app.metrics)?.clone()),
+    };
+    let run = Run { app: &app, snapshot: &snapshot, key: &caller, entry: &entry, question };
+    run.tell(&head, call.as_ref(), notes)
+}
+
+/// One dry run, with what is known before the body counts.
+struct Run<'a> {
+    app: &'a Arc<App>,
+    snapshot: &'a Snapshot,
+    key: &'a Arc<KeyEntry>,
+    entry: &'a Arc<ModelEntry>,
+    question: &'a Question,
+}
+
+impl Run<'_> {
+    fn tell(
+        &self,
+        head: &Parts,
+        call: Option<&Call>,
+        notes: Vec<String>,
+    ) -> Result<Explanation, Unexplained> {
+        let (key, entry) = (self.key, self.entry);
+        let mut decided = None;
+        if let Some(call) = call {
+            let endpoint = EndpointLabel::Other;
+            // Told to nobody: the log is thrown away with the gateway.
+            let mut record = Recorder::open(self.app.clone(), "explain".into(), NOWHERE, endpoint);
+            let setup = self.snapshot.cache.as_ref();
+            let candidate = cache::judge(setup, key, entry, &head.headers, call, &mut record)?;
+            let draft = candidate.map(|candidate| candidate.draft);
+            let plan = route::plan(entry.clone(), call, draft.as_ref())?;
+            decided = Some((draft, record.cache.bypass, plan));
+        }
+        let plan = decided.as_ref().map(|(draft, _, plan)| (draft.is_some(), plan));
+        let (targets, first_by) = self.targets(plan);
+        Ok(Explanation {
+            model: ModelFacts {
+                requested: self.question.model.clone(),
+                entry: entry.name.clone(),
+                wildcard: entry.name != self.question.model,
+                attempts: entry.attempts,
+            },
+            caller: self.caller(),
+            endpoint: call
+                .map(|call| call.envelope.dialect())
+                .or(self.question.endpoint)
+                .map(crate::cache::key::kind),
+            targets,
+            first_by,
+            limits: self.limits(),
+            cache: self.caching(head, call, decided.as_ref())?,
+            notes,
+        })
+    }
+
+    fn caller(&self) -> CallerFacts {
+        let Self { key, question, .. } = self;
+        let by = key.models.iter().find(|pattern| pattern.matches(&question.model));
+        CallerFacts {
+            key: (self.snapshot.open.is_none()).then(|| key.name.clone()),
+            tenant: key.tenant.clone(),
+            may_use_by: by.map(ToString::to_string).unwrap_or_default(),
+            expired: key.has_expired(jiff::Timestamp::now().as_second()),
+        }
+    }
+
+    /// In the order in which they are tried; where a lot decides, in the order of the configuration.
+    fn targets(&self, plan: Option<(bool, &Plan)>) -> (Vec<TargetFacts>, FirstBy) {
+        let all = &self.entry.targets;
+        let served: Vec<&Arc<Target>> =
+            all.iter().filter(|target| target.provider.kind.is_active()).collect();
+        let best = served.first().map(|target| target.priority);
+        let rivals =
+            served.iter().filter(|target| Some(target.priority) == best && target.weight > 0).count();
+        let first_by = match (served.len(), rivals, plan) {
+            (0, ..) => FirstBy::Nothing,
+            (_, 0 | 1, _) => FirstBy::Priority,
+            (.., Some((true, _))) => FirstBy::Request,
+            (.., Some((false, _))) => FirstBy::Lot,
+            (.., None) => FirstBy::Body,
+        };
+        let mut ordered: Vec<&Arc<Target>> = match plan {
+            Some((true, plan)) => plan.targets.iter().collect(),
+            _ => served,
+        };
+        ordered.extend(all.iter().filter(|target| !target.provider.kind.is_active()));
+        let facts = |target: &&Arc<Target>| TargetFacts {
+            provider: target.provider.name.clone(),
+            model: target.upstream_model(self.entry, &self.question.model).into_owned(),
+            priority: target.priority,
+            weight: target.weight,
+            served: target.provider.kind.is_active(),
+        };
+        (ordered.iter().map(facts).collect(), first_by)
+    }
+
+    fn limits(&self) -> Vec<LimitFact> {
+        let mut found = Vec::new();
+        if let Some(bucket) = &self.key.requests {
+            let own = self.snapshot.settings.keys.iter().find(|key| key.name == self.key.name);
+            let own = own.filter(|_| self.snapshot.open.is_none());
+            let own = own.is_some_and(|key| key.limits.as_ref().is_some_and(|own| own.requests.is_some()));
+            let value = format!("{}, burst {}", limits::spelled(bucket.rate()), bucket.burst());
+            found.push(LimitFact {
+                limit: "requests",
+                value,
+                from: if own { "key" } else { "limits" }.to_owned(),
+            });
+        }
+        let tokens = [
+            ("context_window", self.entry.context_window),
+            ("max_output_tokens", self.entry.max_output_tokens),
+        ];
+        for (limit, tokens) in tokens {
+            if let Some(tokens) = tokens {
+                found.push(LimitFact { limit, value: format!("{tokens} tokens"), from: "model".to_owned() });
+            }
+        }
+        found
+    }
+}
+
+/// Who asks, in a record that nobody reads.
+const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+fn caller(snapshot: &Snapshot, named: Option<&str>) -> Result<Arc<KeyEntry>, Unexplained> {
+    let question = |text: String| Unexplained::Question(text);
+    match (named, &snapshot.open) {
+        (None, Some(open)) => Ok(open.clone()),
+        (None, None) => Err(question("name a key".to_owned())),
+        (Some(_), Some(_)) => {
+            Err(question("auth.mode is open: nobody is asked for a key, so none can be named".to_owned()))
+        }
+        (Some(name), None) => snapshot.keys.named(name).cloned().ok_or_else(|| {
+            let names = snapshot.settings.keys.iter().map(|key| key.name.as_str());
+            let closest = names.min_by_key(|own| strsim::osa_distance(own, name));
+            let hint = closest.map_or(String::new(), |own| format!("; did you mean `{own}`?"));
+            question(format!("no key is called `{}`{hint}", route::shown(name)))
+        }),
+    }
+}
+
+/// A head with these headers; the path is the endpoint's business.
+fn head(headers: &HeaderMap) -> Parts {
+    let (mut head, ()) = Request::new(()).into_parts();
+    head.headers = headers.clone();
+    head
+}
+
+/// The members by which a body shows its endpoint.
+#[derive(Deserialize)]
+struct Shape {
+    messages: Option<IgnoredAny>,
+    prompt: Option<IgnoredAny>,
+    input: Option<IgnoredAny>,
+    model: Option<serde_json::Value>,
+}
+
+/// The body as the question means it: with its model, at its endpoint.
+fn body_and_endpoint(
+    body: &Bytes,
+    question: &Question,
+    notes: &mut Vec<String>,
+) -> Result<(Dialect, Bytes), Unexplained> {
+    // What cannot be read here cannot be read by the stage either, and its words are the better ones.
+    let shape = serde_json::from_slice::<Shape>(body).ok();
+    let guessed = shape.as_ref().and_then(|shape| match shape {
+        Shape { messages: Some(_), .. } => Some((Dialect::Chat, "messages")),
+        Shape { prompt: Some(_), .. } => Some((Dialect::Completions, "prompt")),
+        Shape { input: Some(_), .. } => Some((Dialect::Embeddings, "input")),
+        _ => None,
+    });
+    let endpoint = match (question.endpoint, guessed, &shape) {
+        (Some(endpoint), ..) => endpoint,
+        (None, Some((endpoint, member)), _) => {
+            let kind = crate::cache::key::kind(endpoint);
+            notes.push(format!("the endpoint was guessed from the body's `{member}`: {kind}"));
+            endpoint
+        }
+        (None, None, None) => Dialect::Chat,
+        (None, None, Some(_)) => {
+            let text = "the body has neither `messages`, `prompt` nor `input`: say for which endpoint it is";
+            return Err(Unexplained::Question(text.to_owned()));
+        }
+    };
+    let Some(shape) = shape else { return Ok((endpoint, body.clone())) };
+    let model = serde_json::Value::from(question.model.as_str());
+    let mut splice = Splice::new(body.clone());
+    match shape.model {
+        Some(own) if own == model => {}
+        None => {
+            splice.insert_member("model", model.to_string().as_bytes());
+            notes.push("the body names no model: it is told with the one that was asked for".to_owned());
+        }
+        Some(own) => {
+            let call = Envelope::scan(body.clone(), endpoint, Profile::Open).ok();
+            // Where the body cannot be read, the stage says so.
+            if let Some(member) = call.as_ref().and_then(|call| call.member("model")) {
+                splice.replace(member.value.clone(), model.to_string().into());
+                notes.push(format!(
+                    "the body asks for model {own}: it is told with the one that was asked for"
+                ));
+            }
+        }
+    }
+    Ok((endpoint, splice.into_segments().into_bytes()))
+}
+
+fn check_size(body: &Bytes, limit: u64) -> Result<(), GatewayError> {
+    if body.len() as u64 > limit {
+        let text = format!("The request body is larger than {limit} bytes (listeners.api.max_body).");
+        return Err(GatewayError::new(ErrorKind::TooLarge, text));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "explain/explain_tests.rs"]
+mod tests;

@@ -1,0 +1,140 @@
+//! The explanation as text for people, aligned in columns.
+
+use super::{CacheFacts, Explanation, FirstBy, TargetFacts};
+use crate::{error::GatewayError, reply::render};
+use std::fmt::{self, Formatter};
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let by = if self.model.wildcard { "wildcard" } else { "entry" };
+        line(f, "model", &format!("{}, by the {by} `{}`", self.model.requested, self.model.entry))?;
+        let caller = &self.caller;
+        match &caller.key {
+            Some(key) if caller.expired => {
+                line(
+                    f,
+                    "key",
+                    &format!("{key} of tenant {}; EXPIRED: every request is answered 401", caller.tenant),
+                )?;
+            }
+            Some(key) => {
+                let by = &caller.may_use_by;
+                line(f, "key", &format!("{key} of tenant {}; may use it by `{by}`", caller.tenant))?;
+            }
+            None => line(f, "key", &format!("none; tenant {}", caller.tenant))?,
+        }
+        line(f, "endpoint", self.endpoint.unwrap_or("not said"))?;
+        self.show_targets(f)?;
+        self.show_limits(f)?;
+        self.cache.show(f)?;
+        for note in &self.notes {
+            write!(f, "\nnote: {note}")?;
+        }
+        writeln!(f)
+    }
+}
+
+impl Explanation {
+    fn show_targets(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let first = match self.first_by {
+            FirstBy::Nothing => "none that this version can speak to: 501",
+            FirstBy::Priority => "the first is asked first: no other shares its priority",
+            FirstBy::Request => {
+                "the first is asked first: drawn by the request itself, so equal requests meet it"
+            }
+            FirstBy::Lot => "equal priorities share by lot and weight; each request is drawn anew",
+            FirstBy::Body => {
+                "equal priorities share: by the request itself when it may be cached, else by lot"
+            }
+        };
+        writeln!(f)?;
+        line(f, "targets", &format!("{first}; at most {} tries", self.model.attempts))?;
+        let name = |target: &TargetFacts| format!("{} / {}", target.provider, target.model);
+        let width = self.targets.iter().map(|target| name(target).chars().count()).max().unwrap_or(0);
+        for (index, target) in self.targets.iter().enumerate() {
+            let TargetFacts { priority, weight, served, .. } = target;
+            let name = name(target);
+            write!(f, "  {:<3}{name:width$}  priority {priority}  weight {weight}", index + 1)?;
+            writeln!(f, "{}", if *served { "" } else { "  not served by this version" })?;
+        }
+        Ok(())
+    }
+
+    fn show_limits(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f)?;
+        if self.limits.is_empty() {
+            return line(f, "limits", "none");
+        }
+        writeln!(f, "limits")?;
+        let rows = self.limits.iter().map(|limit| [limit.limit, limit.value.as_str(), limit.from.as_str()]);
+        table(f, &rows.collect::<Vec<_>>())
+    }
+}
+
+impl CacheFacts {
+    fn show(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f)?;
+        let verdict = match (self.eligible, self.reason, self.because) {
+            (Some(true), ..) => "eligible: looked up, and stored".to_owned(),
+            (Some(false), Some(word), Some(because)) => format!("bypass; reason={word}: {because}"),
+            _ if !self.configured => "bypass; reason=disabled: there is no `cache` section".to_owned(),
+            _ => "depends on the body".to_owned(),
+        };
+        line(f, "cache", &verdict)?;
+        let rows: Vec<_> = self
+            .settings
+            .iter()
+            .map(|setting| [setting.name, setting.value.as_str(), setting.from])
+            .collect();
+        table(f, &rows)?;
+        for wish in &self.wishes {
+            writeln!(f, "  the client wants {wish}")?;
+        }
+        let Some(key) = &self.key else { return Ok(()) };
+        writeln!(f)?;
+        line(f, "cache key", &key.key)?;
+        let or_none = |text: String| if text.is_empty() { "-".to_owned() } else { text };
+        let (headers, left_out) = (or_none(key.headers.join("; ")), or_none(key.left_out.join(", ")));
+        let namespace = or_none(key.namespace.clone());
+        let parts = [
+            ["format", key.format],
+            ["scope", &key.scope],
+            ["namespace", &namespace],
+            ["endpoint", key.endpoint],
+            ["target", &key.target],
+            ["headers", &headers],
+            ["body", &key.body],
+            ["left out", &left_out],
+        ];
+        for [name, value] in parts {
+            writeln!(f, "  {name:<10}{value}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A heading with its sentence.
+fn line(f: &mut Formatter<'_>, name: &str, text: &str) -> fmt::Result {
+    writeln!(f, "{name:<11}{text}")
+}
+
+/// Name, value and where it comes from.
+fn table(f: &mut Formatter<'_>, rows: &[[&str; 3]]) -> fmt::Result {
+    let width = |column: fn(&[&str; 3]) -> &str| {
+        rows.iter().map(|row| column(row).chars().count()).max().unwrap_or(0)
+    };
+    let (names, values) = (width(|[name, ..]| name), width(|[_, value, _]| value));
+    for [name, value, from] in rows {
+        writeln!(f, "  {name:names$}  {value:values$}  {from}")?;
+    }
+    Ok(())
+}
+
+/// A refusal with everything that the client would be told.
+pub(super) fn refusal(error: &GatewayError) -> String {
+    let mut text = format!("{} {}: {}", error.kind.status(), render::code(error), error.message);
+    for fault in error.details.iter().flat_map(|details| &details.faults) {
+        text.push_str(&format!("\n  {}: {}", fault.location, fault.message));
+    }
+    text
+}
