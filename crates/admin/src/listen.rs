@@ -94,7 +94,7 @@ impl AdminServer {
 async fn connection(stream: TcpStream, routes: Arc<Routes>, stop: CancellationToken) {
     let service = service_fn(move |request: Request<Incoming>| {
         let routes = Arc::clone(&routes);
-        async move { Ok::<Response<_>, Infallible>(routes.answer(&request).await) }
+        async move { Ok::<Response<_>, Infallible>(routes.answer(request).await) }
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())

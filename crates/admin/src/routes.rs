@@ -3,12 +3,15 @@
 use crate::{
     auth, health,
     metrics::Renderer,
+    purge,
     reply::{self, Reply},
     status,
 };
+use bytes::Buf;
 use http::{HeaderValue, Method, Request, StatusCode, header};
+use http_body::Body;
 use sluice_core::{App, server::loopback};
-use std::{net::SocketAddr, sync::Arc};
+use std::{error::Error, net::SocketAddr, sync::Arc};
 
 /// Everything that answering needs; one for the listener.
 pub(crate) struct Routes {
@@ -24,8 +27,27 @@ enum Route {
     Ready,
     Metrics,
     Status,
-    /// `/-/…`: reload, purge and the like. None is there yet.
+    Purge,
+    /// What else is under `/-/`: nothing yet.
     Control,
+}
+
+impl Route {
+    /// May this method be used? If not, the methods that may.
+    fn check_method(self, method: &Method) -> Result<(), &'static str> {
+        match self {
+            Self::Control => Ok(()),
+            Self::Purge if method == Method::POST => Ok(()),
+            Self::Purge => Err("POST"),
+            _ if matches!(*method, Method::GET | Method::HEAD) => Ok(()),
+            _ => Err("GET, HEAD"),
+        }
+    }
+
+    /// Does it change something?
+    fn acts(self) -> bool {
+        matches!(self, Self::Purge | Self::Control)
+    }
 }
 
 impl Routes {
@@ -33,13 +55,16 @@ impl Routes {
         Self { app, bind, metrics: Renderer::new() }
     }
 
-    /// The answer to one request; the body of the request is never read.
-    pub(crate) async fn answer<B>(&self, request: &Request<B>) -> Reply {
+    /// The answer to one request; the body of the request is only read where something is to be done.
+    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Reply
+    where
+        B: Body<Data: Buf, Error: Into<Box<dyn Error + Send + Sync>>>,
+    {
         let Some(route) = route(request.uri().path()) else { return not_found() };
-        if route != Route::Control && !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return method_not_allowed();
+        if let Err(allowed) = route.check_method(request.method()) {
+            return method_not_allowed(allowed);
         }
-        if let Some(refusal) = self.refuse(route, request) {
+        if let Some(refusal) = self.refuse(route, &request) {
             return refusal;
         }
         match route {
@@ -48,6 +73,7 @@ impl Routes {
             Route::Ready => health::ready(&self.app, request.uri().query()),
             Route::Metrics => self.metrics.render(Arc::clone(&self.app)).await,
             Route::Status => status::status(&self.app),
+            Route::Purge => purge::purge(&self.app, request).await,
             Route::Control => not_found(),
         }
     }
@@ -61,12 +87,13 @@ impl Routes {
         let settings = self.app.settings();
         match &settings.listeners.admin.token {
             Some(token) => {
-                let wanted = matches!(route, Route::Status | Route::Control);
+                let wanted = route == Route::Status || route.acts();
                 (wanted && !auth::has_token(request.headers(), token)).then(unauthorized)
             }
-            None => {
-                (!loopback::names_this_machine(request.uri(), request.headers(), self.bind)).then(wrong_host)
+            None if !loopback::names_this_machine(request.uri(), request.headers(), self.bind) => {
+                Some(wrong_host())
             }
+            None => (route.acts() && loopback::is_cross_site(request.headers(), self.bind)).then(wrong_site),
         }
     }
 }
@@ -78,6 +105,7 @@ fn route(path: &str) -> Option<Route> {
         "/readyz" => Some(Route::Ready),
         "/metrics" => Some(Route::Metrics),
         "/status" => Some(Route::Status),
+        purge::PATH => Some(Route::Purge),
         _ if path.starts_with("/-/") => Some(Route::Control),
         _ => None,
     }
@@ -87,10 +115,13 @@ fn not_found() -> Reply {
     reply::error(StatusCode::NOT_FOUND, "not_found", "No such page. GET / lists what is here.")
 }
 
-fn method_not_allowed() -> Reply {
-    let message = "This page is only read: use GET or HEAD.";
+fn method_not_allowed(allowed: &'static str) -> Reply {
+    let message = match allowed {
+        "POST" => "This page does something: use POST.",
+        _ => "This page is only read: use GET or HEAD.",
+    };
     let mut reply = reply::error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
-    reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
     reply
 }
 
@@ -105,4 +136,9 @@ fn wrong_host() -> Reply {
     let message = "Without an admin token only this machine is answered: ask for 127.0.0.1 or localhost, \
                    or set listeners.admin.token.";
     reply::error(StatusCode::FORBIDDEN, "host_not_allowed", message)
+}
+
+fn wrong_site() -> Reply {
+    let message = "Without an admin token a web page of another site may do nothing here.";
+    reply::error(StatusCode::FORBIDDEN, "origin_not_allowed", message)
 }

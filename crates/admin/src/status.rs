@@ -10,7 +10,12 @@ sluice admin
 /livez            200 while the process runs
 /readyz           200 when requests should be sent here, 503 otherwise; ?verbose lists the checks
 /metrics          Prometheus text format
-/status           version, providers, models, requests in flight; wants the admin token once one is set
+/status           version, providers, models, cache, requests in flight
+
+POST /-/cache/purge   stored answers become misses: ?all=true, ?tenant=NAME, ?model=NAME or ?key=NAME,
+                      or the same as JSON: {\"tenant\":\"NAME\"}
+
+/status and what is under /-/ want the admin token once one is set.
 ";
 
 /// What is here.

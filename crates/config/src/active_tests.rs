@@ -5,7 +5,7 @@ use std::path::Path;
 
 fn notes(yaml: &str) -> Vec<String> {
     let options = Options {
-        env: Env::Map([("SLUICE__CACHE__TTL".to_owned(), "1m".to_owned())].into()),
+        env: Env::Map([("SLUICE__LEDGER__RETENTION".to_owned(), "9d".to_owned())].into()),
         env_optional: false,
     };
     let source = Source::Text { name: "f", text: yaml, base: Path::new("") };
@@ -23,13 +23,14 @@ fn what_is_written_is_noted_once_at_its_first_place_and_defaults_are_not() {
 - {name: c, kind: vllm, max_concurrency: 3, on_client_disconnect: drain}
 models:
 - {name: m, targets: [{provider: a, model: m}], resume: none, strategy: weighted, rules: [], strict: false}
-- {name: n, targets: [{provider: a, model: m}], strategy: session}
+- {name: n, targets: [{provider: a, model: m}], strategy: session, cache: {mode: all}}
+cache: {ttl: 5m}
 listeners: {api: {trusted_proxies: []}}
 ";
     assert_eq!(
         notes(yaml),
         [
-            "0 not active yet: cache",
+            "0 not active yet: ledger",
             "3 not active yet: providers[].kind: anthropic (its targets are passed over; a model with no other answers 501)",
             "3 not active yet: providers[].max_concurrency",
             "4 not active yet: providers[].on_client_disconnect: drain",

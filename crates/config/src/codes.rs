@@ -52,6 +52,8 @@ codes! {
     NOTHING_SERVED = "SL028", "a configuration that answers nobody";
     NOT_ACTIVE = "SL029", "a section that is accepted and does nothing yet";
     EMPTY_VALUE = "SL030", "a field with nothing after its colon";
+    IDLE_CACHE = "SL031", "cache settings that cannot do what they say";
+    SHARED_ANSWERS = "SL032", "stored answers that several tenants share";
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use std::{borrow::Cow, marker::PhantomData, net::SocketAddr, time::Duration};
 mod units;
 mod values;
 
-pub(crate) use units::{Percentile, Wait};
+pub(crate) use units::{Percentile, Room, Wait};
 pub(crate) use values::{KindName, Name, SecretText};
 
 /// Why a text is not of its shape.
@@ -73,6 +73,7 @@ static SHAPES: &[Shape] = &[
     shape::<Wait>(),
     shape::<Percentile>(),
     shape::<Bytes>(),
+    shape::<Room>(),
     shape::<Rate>(),
     shape::<Ratio>(),
     shape::<KeyHash>(),

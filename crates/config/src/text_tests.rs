@@ -45,6 +45,8 @@ fn sizes_know_both_families_of_units() {
     for text in ["20", "20M", "20mb", "1.5GiB", "0MiB", "17179869184GiB"] {
         assert_eq!(read::<Bytes>(text), None, "{text}");
     }
+    assert_eq!(read::<Room>("0B"), Some(Bytes(0)));
+    assert_eq!(read::<Room>("0"), None);
 }
 
 #[test]
@@ -110,6 +112,7 @@ fn the_example_of_every_shape_is_valid() {
     check::<Wait>();
     check::<Percentile>();
     check::<Bytes>();
+    check::<Room>();
     check::<Rate>();
     check::<Ratio>();
     check::<KeyHash>();

@@ -137,6 +137,21 @@ const CASES: &[(&str, &str)] = &[
     ),
     ("redis without servers", "BASE\nredis: {urls: [], master: m}"),
     ("a cache in a Redis that is not there", "BASE\ncache: {redis: true}"),
+    ("a cache without room for its largest answers", "BASE\ncache: {memory: 512KiB}"),
+    ("a cache that keeps nothing in memory", "BASE\ncache: {memory: 0B, mode: disabled}"),
+    ("a bare nothing", "BASE\ncache: {memory: 0}"),
+    (
+        "overrides without a cache, told once; switching off what is off is fine",
+        "providers: [{name: up, kind: vllm}]\nmodels:\n- {name: m, targets: [{provider: up, model: m}], cache: {mode: disabled}}\n- {name: n, targets: [{provider: up, model: m}], cache: {mode: all}}\nkeys: [{name: k, HASH, models: ['*'], cache: {ttl: 5m}}]",
+    ),
+    (
+        "answers that tenants share, told once",
+        "BASE\ntenants: [{name: t}]\ncache: {scope: tenant}\nkeys:\n- {name: k, HASH, models: ['*'], cache: {scope: global}}\n- {name: l, tenant: t, hash: 'blake3:1111111111111111111111111111111111111111111111111111111111111111', models: ['*'], cache: {scope: global}}",
+    ),
+    (
+        "answers that a single tenant's keys share",
+        "BASE\ncache: {scope: global}\nkeys: [{name: k, HASH, models: ['*']}]",
+    ),
     ("several documents", "version: 1\n---\nversion: 1"),
     ("a list at the top", "- version: 1"),
     ("no YAML at all", "providers:\n  - {name: up, value: \"sk-secret-1\n  kind: x"),

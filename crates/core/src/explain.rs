@@ -10,6 +10,7 @@ mod caching;
 mod show;
 
 pub use caching::{CacheFacts, KeyParts};
+pub use sluice_protocol::Dialect;
 
 use crate::{
     app::{App, BuildError, BuildInfo},
@@ -24,7 +25,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, request::Parts};
 use serde::{Deserialize, Serialize, de::IgnoredAny};
 use sluice_config::model::{AuthMode, Settings};
-use sluice_protocol::{Dialect, Envelope, Profile, Splice};
+use sluice_protocol::{Envelope, Profile, Splice};
 use std::{net::SocketAddr, sync::Arc};
 
 /// What is asked.
@@ -222,7 +223,7 @@ impl Run<'_> {
             model: ModelFacts {
                 requested: self.question.model.clone(),
                 entry: entry.name.clone(),
-                wildcard: entry.name != self.question.model,
+                wildcard: entry.name.ends_with('*'),
                 attempts: entry.attempts,
             },
             caller: self.caller(),
@@ -268,6 +269,8 @@ impl Run<'_> {
             Some((true, plan)) => plan.targets.iter().collect(),
             _ => served,
         };
+        // Weight 0 is never drawn first.
+        ordered.sort_by_key(|target| (target.priority, target.weight == 0));
         ordered.extend(all.iter().filter(|target| !target.provider.kind.is_active()));
         let facts = |target: &&Arc<Target>| TargetFacts {
             provider: target.provider.name.clone(),

@@ -18,6 +18,8 @@ use tokio_util::{
 
 /// What streams get to write their last event once the drain is over.
 const CUT_GRACE: Duration = Duration::from_secs(2);
+/// What answers on their way to Redis get to arrive there.
+const BACKGROUND_LIMIT: Duration = Duration::from_secs(2);
 /// What the log gets to empty its buffer into a slow pipe.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
@@ -123,7 +125,11 @@ impl Running {
         };
         // Last, so that probes and a final scrape see the drain to its end.
         self.admin_stop.cancel();
-        let _ = timeout(CUT_GRACE, &mut self.admin_serving).await;
+        // Side by side, since both may have to be waited for to the end.
+        let _ = tokio::join!(
+            timeout(CUT_GRACE, &mut self.admin_serving),
+            self.app.finish_background(BACKGROUND_LIMIT),
+        );
         self.flush_logs().await;
         stopped
     }

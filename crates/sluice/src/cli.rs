@@ -1,7 +1,8 @@
 //! The command line. Stable: scripts and operators rely on every name here.
 
 use crate::env;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use http::{HeaderName, HeaderValue};
 use std::{net::SocketAddr, path::PathBuf};
 
 /// An LLM gateway: one address, your keys and limits, any provider behind it.
@@ -25,6 +26,8 @@ pub(crate) enum Command {
     /// Print a configuration: the defaults, or what a file comes to
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Tell what would be done with a request, and why; nothing is started and nobody is asked
+    Explain(ExplainArgs),
     /// Make client keys
     #[command(subcommand)]
     Key(KeyCommand),
@@ -69,6 +72,43 @@ pub(crate) enum ConfigCommand {
     },
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// Configuration file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Model that the client asks for
+    #[arg(long, value_name = "M")]
+    pub(crate) model: String,
+    /// Name of the client's key
+    #[arg(long, value_name = "NAME")]
+    pub(crate) key: Option<String>,
+    /// Endpoint [default: as the body looks]
+    #[arg(long, value_name = "ENDPOINT", value_enum)]
+    pub(crate) endpoint: Option<Endpoint>,
+    /// The request's body, a JSON file; `-` reads standard input
+    #[arg(long, value_name = "FILE")]
+    pub(crate) body: Option<PathBuf>,
+    /// A header of the request, 'name: value'; may be given several times
+    #[arg(long = "header", value_name = "HEADER", value_parser = header)]
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Accept ${VAR} and ${file:…} that are not there
+    #[arg(long)]
+    pub(crate) env_optional: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// An endpoint that calls models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Endpoint {
+    Completions,
+    Chat,
+    Embeddings,
+    Responses,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeyCommand {
     /// Make a key: prints the secret once, and the entry for the configuration
@@ -103,6 +143,14 @@ pub(crate) struct HealthArgs {
     /// Configuration file that names the admin listener [default: ./sluice.yaml when there is one]
     #[arg(short, long, value_name = "FILE", env = env::CONFIG, hide_env = true)]
     pub(crate) config: Option<PathBuf>,
+}
+
+/// A header as curl takes it.
+fn header(text: &str) -> Result<(HeaderName, HeaderValue), &'static str> {
+    let (name, value) = text.split_once(':').ok_or("expected 'name: value'")?;
+    let name = name.trim().parse().map_err(|_| "the name is not a header's")?;
+    let value = HeaderValue::from_str(value.trim()).map_err(|_| "the value cannot be sent in a header")?;
+    Ok((name, value))
 }
 
 /// A name that reads the same in YAML, a log line and a metric label.

@@ -62,6 +62,8 @@ fn every_command_of_the_table_is_there() {
         "sluice schema",
         "sluice config default",
         "sluice config show a.yaml",
+        "sluice explain a.yaml --model m",
+        "sluice explain a.yaml --model m --key k --endpoint chat --body - --header x-sluice-cache:off --json",
         "sluice key new web --tenant search",
         "sluice mock --listen 127.0.0.1:0",
         "sluice health --admin 127.0.0.1:4001",

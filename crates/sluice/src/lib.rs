@@ -12,7 +12,7 @@
 //! | `demo` | what runs when there is no configuration |
 //! | `shutdown` | signals |
 //! | `banner`, `logging`, `terminal` | what people and machines read |
-//! | `check`, `health`, `key`, `mock` | the other commands |
+//! | `check`, `explain`, `health`, `key`, `mock` | the other commands |
 
 mod banner;
 mod boot;
@@ -20,6 +20,7 @@ mod check;
 mod cli;
 mod demo;
 mod env;
+mod explain;
 mod health;
 mod key;
 mod logging;
@@ -55,6 +56,7 @@ pub fn run() -> ExitCode {
         Some(Command::Schema) => check::schema(),
         Some(Command::Config(ConfigCommand::Default)) => check::default(),
         Some(Command::Config(ConfigCommand::Show { file, env_optional })) => check::show(&file, env_optional),
+        Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Key(KeyCommand::New(args))) => key::new(&args),
         Some(Command::Mock(args)) => mock::run(&args),
         Some(Command::Health(args)) => health::run(&args),

@@ -24,6 +24,9 @@ const PERIODS: &[(&str, u64)] = &[("s", 1), ("min", 60), ("h", 3_600), ("d", 86_
 /// A duration that may be zero.
 pub(crate) struct Wait;
 
+/// A size that may be zero.
+pub(crate) struct Room;
+
 /// `p95` as `0.95`.
 pub(crate) struct Percentile;
 
@@ -43,6 +46,13 @@ fn duration(text: &str) -> Result<Duration, Invalid> {
     amount(text, DURATIONS).map(Duration::from_millis).ok_or_else(|| {
         let help = format!("a whole number and one of {}: 250ms, 30s, 5m, 1h, 400d", names(DURATIONS));
         Invalid::new(codes::BAD_UNIT, "is not a duration", help)
+    })
+}
+
+fn size(text: &str) -> Result<Bytes, Invalid> {
+    amount(text, SIZES).map(Bytes).ok_or_else(|| {
+        let help = format!("a whole number and one of {}: 20MiB, 64KiB, 1GB", names(SIZES));
+        Invalid::new(codes::BAD_UNIT, "is not a size", help)
     })
 }
 
@@ -86,11 +96,20 @@ impl Text for Bytes {
     const EXAMPLE: &'static str = "20MiB";
 
     fn parse(text: &str) -> Result<Self, Invalid> {
-        let value = amount(text, SIZES).ok_or_else(|| {
-            let help = format!("a whole number and one of {}: 20MiB, 64KiB, 1GB", names(SIZES));
-            Invalid::new(codes::BAD_UNIT, "is not a size", help)
-        })?;
-        above_zero(Self(value), value == 0)
+        let value = size(text)?;
+        above_zero(value, value.0 == 0)
+    }
+}
+
+impl Text for Room {
+    type Value = Bytes;
+    const NAME: &'static str = "room";
+    const WHAT: &'static str = "a size";
+    const PATTERN: Option<&'static str> = Bytes::PATTERN;
+    const EXAMPLE: &'static str = "64MiB";
+
+    fn parse(text: &str) -> Result<Bytes, Invalid> {
+        size(text)
     }
 }
 

@@ -3,27 +3,17 @@
 use super::Check;
 use crate::{
     codes,
-    model::{CacheOverride, RedisMode, Settings},
+    model::{CacheMode, CacheOverride, CacheScope, RedisMode, Settings},
+    problems::Problem,
 };
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 const LONGEST_TTL: Duration = Duration::from_secs(24 * 3_600);
 
 impl Check<'_> {
     pub(super) fn sections(&mut self, settings: &mut Settings) {
         self.redis(settings);
-        if let Some(cache) = &settings.cache {
-            self.ttl("cache.ttl", cache.ttl);
-            if cache.redis && settings.redis.is_none() {
-                let help = "add a `redis` section, or set cache.redis: false";
-                self.error(
-                    "cache.redis",
-                    codes::MISSING,
-                    "the cache is to use Redis, and none is configured",
-                    help,
-                );
-            }
-        }
+        self.cache(settings);
         let resilience = &settings.resilience;
         self.share("resilience.retry_budget.ratio", resilience.retry_budget.ratio);
         self.share("resilience.circuit.failure_ratio", resilience.circuit.failure_ratio);
@@ -85,6 +75,59 @@ impl Check<'_> {
                 );
             }
             _ => {}
+        }
+    }
+
+    fn cache(&mut self, settings: &Settings) {
+        let Some(cache) = &settings.cache else { return self.idle_overrides(settings) };
+        self.ttl("cache.ttl", cache.ttl);
+        if cache.redis && settings.redis.is_none() {
+            let help = "add a `redis` section, or set cache.redis: false";
+            let message = "the cache is to use Redis, and none is configured";
+            self.error("cache.redis", codes::MISSING, message, help);
+        }
+        if cache.memory.0 > 0 && cache.memory < cache.max_entry {
+            let message =
+                "the memory tier is smaller than the largest stored answer, which it can never hold";
+            let help = "make `memory` much larger than `max_entry`, or 0B to keep nothing in memory";
+            self.warning("cache.memory", codes::IDLE_CACHE, message, help);
+        }
+        self.shared_answers(settings);
+    }
+
+    /// Overrides of nothing: without the section there is no cache.
+    fn idle_overrides(&mut self, settings: &Settings) {
+        let models = settings.models.iter().map(|model| &model.cache).enumerate();
+        let keys = settings.keys.iter().map(|key| &key.cache).enumerate();
+        let models = models.map(|(index, own)| (format!("models[{index}].cache"), own));
+        let written = models.chain(keys.map(|(index, own)| (format!("keys[{index}].cache"), own)));
+        let wants = |own: &Option<CacheOverride>| {
+            own.as_ref().is_some_and(|own| own.mode != Some(CacheMode::Disabled))
+        };
+        let missing = self.problems.index.spot("cache").is_none();
+        if let Some((at, _)) = written.into_iter().find(|(_, own)| missing && wants(own)) {
+            let message = "nothing is cached: there is no `cache` section that this could override";
+            self.warning(&at, codes::IDLE_CACHE, message, "add `cache: {}` for the defaults");
+        }
+    }
+
+    /// Said once: `global` is a decision about every tenant, wherever it stands.
+    fn shared_answers(&mut self, settings: &Settings) {
+        let tenants: HashSet<&str> = settings.keys.iter().map(|key| key.tenant.as_str()).collect();
+        if tenants.len() < 2 {
+            return;
+        }
+        let own = |own: &Option<CacheOverride>| own.as_ref().and_then(|own| own.scope);
+        let models = settings.models.iter().map(|model| own(&model.cache)).enumerate();
+        let keys = settings.keys.iter().map(|key| own(&key.cache)).enumerate();
+        let scopes =
+            std::iter::once(("cache.scope".to_owned(), settings.cache.as_ref().map(|own| own.scope)))
+                .chain(models.map(|(index, scope)| (format!("models[{index}].cache.scope"), scope)))
+                .chain(keys.map(|(index, scope)| (format!("keys[{index}].cache.scope"), scope)));
+        if let Some((at, _)) = scopes.into_iter().find(|(_, scope)| *scope == Some(CacheScope::Global)) {
+            let message =
+                "answers are shared between tenants (scope: global): each may get what another one asked for";
+            self.problems.push(&at, Problem::note(codes::SHARED_ANSWERS, message));
         }
     }
 

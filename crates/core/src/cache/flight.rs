@@ -15,6 +15,7 @@ use crate::{
 use bytes::{Bytes, BytesMut};
 use http::HeaderValue;
 use sluice_protocol::usage::Usage;
+use smallvec::SmallVec;
 use std::{
     collections::VecDeque,
     ops::Range,
@@ -174,7 +175,7 @@ impl Log {
     }
 
     /// Everybody who waits, but for one.
-    fn wakers(&mut self, but: Option<usize>) -> Vec<Waker> {
+    fn wakers(&mut self, but: Option<usize>) -> SmallVec<[Waker; 4]> {
         let others = self.readers.iter_mut().enumerate().filter(|(index, _)| Some(*index) != but);
         others.filter_map(|(_, seat)| seat.as_mut()?.waker.take()).collect()
     }

@@ -25,7 +25,7 @@ use bytes::Bytes;
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -84,7 +84,7 @@ impl RedisTier {
             raise: Script::new(RAISE),
             limit,
         });
-        tasks.spawn(tier.clone().keep_in_step(stop));
+        tasks.spawn(keep_in_step(Arc::downgrade(&tier), stop));
         tier
     }
 
@@ -184,19 +184,6 @@ impl RedisTier {
         }
     }
 
-    async fn keep_in_step(self: Arc<Self>, stop: CancellationToken) {
-        loop {
-            if self.link.state() == LinkState::Up && self.sync().await.is_ok() {
-                self.synced.store(true, Ordering::Relaxed);
-            }
-            let pause = if self.synced.load(Ordering::Relaxed) { SYNC } else { SYNC / 10 };
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = stop.cancelled() => return,
-            }
-        }
-    }
-
     async fn sync(&self) -> Result<(), Trouble> {
         let mut pipeline = Pipeline::new();
         pipeline.cmd("HGETALL").arg(self.generations_name());
@@ -216,5 +203,20 @@ impl RedisTier {
 
     fn generations_name(&self) -> String {
         format!("{}:cache-generations", self.prefix)
+    }
+}
+
+/// Compares generation numbers as long as somebody uses the tier.
+async fn keep_in_step(tier: Weak<RedisTier>, stop: CancellationToken) {
+    while let Some(tier) = tier.upgrade() {
+        if tier.link.state() == LinkState::Up && tier.sync().await.is_ok() {
+            tier.synced.store(true, Ordering::Relaxed);
+        }
+        let pause = if tier.synced.load(Ordering::Relaxed) { SYNC } else { SYNC / 10 };
+        drop(tier);
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = stop.cancelled() => return,
+        }
     }
 }

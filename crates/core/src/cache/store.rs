@@ -72,17 +72,24 @@ impl ResponseCache {
     /// A stored answer from the first tier, not older than `max_age`.
     #[must_use]
     pub fn recall(&self, key: &CacheKey, max_age: Option<Duration>) -> Option<Arc<Entry>> {
+        let began = Instant::now();
+        let found = self.recall_again(key, max_age);
+        let result = if found.is_some() { CacheResult::Hit } else { CacheResult::Miss };
+        self.memory_metrics.looked_up(result, began.elapsed());
+        found
+    }
+
+    /// The same for a request that has looked before: not counted.
+    #[must_use]
+    pub fn recall_again(&self, key: &CacheKey, max_age: Option<Duration>) -> Option<Arc<Entry>> {
         let now = Instant::now();
-        let found = self.memory.get(key, now).filter(|entry| {
+        self.memory.get(key, now).filter(|entry| {
             let valid = self.generations.is_valid(entry);
             if !valid {
                 self.memory.remove(key);
             }
             valid && young_enough(entry, max_age, now)
-        });
-        let result = if found.is_some() { CacheResult::Hit } else { CacheResult::Miss };
-        self.memory_metrics.looked_up(result, now.elapsed());
-        found
+        })
     }
 
     /// A stored answer from the second tier, not older than `max_age`; the first tier has it from then on.

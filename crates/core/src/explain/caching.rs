@@ -110,9 +110,9 @@ impl Run<'_> {
             CacheScope::Tenant => Scope::Tenant(&self.key.tenant),
             CacheScope::Global => Scope::Global,
         };
-        let counted = key::COUNTED.iter().flat_map(|name| {
+        let counted = key::COUNTED.into_iter().flat_map(|name| {
             let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-            headers.get_all(name).iter().map(move |value| format!("{name}: {}", text(value)))
+            headers.get_all(&name).iter().map(move |value| format!("{name}: {}", text(value)))
         });
         Some(KeyParts {
             key: draft.key(&target.provider.name, &model).to_string(),

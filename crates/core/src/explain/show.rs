@@ -38,7 +38,7 @@ impl Explanation {
     fn show_targets(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let first = match self.first_by {
             FirstBy::Nothing => "none that this version can speak to: 501",
-            FirstBy::Priority => "the first is asked first: no other shares its priority",
+            FirstBy::Priority => "the first is asked first: it has no rival of its priority",
             FirstBy::Request => {
                 "the first is asked first: drawn by the request itself, so equal requests meet it"
             }
@@ -120,10 +120,9 @@ fn line(f: &mut Formatter<'_>, name: &str, text: &str) -> fmt::Result {
 
 /// Name, value and where it comes from.
 fn table(f: &mut Formatter<'_>, rows: &[[&str; 3]]) -> fmt::Result {
-    let width = |column: fn(&[&str; 3]) -> &str| {
-        rows.iter().map(|row| column(row).chars().count()).max().unwrap_or(0)
-    };
-    let (names, values) = (width(|[name, ..]| name), width(|[_, value, _]| value));
+    let width = |columns: &mut dyn Iterator<Item = &str>| columns.map(|text| text.chars().count()).max();
+    let names = width(&mut rows.iter().map(|[name, ..]| *name)).unwrap_or(0);
+    let values = width(&mut rows.iter().map(|[_, value, _]| *value)).unwrap_or(0);
     for [name, value, from] in rows {
         writeln!(f, "  {name:names$}  {value:values$}  {from}")?;
     }

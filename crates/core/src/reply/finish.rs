@@ -7,7 +7,7 @@ use crate::{
     state::snapshot::Target,
     telemetry::{
         exchange::{Attempt, Exchange, Streaming},
-        labels::{Outcome, StreamEnd},
+        labels::{CacheResult, Outcome, StreamEnd},
         line,
     },
 };
@@ -27,7 +27,10 @@ pub fn tell(app: &App, x: &Exchange) {
     // A try that the client's leaving ended was a wait to its last moment.
     let unfinished: Duration =
         x.attempts.iter().filter(|attempt| attempt.took.is_none()).map(Attempt::took).sum();
-    let overhead = total.saturating_sub(x.upstream_wait + unfinished).saturating_sub(x.client_wait);
+    // Whoever reads another request's answer waits for it as that one does.
+    let coalesced = x.cache.result == Some(CacheResult::Coalesced);
+    let waited = if coalesced { total } else { x.upstream_wait + unfinished };
+    let overhead = total.saturating_sub(waited).saturating_sub(x.client_wait);
     let source = x.source();
     let metrics = &app.metrics;
 
@@ -38,7 +41,10 @@ pub fn tell(app: &App, x: &Exchange) {
     if !x.attempts.is_empty() {
         handles.attempts.observe(x.attempts.len() as f64);
     }
-    app.endpoints.observe(x.endpoint, source, overhead, x.request_bytes, x.response_bytes);
+    app.endpoints.observe_sizes(x.endpoint, x.request_bytes, x.response_bytes);
+    if !coalesced {
+        app.endpoints.observe_overhead(source, overhead);
+    }
     if outcome == Outcome::Cancelled {
         metrics.client_aborts.with_label_values(&[x.phase.as_str()]).inc();
     }

@@ -305,18 +305,15 @@ impl EndpointMetrics {
         }
     }
 
-    /// Observes a finished request.
-    pub fn observe(
-        &self,
-        endpoint: EndpointLabel,
-        source: Source,
-        overhead: Duration,
-        request: u64,
-        response: u64,
-    ) {
+    /// Observes our own time in a request.
+    pub fn observe_overhead(&self, source: Source, overhead: Duration) {
         if let Some(histogram) = self.overhead.get(source) {
             histogram.observe(overhead.as_secs_f64());
         }
+    }
+
+    /// Observes the sizes of both bodies.
+    pub fn observe_sizes(&self, endpoint: EndpointLabel, request: u64, response: u64) {
         if let Some(histogram) = self.request_body.get(endpoint) {
             histogram.observe(request as f64);
         }

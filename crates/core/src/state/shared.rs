@@ -22,7 +22,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 pub struct Shared {
     /// Work that goes on behind the requests' backs.
     background: Background,
-    redis: Mutex<Option<(model::Redis, Arc<RedisLink>)>>,
+    redis: Mutex<Option<RedisInUse>>,
     cache: Mutex<Option<(CacheShape, Arc<ResponseCache>)>>,
     generations: Arc<Generations>,
     clients: Mutex<HashMap<String, (ClientSettings, UpstreamClient)>>,
@@ -40,6 +40,13 @@ impl Drop for Background {
     fn drop(&mut self) {
         self.stop.cancel();
     }
+}
+
+/// The link to Redis, where it leads, and its end.
+struct RedisInUse {
+    settings: model::Redis,
+    link: Arc<RedisLink>,
+    stop: CancellationToken,
 }
 
 /// What of the settings decides whether the cache in use can stay.
@@ -65,20 +72,22 @@ impl Shared {
     /// When an address can never be used.
     pub fn redis(&self, wanted: &model::Redis, metrics: &Metrics) -> Result<Arc<RedisLink>, ProviderError> {
         let mut redis = self.redis.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((settings, link)) = &*redis
-            && settings == wanted
-        {
-            return Ok(link.clone());
+        if let Some(used) = redis.as_ref().filter(|used| used.settings == *wanted) {
+            return Ok(used.link.clone());
         }
         let handles = LinkMetrics::new(
             metrics.redis_up.clone(),
             &metrics.redis_op_duration,
             metrics.redis_errors.clone(),
         );
-        let Background { tasks, stop } = &self.background;
-        let link = RedisLink::start(&LinkSettings::from(wanted), handles, tasks, stop.child_token())
+        let stop = self.background.stop.child_token();
+        let settings = LinkSettings::from(wanted);
+        let link = RedisLink::start(&settings, handles, &self.background.tasks, stop.clone())
             .map_err(|error| ProviderError::Redis(error.to_string()))?;
-        *redis = Some((wanted.clone(), link.clone()));
+        // Requests that still use the old link find it away, which they know to live with.
+        if let Some(old) = redis.replace(RedisInUse { settings: wanted.clone(), link: link.clone(), stop }) {
+            old.stop.cancel();
+        }
         Ok(link)
     }
 
@@ -86,7 +95,7 @@ impl Shared {
     #[must_use]
     pub fn redis_state(&self) -> Option<LinkState> {
         let redis = self.redis.lock().unwrap_or_else(PoisonError::into_inner);
-        redis.as_ref().map(|(_, link)| link.state())
+        redis.as_ref().map(|used| used.link.state())
     }
 
     /// The response cache: the one in use, unless its size or its second tier has changed.

@@ -41,7 +41,7 @@ pub async fn run(
     let mut followed = 0;
     loop {
         let boarding = if cached.joins {
-            let recall = || cached.cache.recall(&cached.key, cached.max_age);
+            let recall = || cached.cache.recall_again(&cached.key, cached.max_age);
             cached.cache.flights.board(cached.key, wants_usage, cached.limit, recall)
         } else {
             Boarding::Lead(Ticket::alone(cached.limit))
@@ -181,7 +181,10 @@ async fn look_and_walk(
                     return Walked { recorder, result: Ok(Delivery::Recalled(recalled)) };
                 }
             }
-            Fetched::Trouble => recorder.cache = CacheNote::new(CacheResult::Error),
+            Fetched::Trouble => {
+                recorder.cache.result = Some(CacheResult::Error);
+                recorder.cache.tier = Some(CacheTier::Redis);
+            }
             Fetched::Miss => {}
         }
     }
