@@ -10,7 +10,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 /// A request being written; every part can be replaced by nonsense.
@@ -205,6 +205,20 @@ impl Client {
         let stream = soon("connect", TcpStream::connect(to)).await.expect("connect");
         stream.set_nodelay(true).expect("nodelay");
         Self { stream, buffer: BytesMut::new(), framing: Framing::Length(0) }
+    }
+
+    /// Connects with a receive buffer so small that the sender soon notices when nothing is read.
+    pub async fn connect_narrow(to: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4096).expect("a buffer");
+        let stream = soon("connect", socket.connect(to)).await.expect("connect");
+        Self { stream, buffer: BytesMut::new(), framing: Framing::Length(0) }
+    }
+
+    /// Takes one byte off the connection, for whatever is read next.
+    pub async fn byte(&mut self) {
+        let byte = soon("a byte", self.stream.read_u8()).await.expect("a byte");
+        self.buffer.extend_from_slice(&[byte]);
     }
 
     /// Sends exactly these bytes.

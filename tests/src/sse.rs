@@ -62,6 +62,11 @@ impl Stream {
     pub async fn open(to: SocketAddr, request: &Request) -> Self {
         let mut client = Client::connect(to).await;
         client.send(&request.wire()).await;
+        Self::on(client).await
+    }
+
+    /// Reads the head of the answer to what was sent on this connection.
+    pub async fn on(mut client: Client) -> Self {
         let head = client.head().await;
         Self { head, client, buffer: BytesMut::new() }
     }

@@ -16,6 +16,7 @@ use std::{
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
+    sync::watch,
     task::JoinHandle,
 };
 
@@ -30,12 +31,35 @@ pub enum Step {
     Repeat(Bytes, usize),
     /// Waits.
     Wait(Duration),
+    /// Waits until the test opens the gate.
+    Gate(Gate),
     /// Does nothing until the peer leaves.
     Hang,
     /// Closes the connection with a FIN.
     Close,
     /// Closes the connection with a RST.
     Reset,
+}
+
+/// Holds answers up until the test opens it; clones are the same gate.
+#[derive(Debug, Clone, Default)]
+pub struct Gate(Arc<watch::Sender<bool>>);
+
+impl Gate {
+    /// A closed one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lets everybody through, those who come later too.
+    pub fn open(&self) {
+        self.0.send_replace(true);
+    }
+
+    async fn opened(&self) {
+        self.0.subscribe().wait_for(|open| *open).await.expect("a gate");
+    }
 }
 
 /// What is done for one request.
@@ -147,6 +171,12 @@ impl Answer {
     #[must_use]
     pub fn wait(self, ms: u64) -> Self {
         self.step(Step::Wait(Duration::from_millis(ms)))
+    }
+
+    /// [`Step::Gate`].
+    #[must_use]
+    pub fn gate(self, gate: &Gate) -> Self {
+        self.step(Step::Gate(gate.clone()))
     }
 
     /// [`Step::Hang`].
@@ -382,6 +412,10 @@ async fn run(stream: &mut TcpStream, answer: Answer, sent: &AtomicUsize) -> Then
             Step::Drip(bytes, every) => drip(stream, &bytes, every).await,
             Step::Repeat(bytes, times) => repeat(stream, &bytes, times, sent).await,
             Step::Wait(time) => wait(stream, time).await,
+            Step::Gate(gate) => tokio::select! {
+                () = gate.opened() => true,
+                () = peer_leaves(stream) => false,
+            },
             Step::Hang => wait(stream, Duration::from_secs(3600)).await,
             Step::Close => {
                 let _ = stream.shutdown().await;

@@ -254,3 +254,55 @@ async fn the_line_of_a_wildcard_names_the_upstreams_model_and_not_the_pattern() 
     let line = line(&gateway, "wild-1").await;
     assert_eq!((&line["model"], &line["upstream_model"]), (&"gpt-*".into(), &"openai/gpt-4o".into()));
 }
+
+/// What the cache made of a seeded request with this secret.
+async fn asked(gateway: &Gateway, secret: &str) -> String {
+    let body = chat().replacen('{', "{\"seed\":7,", 1);
+    let answer = Request::post(CHAT, body).bearer(secret).send(gateway.api).await.expect(200);
+    answer.get("x-sluice-cache").to_owned()
+}
+
+#[tokio::test]
+async fn a_purge_makes_what_it_names_a_miss_and_nothing_else() {
+    const OTHER: &str = "sk-sluice-other";
+    let upstream = Upstream::with(|_, _| Answer::json(CHAT_REPLY)).await;
+    let gateway = Config::to(&upstream)
+        .key("other", OTHER, "tenant: search, models: [\"*\"]")
+        .section("tenants: [{name: search}]")
+        .section("cache: {}")
+        .start()
+        .await;
+    let purge = async |query: &str| {
+        let path = format!("/-/cache/purge?{query}");
+        Request::post(&path, "").send(gateway.admin).await.expect(200).json()
+    };
+    let both = async || (asked(&gateway, KEY).await, asked(&gateway, OTHER).await);
+    let told = |mine: &str, others: &str| (mine.to_owned(), others.to_owned());
+    assert_eq!(both().await, told("miss", "miss"));
+    assert_eq!(both().await, told("hit", "hit"));
+    let status = gateway.ask_admin("/status").await.expect(200).json();
+    assert_eq!(
+        (&status["cache"]["entries"], &status["cache"]["flights"]),
+        (&2.into(), &0.into()),
+        "{status}"
+    );
+
+    let answer = purge("tenant=search").await;
+    assert_eq!((&answer["reach"], &answer["known"]), (&"here".into(), &true.into()), "{answer}");
+    assert_eq!(both().await, told("hit", "miss"));
+    purge("key=test").await;
+    assert_eq!(both().await, told("miss", "hit"));
+    assert_eq!(purge("model=gone").await["known"], false);
+    assert_eq!(both().await, told("hit", "hit"));
+    purge("model=m").await;
+    assert_eq!(both().await, told("miss", "miss"));
+    let json = Request::post("/-/cache/purge", r#"{"all":true}"#).send(gateway.admin).await.expect(200);
+    assert_eq!(json.json()["purged"]["all"], true);
+    assert_eq!(both().await, told("miss", "miss"));
+    assert_eq!(both().await, told("hit", "hit"));
+
+    let refused = Request::post("/-/cache/purge?tenant=search&key=test", "").send(gateway.admin).await;
+    let _ = refused.expect(400);
+    let _ = gateway.ask_admin("/-/cache/purge?all=true").await.expect(405);
+    assert_eq!(both().await, told("hit", "hit"));
+}

@@ -8,6 +8,18 @@ mod admin;
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod cache;
+#[cfg(test)]
+mod cache_forms;
+#[cfg(test)]
+mod cache_redis;
+#[cfg(test)]
+mod cache_redis_faults;
+#[cfg(test)]
+mod cache_tenants;
+#[cfg(test)]
+mod cache_unfit;
+#[cfg(test)]
 mod config_cli;
 #[cfg(test)]
 mod endpoints;
@@ -15,6 +27,8 @@ mod endpoints;
 mod errors_client;
 #[cfg(test)]
 mod errors_upstream;
+#[cfg(test)]
+mod explain;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
@@ -25,6 +39,10 @@ mod passthrough;
 mod readme;
 #[cfg(test)]
 mod shutdown;
+#[cfg(test)]
+mod single_flight;
+#[cfg(test)]
+mod single_flight_faults;
 #[cfg(test)]
 mod streaming;
 #[cfg(test)]

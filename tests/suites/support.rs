@@ -1,6 +1,12 @@
 //! Bodies and streams that most suites use.
 
-use sluice_tests::{client::Request, gateway::KEY};
+use sluice_tests::{
+    client::Request,
+    gateway::{Config, Gateway, KEY},
+    soon,
+    upstream::{Answer, Gate, Upstream},
+};
+use tokio::task::JoinHandle;
 
 pub const CHAT: &str = "/v1/chat/completions";
 pub const COMPLETIONS: &str = "/v1/completions";
@@ -62,4 +68,78 @@ pub fn chat_events(texts: &[&str]) -> String {
     events.push_str(&finish());
     events.push_str(DONE);
     events
+}
+
+/// A chat request with a seed and more members, `,"name":value`.
+pub fn seeded(seed: i64, more: &str) -> String {
+    format!(r#"{{"model":"m","messages":[{{"role":"user","content":"hi"}}],"seed":{seed}{more}}}"#)
+}
+
+/// A plain chat answer with this text.
+pub fn saying(text: &str) -> String {
+    CHAT_REPLY.replace("\"hi\"", &format!("\"{text}\""))
+}
+
+/// An upstream that gives every request another answer, as a stream where one is asked for; with usage where
+/// that is asked for.
+pub async fn counting() -> Upstream {
+    Upstream::with(|n, request| {
+        if request.json()["stream"] != true {
+            return Answer::json(saying(&format!("answer {n}")));
+        }
+        let told = request.json()["stream_options"]["include_usage"] == true;
+        Answer::sse(numbered_events(n, told))
+    })
+    .await
+}
+
+/// The stream that [`counting`] gives to request `n`.
+pub fn numbered_events(n: usize, told: bool) -> String {
+    let told = if told { usage() } else { String::new() };
+    [delta("answer"), delta(&format!(" {n}")), finish(), told, DONE.into()].concat()
+}
+
+/// A gateway before this upstream whose cache has these further members, `, name: value`.
+pub fn cached(upstream: &Upstream, members: &str) -> Config {
+    Config::to(upstream).section(&format!("cache: {{mode: seeded{members}}}"))
+}
+
+/// A stream whose first event comes at once, and the rest when the gate is opened.
+pub fn gated(gate: &Gate, first: &str, rest: &str) -> Answer {
+    Answer::chunked().chunk(first).gate(gate).chunk(rest).last_chunk()
+}
+
+/// Waits until so many chat requests are being served.
+pub async fn in_flight(gateway: &Gateway, n: usize) {
+    soon(&format!("{n} requests in flight"), async {
+        while gateway.metric("sluice_requests_in_flight{endpoint=\"chat\"}").await != n as f64 {}
+    })
+    .await;
+}
+
+/// Waits until so many clients are connected: one that left is gone for the gateway, too.
+pub async fn connected(gateway: &Gateway, n: usize) {
+    soon(&format!("{n} clients"), async {
+        while gateway.metric("sluice_client_connections").await != n as f64 {}
+    })
+    .await;
+}
+
+/// Starts them all at once, and gives their results in that order.
+pub async fn all<T: Send + 'static>(
+    futures: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
+) -> Vec<T> {
+    let mut results = Vec::new();
+    for task in begin(futures) {
+        results.push(task.await.expect("a task that ends"));
+    }
+    results
+}
+
+/// Starts them all at once.
+#[expect(clippy::disallowed_methods, reason = "the handles are given back")]
+pub fn begin<T: Send + 'static>(
+    futures: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
+) -> Vec<JoinHandle<T>> {
+    futures.into_iter().map(tokio::spawn).collect()
 }

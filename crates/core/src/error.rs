@@ -218,6 +218,18 @@ pub struct Broken {
 }
 
 impl Broken {
+    /// A fault of ours.
+    #[must_use]
+    pub fn fault() -> Self {
+        let text = "The gateway failed on this request; the fault is ours.";
+        Self {
+            error: GatewayError::new(ErrorKind::Internal, text),
+            outcome: Outcome::GatewayError,
+            end: StreamEnd::UpstreamError,
+            attempt: AttemptOutcome::Cancelled,
+        }
+    }
+
     /// A reader of a shared stream who fell too far behind the others.
     #[must_use]
     pub fn too_slow() -> Self {

@@ -11,7 +11,10 @@ use crate::{
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sluice_protocol::Envelope;
 use smallvec::SmallVec;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 /// A caller who may go on.
 pub struct Caller {
@@ -76,6 +79,10 @@ pub struct Cached {
     pub looks_up: bool,
     /// The answer may be that of an equal request under way.
     pub joins: bool,
+    /// Tells whether another request's answer was waited for.
+    pub coalesced: Arc<AtomicBool>,
+    /// A stored stream is sent at a reading pace.
+    pub paced: bool,
     /// No older answer will do.
     pub max_age: Option<Duration>,
     /// How long the answer is kept.

@@ -206,11 +206,15 @@ async fn forward(
         recorder.committed = Some(committed.clone());
     }
     let commit_after = plan.entry.commit_after;
-    let (note, mut walk): (CacheNote, Walk) = match cached {
+    let mut note = recorder.cache.clone();
+    let coalesced = cached.as_ref().map(|cached| cached.coalesced.clone());
+    let mut walk: Walk = match cached {
         Some(cached) => {
-            (CacheNote::new(CacheResult::Miss), Box::pin(share::run(cached, plan, call, recorder, cut)))
+            note = CacheNote::new(CacheResult::Miss);
+            note.refreshed = !cached.looks_up;
+            Box::pin(share::run(cached, plan, call, recorder, cut))
         }
-        None => (recorder.cache.clone(), Box::pin(failover::run(plan, call, recorder, cut))),
+        None => Box::pin(failover::run(plan, call, recorder, cut)),
     };
     if !stream {
         return head::answer(walk.await, rules);
@@ -219,6 +223,9 @@ async fn forward(
         Ok(walked) => head::answer(walked, rules),
         Err(_) => {
             committed.store(true, Ordering::Relaxed);
+            if coalesced.is_some_and(|coalesced| coalesced.load(Ordering::Relaxed)) {
+                note = CacheNote::new(CacheResult::Coalesced);
+            }
             head::waiting(&id, &note, walk, rules)
         }
     }

@@ -5,6 +5,7 @@
 //! is watched by [`crate::observe`]; this looks again, once, at what lies there as a whole.
 
 mod chat;
+mod embeddings;
 mod messages;
 mod responses;
 
@@ -12,16 +13,16 @@ use std::collections::BTreeMap;
 
 use crate::dialect::Dialect;
 use crate::json::{self, JsonError, Kind, Scanner};
-use crate::lenient::is_filled;
+use crate::lenient::{is_filled, text};
 use crate::observe::{Facts, Finish, ReplyFault, StreamObserver, Verdict, observe_reply};
 use crate::replay::{decode, payload};
 
-/// Why an answer is not kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// Why an answer is not kept, the gravest reason first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unfit {
     /// It is an error, or has one in it.
     Error,
-    /// It is cut, unreadable or not of the dialect.
+    /// It is cut, unreadable, not of the dialect, or a part of it is.
     Incomplete,
     /// A filter ended it.
     Filtered,
@@ -29,10 +30,11 @@ pub enum Unfit {
     Refused,
     /// It ended for another reason: `abort`, `error`, `pause_turn`, something new.
     Stopped,
+    /// A tool call that cannot be run: it has no name, or arguments that are not JSON, or was said to be there
+    /// and is not.
+    ToolCall,
     /// It says nothing, and no tokens were spent on it.
     Empty,
-    /// A tool call whose arguments are not JSON.
-    ToolCall,
 }
 
 impl Unfit {
@@ -45,8 +47,8 @@ impl Unfit {
             Self::Filtered => "filtered",
             Self::Refused => "refused",
             Self::Stopped => "stopped",
-            Self::Empty => "empty",
             Self::ToolCall => "tool_call",
+            Self::Empty => "empty",
         }
     }
 }
@@ -54,22 +56,18 @@ impl Unfit {
 /// Whether a plain answer may be kept.
 ///
 /// # Errors
-/// The first reason against it, the gravest first.
+/// The gravest reason against it.
 pub fn plain(dialect: Dialect, body: &[u8]) -> Result<(), Unfit> {
     let facts = observe_reply(dialect, body).map_err(|fault| match fault {
         ReplyFault::Error => Unfit::Error,
         ReplyFault::Json(_) | ReplyFault::Shape(_) => Unfit::Incomplete,
     })?;
-    if has_error(body) {
-        return Err(Unfit::Error);
-    }
     let mut tally = Tally::default();
     match dialect {
         Dialect::Completions | Dialect::Chat => chat::read(body, &mut tally),
         Dialect::Responses => responses::read(body, &mut tally),
         Dialect::Messages => messages::read(body, &mut tally),
-        // Vectors have no end; there are some, or there are none.
-        Dialect::Embeddings => return if facts.content_events > 0 { Ok(()) } else { Err(Unfit::Empty) },
+        Dialect::Embeddings => return embeddings::judge(body),
     }
     .map_err(|_| Unfit::Incomplete)?;
     tally.verdict(&facts)
@@ -78,7 +76,7 @@ pub fn plain(dialect: Dialect, body: &[u8]) -> Result<(), Unfit> {
 /// Whether a stream may be kept: the bytes of all its events, as the upstream sent them.
 ///
 /// # Errors
-/// The first reason against it, the gravest first.
+/// The gravest reason against it.
 pub fn stream(dialect: Dialect, events: &[u8]) -> Result<(), Unfit> {
     let decoded = decode(events);
     let mut observer = StreamObserver::new(dialect, false);
@@ -105,7 +103,7 @@ pub fn stream(dialect: Dialect, events: &[u8]) -> Result<(), Unfit> {
         }
     }
     if unreadable || !observer.terminal_seen() {
-        return Err(Unfit::Incomplete);
+        tally.fault(Unfit::Incomplete);
     }
     tally.verdict(observer.facts())
 }
@@ -113,24 +111,81 @@ pub fn stream(dialect: Dialect, events: &[u8]) -> Result<(), Unfit> {
 /// What an answer says of itself, gathered over its pieces.
 #[derive(Debug, Default)]
 struct Tally {
-    /// For each choice how it ended, once it has.
-    choices: BTreeMap<u64, Option<Result<(), Unfit>>>,
-    /// The arguments of the calls, by choice and position.
-    arguments: BTreeMap<(u64, u64), String>,
-    /// Arguments that are no string.
-    odd_arguments: bool,
-    refused: bool,
+    choices: BTreeMap<u64, Choice>,
+    /// By choice and position.
+    calls: BTreeMap<(u64, u64), Call>,
+    /// The gravest reason against the answer so far.
+    fault: Option<Unfit>,
+    /// An item of a stream came unfinished, which is a fault unless the whole answer was cut.
+    unfinished: bool,
     /// Content that the observer does not tell from the frame around it.
     content: bool,
 }
 
+/// What is known of one choice.
+#[derive(Debug, Default)]
+struct Choice {
+    /// There was a message, a delta or a text, whatever it said.
+    begun: bool,
+    ended: bool,
+    /// It ended for the calls that it has.
+    for_calls: bool,
+}
+
+/// What is known of one tool call.
+#[derive(Debug, Default)]
+struct Call {
+    named: bool,
+    /// Only an object will do for arguments.
+    object: bool,
+    arguments: String,
+}
+
+impl Call {
+    /// Whether a client could run it. Some models leave the arguments out where a tool takes none.
+    fn runs(&self) -> bool {
+        let arguments = self.arguments.trim_ascii();
+        let is_json = || json::validate(arguments.as_bytes()).is_ok();
+        self.named && (arguments.is_empty() || ((!self.object || arguments.starts_with('{')) && is_json()))
+    }
+}
+
 impl Tally {
-    /// A choice, and how it ended if this says so. One bad end is enough.
-    fn choice(&mut self, index: u64, end: Option<Result<(), Unfit>>) {
-        let known = self.choices.entry(index).or_default();
-        if !matches!(known, Some(Err(_))) {
-            *known = end.or(*known);
+    fn fault(&mut self, fault: Unfit) {
+        self.fault = self.fault.into_iter().chain([fault]).min();
+    }
+
+    /// Reads an `error` member, which upstreams fill in at all depths of what looks like an answer.
+    fn error(&mut self, scanner: &mut Scanner<'_>) -> Result<(), JsonError> {
+        if is_filled(scanner)? {
+            self.fault(Unfit::Error);
         }
+        Ok(())
+    }
+
+    fn choice(&mut self, index: u64) -> &mut Choice {
+        self.choices.entry(index).or_default()
+    }
+
+    /// A choice has ended, for a reason in the words of its dialect.
+    fn ended(&mut self, index: u64, reason: &str) {
+        let choice = self.choice(index);
+        choice.ended = true;
+        choice.for_calls |= Finish::parse(reason) == Finish::ToolCalls;
+        if let Err(fault) = end(reason) {
+            self.fault(fault);
+        }
+    }
+
+    fn call(&mut self, call: (u64, u64)) -> &mut Call {
+        self.calls.entry(call).or_default()
+    }
+
+    /// A call's name. Pieces of a stream may repeat it empty.
+    fn name(&mut self, call: (u64, u64), scanner: &mut Scanner<'_>) -> Result<(), JsonError> {
+        let named = text(scanner)?.is_some_and(|name| name != "");
+        self.call(call).named |= named;
+        Ok(())
     }
 
     /// The next piece of a call's arguments.
@@ -139,29 +194,38 @@ impl Tally {
             Kind::Null => {}
             Kind::String => {
                 let piece = scanner.string()?.decode();
-                self.arguments.entry(call).or_default().push_str(&piece);
+                self.call(call).arguments.push_str(&piece);
             }
-            _ => self.odd_arguments = true,
+            _ => self.fault(Unfit::ToolCall),
         }
         Ok(())
     }
 
-    fn verdict(&self, facts: &Facts) -> Result<(), Unfit> {
-        if self.choices.is_empty() {
-            return Err(Unfit::Incomplete);
+    /// The next piece of a text.
+    fn said(&mut self, scanner: &mut Scanner<'_>) -> Result<(), JsonError> {
+        if matches!(scanner.kind()?, Kind::String | Kind::Null) {
+            self.content |= is_filled(scanner)?;
+        } else {
+            self.fault(Unfit::Incomplete);
         }
-        for end in self.choices.values() {
-            end.unwrap_or(Err(Unfit::Incomplete))?;
+        Ok(())
+    }
+
+    fn verdict(mut self, facts: &Facts) -> Result<(), Unfit> {
+        let whole = |choice: &Choice| choice.begun && choice.ended;
+        if self.choices.is_empty() || !self.choices.values().all(whole) {
+            self.fault(Unfit::Incomplete);
         }
-        if self.refused {
-            return Err(Unfit::Refused);
-        }
-        let is_json = |text: &String| text.trim_ascii().is_empty() || json::validate(text.as_bytes()).is_ok();
-        if self.odd_arguments || !self.arguments.values().all(is_json) {
-            return Err(Unfit::ToolCall);
+        let has_calls = |index: u64| self.calls.range((index, 0)..=(index, u64::MAX)).next().is_some();
+        let kept_word = self.choices.iter().all(|(index, choice)| !choice.for_calls || has_calls(*index));
+        if !kept_word || !self.calls.values().all(Call::runs) {
+            self.fault(Unfit::ToolCall);
         }
         let spent = facts.usage.is_some_and(|usage| usage.output > 0);
-        if self.content || spent { Ok(()) } else { Err(Unfit::Empty) }
+        if !self.content && !spent {
+            self.fault(Unfit::Empty);
+        }
+        self.fault.map_or(Ok(()), Err)
     }
 }
 
@@ -175,17 +239,9 @@ fn end(reason: &str) -> Result<(), Unfit> {
     }
 }
 
-fn has_error(body: &[u8]) -> bool {
-    let mut error = false;
-    let read = Scanner::new(body).object(|scanner, name| {
-        if name == "error" {
-            error |= is_filled(scanner)?;
-        }
-        Ok::<_, JsonError>(())
-    });
-    error || read.is_err()
-}
-
+#[cfg(test)]
+#[path = "fitness/damage_tests.rs"]
+mod damage_tests;
 #[cfg(test)]
 #[path = "fitness/fitness_tests.rs"]
 mod tests;

@@ -1,4 +1,4 @@
-use super::*;
+use super::{log::WINDOW, *};
 use crate::{
     App, LogSink, MemoryLog,
     app::BuildInfo,
@@ -82,7 +82,9 @@ models: [{name: m, targets: [{provider: a, model: m}]}]
         let info = BuildInfo { version: "0", revision: "0" };
         let app = App::build(load(source, &options).unwrap().settings, info, sink).unwrap();
         let flights = Arc::new(Flights::default());
-        let Boarding::Lead(ticket) = flights.board(CacheKey::for_tests(KEY), false, limit, || None) else {
+        let Boarding::Lead(ticket) =
+            flights.board(CacheKey::for_tests(KEY), &terms(), false, limit, &Bytes::new(), || None)
+        else {
             panic!("the first leads")
         };
         let (send, script) = unbounded_channel();
@@ -107,13 +109,22 @@ models: [{name: m, targets: [{provider: a, model: m}]}]
         assert!(self.send.send(Progress::Piece(piece)).is_ok());
     }
 
+    /// The terminal event, and the end of the body behind it.
     fn complete(&self) {
-        assert!(self.send.send(Progress::Complete).is_ok());
+        let piece = Piece { bytes: Bytes::from_static(b"."), usage_only: false };
+        assert!(self.send.send(Progress::Last(piece)).is_ok());
         assert!(self.send.send(Progress::End(End::Whole, None)).is_ok());
     }
 
     fn join(&self, wants_usage: bool) -> Option<Reader> {
-        match self.flights.board(CacheKey::for_tests(KEY), wants_usage, 1 << 20, || None) {
+        match self.flights.board(
+            CacheKey::for_tests(KEY),
+            &terms(),
+            wants_usage,
+            1 << 20,
+            &Bytes::new(),
+            || None,
+        ) {
             Boarding::Join(reader) => Some(reader),
             _ => None,
         }
@@ -140,6 +151,10 @@ async fn opening(reader: &mut Reader) -> (Opening, Option<Recorder>) {
     poll_fn(|cx| reader.poll_opening(cx)).await
 }
 
+fn terms() -> Terms {
+    Terms { generation: [0; 4], usage: None }
+}
+
 fn failure() -> GatewayError {
     GatewayError::new(ErrorKind::UpstreamFailed, "no")
 }
@@ -160,11 +175,11 @@ async fn readers_attach_at_any_moment_and_read_from_the_start() {
     field.piece("usage");
     field.piece("c");
     field.complete();
-    assert_eq!(read(&mut leader).await.0, "bc");
-    assert_eq!(read(&mut early).await.0, "abc", "usage is for those who asked");
-    assert_eq!(read(&mut late).await.0, "abusagec");
+    assert_eq!(read(&mut leader).await.0, "bc.");
+    assert_eq!(read(&mut early).await.0, "abc.", "usage is for those who asked");
+    assert_eq!(read(&mut late).await.0, "abusagec.");
     let completed = field.seen.completed.lock().unwrap().clone().unwrap();
-    assert_eq!((completed.0.as_ref(), completed.1.first()), (b"abusagec".as_slice(), Some(&(2..7))));
+    assert_eq!((completed.0.as_ref(), completed.1.first()), (b"abusagec.".as_slice(), Some(&(2..7))));
     assert!(field.flights.is_empty(), "it is over");
 }
 
@@ -179,9 +194,9 @@ async fn a_reader_who_does_not_read_holds_nobody_up() {
     }
     field.complete();
     drop(opening(&mut leader).await);
-    assert_eq!(read(&mut other).await.0.len(), 100, "the leader did not read either");
-    assert_eq!(read(&mut idle).await.0.len(), 100);
-    assert_eq!(read(&mut leader).await.0.len(), 100);
+    assert_eq!(read(&mut other).await.0.len(), 101, "the leader did not read either");
+    assert_eq!(read(&mut idle).await.0.len(), 101);
+    assert_eq!(read(&mut leader).await.0.len(), 101);
 }
 
 #[tokio::test]
@@ -195,7 +210,7 @@ async fn the_leader_may_leave_and_its_record_is_told_at_the_end() {
     assert_eq!((field.told(), field.seen.cancelled.load(Ordering::Relaxed)), (0, 0));
     field.piece("b");
     field.complete();
-    assert_eq!(read(&mut other).await.0, "ab");
+    assert_eq!(read(&mut other).await.0, "ab.");
     assert_eq!((field.told(), field.seen.settled.load(Ordering::Relaxed)), (1, 1));
     drop(other);
     assert_eq!(field.told(), 1, "once");
@@ -210,7 +225,7 @@ async fn a_leader_who_leaves_before_the_answer_has_a_record_too() {
     field.piece("a");
     assert!(matches!(opening(&mut other).await, (Opening::Stream, None)), "the record is not the other's");
     field.complete();
-    assert_eq!(read(&mut other).await.0, "a");
+    assert_eq!(read(&mut other).await.0, "a.");
     assert_eq!(field.told(), 1);
     // The same where the answer came whole.
     let (field, leader) = Field::new(1 << 20);
@@ -233,7 +248,7 @@ async fn with_the_last_reader_the_upstream_is_let_go() {
     leader.leave(record.unwrap());
     assert_eq!(field.seen.cancelled.load(Ordering::Relaxed), 1);
     assert_eq!(field.told(), 1);
-    assert!(field.flight.join(false).is_none(), "nobody may join what nobody reads");
+    assert!(field.flight.join(&terms(), false).is_none(), "nobody may join what nobody reads");
     assert!(field.flights.is_empty());
 }
 
@@ -246,15 +261,21 @@ async fn a_failure_reaches_everybody_and_the_next_one_may_lead() {
     for other in &mut others {
         assert!(matches!(opening(other).await, (Opening::End(End::Failed(_)), None)));
     }
-    let again = field.flights.board(CacheKey::for_tests(KEY), false, 1, || None);
+    let again = field.flights.board(CacheKey::for_tests(KEY), &terms(), false, 1, &Bytes::new(), || None);
     assert!(matches!(again, Boarding::Lead(_)));
 }
 
 #[tokio::test]
 async fn a_flight_without_a_source_ends_for_those_who_wait() {
     let flights = Arc::new(Flights::default());
-    let Boarding::Lead(ticket) = flights.board(CacheKey::for_tests(2), false, 1, || None) else { panic!() };
-    let Boarding::Join(mut reader) = flights.board(CacheKey::for_tests(2), false, 1, || None) else {
+    let Boarding::Lead(ticket) =
+        flights.board(CacheKey::for_tests(2), &terms(), false, 1, &Bytes::new(), || None)
+    else {
+        panic!()
+    };
+    let Boarding::Join(mut reader) =
+        flights.board(CacheKey::for_tests(2), &terms(), false, 1, &Bytes::new(), || None)
+    else {
         panic!()
     };
     drop(ticket);
@@ -266,7 +287,8 @@ async fn a_flight_without_a_source_ends_for_those_who_wait() {
 async fn what_was_stored_meanwhile_is_found_before_a_flight_begins() {
     let flights = Arc::new(Flights::default());
     let stored = Arc::new(entry(b"{}"));
-    let found = flights.board(CacheKey::for_tests(3), false, 1, || Some(stored.clone()));
+    let found =
+        flights.board(CacheKey::for_tests(3), &terms(), false, 1, &Bytes::new(), || Some(stored.clone()));
     assert!(matches!(found, Boarding::Landed(entry) if Arc::ptr_eq(&entry, &stored)));
     assert!(flights.is_empty());
 }
@@ -285,7 +307,7 @@ async fn an_answer_too_large_to_keep_takes_nobody_in_and_goes_on_for_its_readers
     assert!(poll_fn(|cx| Poll::Ready(other.poll_next(cx))).await.is_ready());
     field.complete();
     let (rest, end) = read(&mut leader).await;
-    assert_eq!(some.len() + rest.len(), 20);
+    assert_eq!(some.len() + rest.len(), 21);
     assert!(matches!(end, End::Whole));
     assert!(field.join(false).is_none(), "its beginning may be gone");
     assert_eq!(field.seen.outgrown.load(Ordering::Relaxed), 1);
@@ -302,7 +324,7 @@ async fn whoever_lags_behind_a_large_answer_is_cut_off_and_a_lone_reader_never_i
     (0..8).for_each(|_| field.piece(&large));
     field.complete();
     drop(opening(&mut leader).await);
-    assert_eq!(read(&mut leader).await.0.len(), 8 * large.len());
+    assert_eq!(read(&mut leader).await.0.len(), 8 * large.len() + 1);
     assert!(field.flight.log().bytes <= WINDOW, "{} bytes are kept", field.flight.log().bytes);
     let (_, end) = read(&mut laggard).await;
     assert!(matches!(end, End::Broken(_)), "{end:?}");
@@ -317,7 +339,7 @@ async fn whoever_lags_behind_a_large_answer_is_cut_off_and_a_lone_reader_never_i
         got += bytes.len();
         assert!(field.flight.log().bytes <= 2 * large.len(), "nothing is read ahead of a lone reader");
     }
-    assert_eq!(got, 8 * large.len());
+    assert_eq!(got, 8 * large.len() + 1);
 }
 
 #[tokio::test]
@@ -366,7 +388,7 @@ async fn however_readers_come_read_and_leave_those_who_stay_have_everything() {
         field.begin();
         let leader_leaves = round % 2 == 0;
         let (_, record) = opening(&mut leader).await;
-        let expected: String = (0..200).map(|n| format!("{n};")).collect();
+        let expected: String = (0..200).map(|n| format!("{n};")).chain([".".to_owned()]).collect();
         let mut leader = Some((leader, record.unwrap()));
         for n in 0..200 {
             field.piece(&format!("{n};"));

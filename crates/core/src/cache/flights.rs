@@ -3,11 +3,12 @@
 use crate::{
     cache::{
         entry::Entry,
-        flight::{Flight, Reader, Source},
+        flight::{Flight, Reader, Source, Terms},
         key::CacheKey,
     },
-    error::{ErrorKind, GatewayError},
+    error::Broken,
 };
+use bytes::Bytes;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -38,8 +39,8 @@ pub struct Ticket {
 impl Ticket {
     /// For a flight that nobody else may join.
     #[must_use]
-    pub fn alone(limit: usize) -> Self {
-        Self { flight: Flight::new(limit, None), used: false }
+    pub fn alone(limit: usize, terms: Terms) -> Self {
+        Self { flight: Flight::new(limit, terms, Bytes::new(), None), used: false }
     }
 
     /// Takes off; the reader is the one of the request that leads.
@@ -54,30 +55,31 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.used {
-            let text = "The gateway failed on this request; the fault is ours.";
-            self.flight.abandon(GatewayError::new(ErrorKind::Internal, text));
+            self.flight.abandon(Broken::fault().error);
         }
     }
 }
 
 impl Flights {
-    /// Finds the flight of a key, or begins one. `recall` looks once more for a stored answer: a flight is
+    /// Finds the flight of a key that a request with these terms may read, or begins one for what is `asked`. `recall` looks once more for a stored answer: a flight is
     /// listed until its answer is stored, so between the two nothing falls.
     pub fn board(
         self: &Arc<Self>,
         key: CacheKey,
+        terms: &Terms,
         wants_usage: bool,
         limit: usize,
+        asked: &Bytes,
         recall: impl FnOnce() -> Option<Arc<Entry>>,
     ) -> Boarding {
         let mut by_key = self.lock();
-        if let Some(reader) = by_key.get(&key).and_then(|flight| flight.join(wants_usage)) {
+        if let Some(reader) = by_key.get(&key).and_then(|flight| flight.join(terms, wants_usage)) {
             return Boarding::Join(reader);
         }
         if let Some(entry) = recall() {
             return Boarding::Landed(entry);
         }
-        let flight = Flight::new(limit, Some((self.clone(), key)));
+        let flight = Flight::new(limit, terms.clone(), asked.clone(), Some((self.clone(), key)));
         by_key.insert(key, flight.clone());
         Boarding::Lead(Ticket { flight, used: false })
     }

@@ -39,7 +39,7 @@ use std::{
 const MAGIC: &[u8; 4] = b"SLUC";
 
 /// To be raised with every change of the layout; records of other versions are misses.
-const VERSION: u8 = 1;
+pub const VERSION: u8 = 1;
 
 /// Bodies from this size on are worth compressing: 16 KiB.
 pub const COMPRESS_FROM: usize = 16 * 1024;

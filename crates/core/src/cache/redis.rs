@@ -5,7 +5,7 @@
 //!
 //! | key | value |
 //! | --- | --- |
-//! | `PREFIX:cache:HEX` | a sealed [`record`] with its time to live |
+//! | `PREFIX:cache:VERSION:HEX` | a sealed [`record`] with its time to live |
 //! | `PREFIX:cache-generations` | hash of generation numbers, see [`generations`](crate::cache::generations) |
 
 use crate::{
@@ -18,6 +18,7 @@ use crate::{
         store::Fetched,
     },
     redis::{LinkState, Op, RedisLink, RefusedKind, Trouble},
+    state::background::Background,
     telemetry::labels::{CacheResult, StoreResult},
 };
 use ::redis::{Pipeline, Script};
@@ -41,8 +42,8 @@ const HEAD: usize = 64 << 10;
 const SYNC: Duration = Duration::from_secs(1);
 
 /// Raises a number and says what it is then: never below what the caller has, always above what was there.
-const RAISE: &str =
-    "local n = math.max(tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0) + 1, tonumber(ARGV[2]))
+const RAISE: &str = "local had = tonumber(redis.call('HGET', KEYS[1], ARGV[1]) or 0) or 0
+local n = math.max(had + 1, tonumber(ARGV[2]))
 redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', n))
 return string.format('%.0f', n)";
 
@@ -52,7 +53,8 @@ pub struct RedisTier {
     prefix: String,
     metrics: TierMetrics,
     writes: Arc<Semaphore>,
-    tasks: TaskTracker,
+    /// Writes under way.
+    writing: TaskTracker,
     generations: Arc<Generations>,
     /// The numbers in Redis have been read: before that an entry might have been purged without our knowing.
     synced: AtomicBool,
@@ -62,7 +64,7 @@ pub struct RedisTier {
 }
 
 impl RedisTier {
-    /// A tier over a link; keeps the generation numbers of this process and of Redis the same until `stop`.
+    /// A tier over a link; keeps the generation numbers of this process and of Redis the same as long as it is used.
     #[must_use]
     pub fn start(
         link: Arc<RedisLink>,
@@ -70,21 +72,20 @@ impl RedisTier {
         limit: usize,
         generations: Arc<Generations>,
         metrics: TierMetrics,
-        tasks: &TaskTracker,
-        stop: CancellationToken,
+        background: &Background,
     ) -> Arc<Self> {
         let tier = Arc::new(Self {
             link,
             prefix: prefix.to_owned(),
             metrics,
             writes: Arc::new(Semaphore::new(WRITES)),
-            tasks: tasks.clone(),
+            writing: background.writing.clone(),
             generations,
             synced: AtomicBool::new(false),
             raise: Script::new(RAISE),
             limit,
         });
-        tasks.spawn(keep_in_step(Arc::downgrade(&tier), stop));
+        background.tasks.spawn(keep_in_step(Arc::downgrade(&tier), background.stop.child_token()));
         tier
     }
 
@@ -156,7 +157,7 @@ impl RedisTier {
             return self.metrics.stored(StoreResult::Error);
         };
         let tier = self.clone();
-        self.tasks.spawn(async move {
+        self.writing.spawn(async move {
             let left = entry.left(Instant::now());
             let sealed = record::seal(&key, &entry, COMPRESS_FROM);
             let mut pipeline = Pipeline::new();
@@ -187,7 +188,10 @@ impl RedisTier {
     async fn sync(&self) -> Result<(), Trouble> {
         let mut pipeline = Pipeline::new();
         pipeline.cmd("HGETALL").arg(self.generations_name());
-        let (remote,): (HashMap<String, u64>,) = self.link.run(Op::Generations, &pipeline).await?;
+        let (remote,): (HashMap<String, String>,) = self.link.run(Op::Generations, &pipeline).await?;
+        // What is no number is nobody's purge.
+        let remote: HashMap<String, u64> =
+            remote.into_iter().filter_map(|(field, number)| Some((field, number.parse().ok()?))).collect();
         // What Redis has lost, or never heard of.
         for (field, number) in self.generations.merge(&remote) {
             let mut call = self.raise.prepare_invoke();
@@ -198,7 +202,8 @@ impl RedisTier {
     }
 
     fn name(&self, key: &CacheKey) -> String {
-        format!("{}:cache:{key}", self.prefix)
+        // Replicas of two versions do not read, and do not delete, each other's records.
+        format!("{}:cache:{}:{key}", self.prefix, record::VERSION)
     }
 
     fn generations_name(&self) -> String {

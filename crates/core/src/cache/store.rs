@@ -30,7 +30,7 @@ use std::{
 
 /// The response cache of one gateway.
 pub struct ResponseCache {
-    memory: MemoryTier,
+    memory: Arc<MemoryTier>,
     memory_metrics: Arc<TierMetrics>,
     second: Option<Arc<RedisTier>>,
     /// Answers under way.
@@ -66,7 +66,19 @@ impl ResponseCache {
                 Evicted::Invalidated => Eviction::Invalidated,
             });
         });
-        Self { memory, memory_metrics, second, flights: Arc::default(), generations }
+        Self { memory: Arc::new(memory), memory_metrics, second, flights: Arc::default(), generations }
+    }
+
+    /// The same answers and flights, over another second tier or none.
+    #[must_use]
+    pub fn with_second(&self, second: Option<Arc<RedisTier>>) -> Self {
+        Self {
+            memory: self.memory.clone(),
+            memory_metrics: self.memory_metrics.clone(),
+            second,
+            flights: self.flights.clone(),
+            generations: self.generations.clone(),
+        }
     }
 
     /// A stored answer from the first tier, not older than `max_age`.
@@ -83,13 +95,8 @@ impl ResponseCache {
     #[must_use]
     pub fn recall_again(&self, key: &CacheKey, max_age: Option<Duration>) -> Option<Arc<Entry>> {
         let now = Instant::now();
-        self.memory.get(key, now).filter(|entry| {
-            let valid = self.generations.is_valid(entry);
-            if !valid {
-                self.memory.remove(key);
-            }
-            valid && young_enough(entry, max_age, now)
-        })
+        let found = self.memory.get(key, now)?;
+        (self.generations.is_valid(&found) && young_enough(&found, max_age, now)).then_some(found)
     }
 
     /// A stored answer from the second tier, not older than `max_age`; the first tier has it from then on.
@@ -113,15 +120,17 @@ impl ResponseCache {
     }
 
     /// Keeps an answer in both tiers.
-    fn store(&self, key: CacheKey, entry: &Arc<Entry>) {
+    fn store(&self, key: CacheKey, entry: &Arc<Entry>) -> bool {
         if !self.generations.is_valid(entry) {
-            return self.memory_metrics.stored(StoreResult::Unfit);
+            self.memory_metrics.stored(StoreResult::Unfit);
+            return false;
         }
         let kept = self.memory.put(key, entry.clone());
         self.memory_metrics.stored(if kept { StoreResult::Ok } else { StoreResult::TooLarge });
         if let Some(second) = &self.second {
             second.put(key, entry.clone());
         }
+        kept || self.second.is_some()
     }
 
     /// Makes all entries of a kind misses, here at once and at other replicas within a second. Tells whether
@@ -191,19 +200,20 @@ pub struct Giver<'a> {
     pub provider: &'a str,
     /// The upstream's name of the model.
     pub model: &'a str,
-    /// Is it the target that the key names? The answer of a fallback is not stored under another's key.
-    pub planned: bool,
+    /// Is it the target that the key names, and a status of 200? The answer of a fallback is not stored under
+    /// another's key.
+    pub fit: bool,
 }
 
 impl Keep {
     /// A plain answer; whether it is stored.
     #[must_use]
     pub fn plain(&self, body: Bytes, facts: &Facts, giver: &Giver<'_>) -> (Arc<Entry>, bool) {
-        let fit = fitness::plain(self.dialect, &body).is_ok();
+        let fit = giver.fit && body.len() <= self.limit && fitness::plain(self.dialect, &body).is_ok();
         // The bytes may be a slice of a larger buffer, which a stored answer would keep.
         let body = if fit { Bytes::copy_from_slice(&body) } else { body };
         let entry = self.entry(Form::Plain, body, SmallVec::new(), facts.usage, giver);
-        let stored = self.store(&entry, fit && giver.planned);
+        let stored = self.store(&entry, fit);
         (entry, stored)
     }
 
@@ -216,9 +226,9 @@ impl Keep {
         facts: &Facts,
         giver: &Giver<'_>,
     ) -> Arc<Entry> {
-        let fit = fitness::stream(self.dialect, &events).is_ok();
+        let fit = giver.fit && fitness::stream(self.dialect, &events).is_ok();
         let entry = self.entry(Form::Stream, events, usage_events.into(), facts.usage, giver);
-        self.store(&entry, fit && giver.planned);
+        self.store(&entry, fit);
         entry
     }
 
@@ -233,8 +243,7 @@ impl Keep {
         } else if !fit {
             self.not_kept(StoreResult::Unfit);
         } else {
-            self.cache.store(self.key, entry);
-            return true;
+            return self.cache.store(self.key, entry);
         }
         false
     }
@@ -276,10 +285,22 @@ pub struct Recalled {
     pub paced: bool,
 }
 
+/// The form in which a client wants an answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// As a stream.
+    pub stream: bool,
+    /// With usage in the stream.
+    pub usage: bool,
+    /// The stream at a reading pace.
+    pub paced: bool,
+}
+
 impl Recalled {
     /// The answer for a client who wants it plain or as a stream, with usage in the stream or without. `None`
     /// when it cannot be had from this entry.
-    pub async fn of(entry: &Arc<Entry>, stream: bool, wants_usage: bool) -> Option<Self> {
+    pub async fn of(entry: &Arc<Entry>, wanted: Wanted) -> Option<Self> {
+        let Wanted { stream, usage: wants_usage, paced } = wanted;
         let converted = (entry.form == Form::Stream) != stream;
         let slices = if converted && entry.body.len() > QUICK {
             // A megabyte takes some ten milliseconds, which other requests would have to wait.
@@ -289,6 +310,6 @@ impl Recalled {
         } else {
             replay::slices(entry, stream, wants_usage)?
         };
-        Some(Self { entry: entry.clone(), slices, paced: false })
+        Some(Self { entry: entry.clone(), slices, paced })
     }
 }

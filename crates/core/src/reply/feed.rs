@@ -6,12 +6,9 @@ use crate::{
         replay::Slices,
         store::Recalled,
     },
-    error::{Broken, ErrorKind, GatewayError},
+    error::Broken,
     state::snapshot::Target,
-    telemetry::{
-        exchange::Recorder,
-        labels::{AttemptOutcome, Outcome, StreamEnd},
-    },
+    telemetry::{exchange::Recorder, labels::AttemptOutcome},
     timer::{LazyTimer, now},
     upstream::{
         failure::Failure,
@@ -58,14 +55,14 @@ impl Feed {
                 Step::End(Ending::Whole) => Fed::Whole,
                 Step::End(ending) => Fed::Broken(match target {
                     Some(target) => Failure::of_stream(&ending, &target.provider),
-                    None => fault(),
+                    None => Broken::fault(),
                 }),
             },
             Self::Shared(reader) => match std::task::ready!(reader.poll_next(cx)) {
                 Next::Events(bytes) => Fed::Events(bytes),
                 Next::End(End::Whole) => Fed::Whole,
                 Next::End(End::Broken(broken)) => Fed::Broken(broken),
-                Next::End(End::Plain(..) | End::Found(_) | End::Failed(_)) => Fed::Broken(fault()),
+                Next::End(End::Plain(..) | End::Found(_) | End::Failed(_)) => Fed::Broken(Broken::fault()),
             },
             Self::Stored(stored) => std::task::ready!(stored.poll_next(cx)).map_or(Fed::Whole, Fed::Events),
         })
@@ -106,19 +103,6 @@ impl Feed {
             Self::Shared(reader) => recorder.cache.saved = reader.usage(),
             Self::Stored(_) => {}
         }
-    }
-}
-
-/// A stream that is none: never seen from outside unless a room broke its word.
-fn fault() -> Broken {
-    Broken {
-        error: GatewayError::new(
-            ErrorKind::Internal,
-            "The gateway failed on this stream; the fault is ours.",
-        ),
-        outcome: Outcome::GatewayError,
-        end: StreamEnd::UpstreamError,
-        attempt: AttemptOutcome::Cancelled,
     }
 }
 
@@ -165,7 +149,8 @@ impl Stored {
         paced.due = now() + PACE;
         // What was stored was read event by event before.
         let next = paced.events.next().ok().flatten();
-        if next.is_none() {
+        // Known at once, so that a client that leaves after the last event has had everything.
+        if paced.events.remainder() == 0 {
             self.paced = None;
         }
         Poll::Ready(next.map(|event| event.raw))

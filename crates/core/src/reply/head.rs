@@ -42,8 +42,8 @@ pub struct StreamRules {
 pub fn answer(walked: Walked, rules: StreamRules) -> Response<ReplyBody> {
     let Walked { recorder, result } = walked;
     match result {
-        Ok(Delivery::Plain { body, facts }) => plain(recorder, body, &facts),
-        Ok(Delivery::Stream { ready, events }) => {
+        Ok(Delivery::Plain { body, facts, .. }) => plain(recorder, body, &facts),
+        Ok(Delivery::Stream { ready, events, .. }) => {
             let feed = Feed::Own(events, recorder.target.clone());
             stream(recorder, joined(ready), feed, rules)
         }

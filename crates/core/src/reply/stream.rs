@@ -162,7 +162,7 @@ impl StreamReply {
         let Walked { mut recorder, result } = walked;
         begin(&mut recorder);
         match result {
-            Ok(Delivery::Stream { ready, events }) => {
+            Ok(Delivery::Stream { ready, events, .. }) => {
                 let feed = Feed::Own(events, recorder.target.clone());
                 self.opened(recorder, joined(ready), feed);
             }
@@ -234,9 +234,12 @@ impl StreamReply {
         recorder.client_wait +=
             self.client_wait + self.handed_over.map_or(Duration::ZERO, |since| since.elapsed());
         match phase {
-            // The client has left and the flight goes on for others: what the upstream still does belongs to
-            // this record.
-            Phase::Open(Feed::Shared(reader)) if reader.leads() && outcome == Outcome::Cancelled => {
+            // The flight goes on for others: what the upstream still does belongs to this record.
+            Phase::Open(Feed::Shared(reader))
+                if reader.leads() && !reader.is_over() && outcome != Outcome::Ok =>
+            {
+                recorder.outcome = outcome;
+                recorder.streaming.get_or_insert_default().end = Some(end);
                 return reader.leave(recorder);
             }
             Phase::Open(feed) => feed.settle(&mut recorder, attempt.unwrap_or(AttemptOutcome::Cancelled)),

@@ -8,14 +8,14 @@ use crate::{
         entry::{Entry, Tags},
         key::{Draft, Scope},
         policy::{Bypass, Policy, Wishes},
-        store::{Fetched, Recalled, ResponseCache},
+        store::{Fetched, Recalled, ResponseCache, Wanted},
     },
     error::{ErrorKind, GatewayError},
     facts::{Cached, Call, Plan},
     state::snapshot::{CacheSetup, KeyEntry, ModelEntry},
     telemetry::{
         exchange::{CacheNote, Exchange},
-        labels::{CacheResult, CacheTier},
+        labels::{AbortPhase, CacheResult, CacheTier},
     },
 };
 use http::HeaderMap;
@@ -89,10 +89,12 @@ pub async fn look_up(
 ) -> Result<LookUp, GatewayError> {
     let Candidate { draft, wishes, policy } = candidate;
     let paced = setup.common.replay == Replay::Paced;
+    let wanted = Wanted { stream: call.stream, usage: call.wants_usage(), paced };
     let recalled = async |entry: &Arc<Entry>, tier: CacheTier, x: &mut Exchange| {
-        let recalled = Recalled::of(entry, call.stream, call.wants_usage()).await?;
+        let recalled = Recalled::of(entry, wanted).await?;
         x.cache = CacheNote::hit(entry, tier);
-        Some(LookUp::Hit(Recalled { paced, ..recalled }))
+        x.phase = AbortPhase::Wait;
+        Some(LookUp::Hit(recalled))
     };
     let Some(target) = plan.targets.first() else {
         return Err(GatewayError::new(ErrorKind::Internal, "The model has no target."));
@@ -121,6 +123,8 @@ pub async fn look_up(
         key: cache_key,
         looks_up: !wishes.refresh,
         joins: setup.common.coalesce && !wishes.refresh,
+        coalesced: Arc::default(),
+        paced,
         max_age: wishes.max_age,
         ttl: wishes.ttl.unwrap_or(policy.ttl),
         limit: usize::try_from(setup.common.max_entry.0).unwrap_or(usize::MAX),

@@ -1,6 +1,7 @@
 //! What a request looks things up in: the immutable snapshot of one configuration, and the state that
 //! outlives it.
 
+pub mod background;
 pub mod handles;
 pub mod keys;
 pub mod prices;

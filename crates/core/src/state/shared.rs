@@ -4,18 +4,17 @@ use crate::{
     cache::{generations::Generations, metrics::TierMetrics, redis::RedisTier, store::ResponseCache},
     limits::local::RequestBucket,
     redis::{LinkMetrics, LinkSettings, LinkState, RedisLink},
-    state::provider::ProviderError,
-    telemetry::labels::CacheTier,
-    telemetry::metrics::Metrics,
+    state::{background::Background, provider::ProviderError},
+    telemetry::{labels::CacheTier, metrics::Metrics},
     upstream::client::{ClientSettings, UpstreamClient},
 };
-use sluice_config::model::{self, RateLimit};
+use sluice_config::model::{self, RateLimit, Settings};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 /// What a new snapshot takes over from the one before.
 #[derive(Default)]
@@ -23,23 +22,10 @@ pub struct Shared {
     /// Work that goes on behind the requests' backs.
     background: Background,
     redis: Mutex<Option<RedisInUse>>,
-    cache: Mutex<Option<(CacheShape, Arc<ResponseCache>)>>,
+    cache: Mutex<Option<CacheInUse>>,
     generations: Arc<Generations>,
     clients: Mutex<HashMap<String, (ClientSettings, UpstreamClient)>>,
     buckets: Mutex<HashMap<String, Arc<RequestBucket>>>,
-}
-
-/// Tasks that belong to no request; they end with the gateway.
-#[derive(Default)]
-struct Background {
-    tasks: TaskTracker,
-    stop: CancellationToken,
-}
-
-impl Drop for Background {
-    fn drop(&mut self) {
-        self.stop.cancel();
-    }
 }
 
 /// The link to Redis, where it leads, and its end.
@@ -49,21 +35,18 @@ struct RedisInUse {
     stop: CancellationToken,
 }
 
-/// What of the settings decides whether the cache in use can stay.
-#[derive(Debug, Clone, PartialEq)]
-struct CacheShape {
+/// The response cache, and which of the settings made it so.
+struct CacheInUse {
     memory: u64,
     limit: u64,
     redis: Option<model::Redis>,
+    cache: Arc<ResponseCache>,
 }
 
 impl Shared {
     /// Ends what goes on behind the requests' backs, and waits until what was begun is written.
     pub async fn finish_background(&self, patience: Duration) {
-        self.background.stop.cancel();
-        self.background.tasks.close();
-        // What is not written by then is asked for again one day.
-        tokio::time::timeout(patience, self.background.tasks.wait()).await.ok();
+        self.background.finish(patience).await;
     }
 
     /// The link to Redis: the one in use, unless where it leads has changed.
@@ -98,39 +81,59 @@ impl Shared {
         redis.as_ref().map(|used| used.link.state())
     }
 
-    /// The response cache: the one in use, unless its size or its second tier has changed.
+    /// The response cache of some settings, if they want one. What is in memory and what is under way stays as
+    /// long as the size of the memory does, whatever else changes.
     ///
     /// # Errors
     /// When the second tier's address can never be used.
     pub fn response_cache(
         &self,
-        common: &model::Cache,
-        redis: Option<&model::Redis>,
+        settings: &Settings,
         metrics: &Metrics,
-    ) -> Result<Arc<ResponseCache>, ProviderError> {
-        let redis = redis.filter(|_| common.redis);
-        let wanted = CacheShape { memory: common.memory.0, limit: common.max_entry.0, redis: redis.cloned() };
-        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((shape, cache)) = &*cache
-            && *shape == wanted
-        {
-            return Ok(cache.clone());
-        }
-        let second = match redis {
-            None => None,
-            Some(redis) => {
-                let link = self.redis(redis, metrics)?;
-                let Background { tasks, stop } = &self.background;
-                let handles = TierMetrics::new(metrics, CacheTier::Redis);
-                let limit = usize::try_from(common.max_entry.0).unwrap_or(usize::MAX);
-                let generations = self.generations.clone();
-                let stop = stop.child_token();
-                Some(RedisTier::start(link, &redis.key_prefix, limit, generations, handles, tasks, stop))
-            }
+    ) -> Result<Option<Arc<ResponseCache>>, ProviderError> {
+        let mut used = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(common) = &settings.cache else {
+            *used = None;
+            self.forget_redis();
+            return Ok(None);
         };
-        let made = Arc::new(ResponseCache::new(common.memory.0, second, self.generations.clone(), metrics));
-        *cache = Some((wanted, made.clone()));
-        Ok(made)
+        let redis = settings.redis.as_ref().filter(|_| common.redis);
+        let (memory, limit) = (common.memory.0, common.max_entry.0);
+        let old = used.as_ref().filter(|used| used.memory == memory);
+        if let Some(same) = old.filter(|used| used.limit == limit && used.redis.as_ref() == redis) {
+            return Ok(Some(same.cache.clone()));
+        }
+        let second = redis.map(|redis| self.second_tier(redis, limit, metrics)).transpose()?;
+        if redis.is_none() {
+            self.forget_redis();
+        }
+        let cache = Arc::new(match old {
+            Some(old) => old.cache.with_second(second),
+            None => ResponseCache::new(memory, second, self.generations.clone(), metrics),
+        });
+        *used = Some(CacheInUse { memory, limit, redis: redis.cloned(), cache: cache.clone() });
+        Ok(Some(cache))
+    }
+
+    fn second_tier(
+        &self,
+        redis: &model::Redis,
+        limit: u64,
+        metrics: &Metrics,
+    ) -> Result<Arc<RedisTier>, ProviderError> {
+        let link = self.redis(redis, metrics)?;
+        let handles = TierMetrics::new(metrics, CacheTier::Redis);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let generations = self.generations.clone();
+        Ok(RedisTier::start(link, &redis.key_prefix, limit, generations, handles, &self.background))
+    }
+
+    /// Nothing uses Redis any more.
+    fn forget_redis(&self) {
+        let mut redis = self.redis.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(old) = redis.take() {
+            old.stop.cancel();
+        }
     }
 
     /// The provider's connection pool: the one in use, unless how it connects has changed.

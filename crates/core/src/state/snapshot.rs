@@ -98,13 +98,10 @@ impl Snapshot {
         }
         let open =
             (settings.auth.mode == AuthMode::Open).then(|| Arc::new(open_entry(&settings, shared, metrics)));
-        let cache = match &settings.cache {
-            None => None,
-            Some(common) => {
-                let cache = shared.response_cache(common, settings.redis.as_ref(), metrics)?;
-                Some(CacheSetup { cache, common: common.clone() })
-            }
-        };
+        let cache = shared
+            .response_cache(&settings, metrics)?
+            .zip(settings.cache.clone())
+            .map(|(cache, common)| CacheSetup { cache, common });
         let hash = hash(&settings);
         let prices = PriceTable::new(&settings.prices);
         Ok(Self { settings, hash, keys, open, models, prices, cache })

@@ -325,18 +325,13 @@ impl Recorder {
         &self.app
     }
 
-    /// What another record of the same request would need.
-    #[must_use]
-    pub fn spare(&self) -> Spare {
-        Spare { app: self.app.clone(), id: self.id.clone(), peer: self.peer, endpoint: self.endpoint }
-    }
-
-    /// Ends the record of a request whose client has left.
+    /// Ends the record of a request that was over before its flight: with the outcome that it has.
     pub fn finish_left(mut self) {
         if let Some(streaming) = &mut self.streaming {
-            streaming.end = Some(StreamEnd::ClientDisconnect);
+            streaming.end.get_or_insert(StreamEnd::ClientDisconnect);
         }
-        self.finish(Outcome::Cancelled);
+        let outcome = self.outcome;
+        self.finish(outcome);
     }
 
     /// Ends the record with an outcome.
@@ -352,22 +347,6 @@ impl Recorder {
             finish::tell(&self.app, &self.exchange);
             self.app.in_flight.leave(self.exchange.endpoint);
         }
-    }
-}
-
-/// Opens a new record in place of one that a panic has taken along.
-pub struct Spare {
-    app: Arc<App>,
-    id: Arc<str>,
-    peer: SocketAddr,
-    endpoint: EndpointLabel,
-}
-
-impl Spare {
-    /// The new record.
-    #[must_use]
-    pub fn open(self) -> Recorder {
-        Recorder::open(self.app, self.id, self.peer, self.endpoint)
     }
 }
 

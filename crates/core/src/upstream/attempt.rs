@@ -51,6 +51,8 @@ pub enum Delivery {
         body: Bytes,
         /// What they told.
         facts: Facts,
+        /// 200, or another success.
+        status: u16,
     },
     /// A stream that has begun.
     Stream {
@@ -58,6 +60,8 @@ pub enum Delivery {
         ready: Ready,
         /// The rest.
         events: Box<EventStream>,
+        /// 200, or another success.
+        status: u16,
     },
     /// A stream that has begun and that others may read, too.
     Shared(Reader),
@@ -161,7 +165,7 @@ async fn send(
         let body = read_all(incoming, MAX_ANSWER, ReadClock::new(clocks.idle, clocks.end)).await?;
         let facts = observe::observe_reply(dialect, &body)
             .map_err(|fault| Failure::bad_answer(status, fault.to_string()))?;
-        return Ok(Delivery::Plain { body, facts });
+        return Ok(Delivery::Plain { body, facts, status });
     }
     if !is_event_stream(&parts.headers) {
         return Err(not_a_stream(status, incoming, target).await);
@@ -175,7 +179,7 @@ async fn send(
     let ready =
         peek(&mut events, first_byte, target).await.map_err(|failure| failure.unwrap_or_else(late))?;
     events.delivered();
-    Ok(Delivery::Stream { ready, events })
+    Ok(Delivery::Stream { ready, events, status })
 }
 
 /// Reads until the first content event. The first event must come within the first-byte time; after that the

@@ -38,9 +38,10 @@ pub struct Lead {
     keep: Keep,
     /// The target that the key names.
     planned: Option<Arc<Target>>,
-    /// The target that answers, and its name for the model.
-    giver: Option<(Arc<Target>, String)>,
+    /// The target that answers, its name for the model, and whether it answers with 200.
+    giver: Option<(Arc<Target>, String, bool)>,
     told: Told,
+    outgrown: bool,
 }
 
 enum State {
@@ -67,24 +68,31 @@ impl Lead {
     /// Will walk, and keep what comes.
     #[must_use]
     pub fn new(walk: Walk, keep: Keep, planned: Option<Arc<Target>>) -> Self {
-        Self { state: State::Walking(walk), keep, planned, giver: None, told: Told::default() }
+        Self {
+            state: State::Walking(walk),
+            keep,
+            planned,
+            giver: None,
+            told: Told::default(),
+            outgrown: false,
+        }
     }
 
     fn walked(&mut self, walked: Walked) -> Progress {
         let Walked { recorder, result } = walked;
         self.state = State::Over;
         match result {
-            Ok(Delivery::Plain { body, facts }) => {
-                self.giver = giver(&recorder);
+            Ok(Delivery::Plain { body, facts, status }) => {
+                self.giver = giver(&recorder, status);
                 self.told.facts = facts;
                 let (entry, stored) = self.keep.plain(body, &facts, &self.giver());
                 Progress::End(End::Plain(entry, stored), Some(recorder))
             }
-            Ok(Delivery::Stream { ready, events }) => {
-                self.giver = giver(&recorder);
+            Ok(Delivery::Stream { ready, events, status }) => {
+                self.giver = giver(&recorder, status);
                 let gauge = OpenGauge::new(&recorder);
                 self.state = State::Open { ready: ready.into_iter(), events, complete: false, _gauge: gauge };
-                let giver = self.giver.as_ref().and_then(|(target, model)| {
+                let giver = self.giver.as_ref().and_then(|(target, model, _)| {
                     let model = HeaderValue::from_str(model).ok()?;
                     Some(flight::Giver { provider: target.provider.header.clone(), model })
                 });
@@ -100,11 +108,11 @@ impl Lead {
     }
 
     fn giver(&self) -> Giver<'_> {
-        let Some((target, model)) = &self.giver else {
-            return Giver { provider: "", model: "", planned: false };
+        let Some((target, model, proper)) = &self.giver else {
+            return Giver { provider: "", model: "", fit: false };
         };
         let planned = self.planned.as_ref().is_some_and(|planned| Arc::ptr_eq(planned, target));
-        Giver { provider: &target.provider.name, model, planned }
+        Giver { provider: &target.provider.name, model, fit: planned && *proper }
     }
 
     /// The upstream's stream has ended.
@@ -112,9 +120,9 @@ impl Lead {
         let complete = matches!(self.state, State::Open { complete: true, .. });
         let broken = match (&self.giver, ending) {
             (_, Ending::Whole) | (None, _) => None,
-            (Some((target, _)), ending) => Some(Failure::of_stream(ending, &target.provider)),
+            (Some((target, ..)), ending) => Some(Failure::of_stream(ending, &target.provider)),
         };
-        if !complete {
+        if !complete && !self.outgrown {
             // Cut, or ended without the event that says so.
             self.keep.not_kept(StoreResult::Incomplete);
         }
@@ -132,10 +140,11 @@ impl Lead {
     }
 }
 
-fn giver(recorder: &Recorder) -> Option<(Arc<Target>, String)> {
+fn giver(recorder: &Recorder, status: u16) -> Option<(Arc<Target>, String, bool)> {
     let target = recorder.target.clone()?;
     let model = recorder.upstream_model.as_deref().unwrap_or(&target.model).to_owned();
-    Some((target, model))
+    // Other successes, such as a part of an answer, pass and are not kept.
+    Some((target, model, status == 200))
 }
 
 impl Source for Lead {
@@ -146,16 +155,17 @@ impl Source for Lead {
                 self.walked(walked)
             }
             State::Open { ready, events, complete, .. } => {
-                if let Some(piece) = ready.next() {
-                    return Poll::Ready(Progress::Piece(piece));
-                }
-                if events.is_complete() && !*complete {
-                    *complete = true;
-                    return Poll::Ready(Progress::Complete);
-                }
-                match std::task::ready!(events.poll_step(cx)) {
-                    Step::Events(piece) => Progress::Piece(piece),
-                    Step::End(ending) => self.ended(&ending),
+                let piece = match ready.next() {
+                    Some(piece) => piece,
+                    None => match std::task::ready!(events.poll_step(cx)) {
+                        Step::Events(piece) => piece,
+                        Step::End(ending) => return Poll::Ready(self.ended(&ending)),
+                    },
+                };
+                if ready.len() == 0 && events.is_complete() && !std::mem::replace(complete, true) {
+                    Progress::Last(piece)
+                } else {
+                    Progress::Piece(piece)
                 }
             }
             State::Over => {
@@ -177,16 +187,14 @@ impl Source for Lead {
     fn outgrown(&mut self) {
         self.keep.not_kept(StoreResult::TooLarge);
         // Nothing more is said of it at the end.
-        if let State::Open { complete, .. } = &mut self.state {
-            *complete = true;
-        }
+        self.outgrown = true;
     }
 
     fn cancel(&mut self) {
         match &self.state {
             State::Open { events, complete, .. } => {
                 let whole = events.is_complete();
-                if !*complete && !whole {
+                if !*complete && !whole && !self.outgrown {
                     self.keep.not_kept(StoreResult::Incomplete);
                 }
                 self.over(if whole { AttemptOutcome::Ok } else { AttemptOutcome::Cancelled });
@@ -223,7 +231,7 @@ impl Source for Lead {
             last_content: pace.last_content,
             content_events: facts.content_events,
             max_gap: pace.max_gap,
-            end: None,
+            end: recorder.streaming.as_ref().and_then(|streaming| streaming.end),
         });
     }
 }

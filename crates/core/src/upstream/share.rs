@@ -1,20 +1,20 @@
 //! One upstream call for equal requests.
 //!
 //! The first of them leads: its walk becomes the source of a flight, and the others read along. A leader's
-//! failure sends one of the others to lead the next flight; what would fail for all of them alike is told to
-//! all of them.
+//! failure sends one of the others to lead the next flight. A refusal of the request itself is told to those
+//! whose bodies are the same byte for byte; what one body has and the other has not may be the very reason.
 
 use crate::{
     cache::{
-        flight::{End, Opening, Reader},
+        flight::{End, Opening, Reader, Terms},
         flights::{Boarding, Ticket},
-        store::{Fetched, Keep, Recalled},
+        store::{Fetched, Keep, Recalled, Wanted},
     },
-    error::{ErrorKind, GatewayError},
+    error::{Broken, ErrorKind, GatewayError},
     facts::{Cached, Call, Plan},
     telemetry::{
         exchange::{CacheNote, Recorder},
-        labels::{CacheResult, CacheTier},
+        labels::{AbortPhase, CacheResult, CacheTier},
     },
     upstream::{
         attempt::Delivery,
@@ -22,7 +22,12 @@ use crate::{
         lead::Lead,
     },
 };
-use std::future::poll_fn;
+use std::{
+    future::poll_fn,
+    panic::resume_unwind,
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
 use tokio_util::sync::CancellationToken;
 
 /// Flights that a request follows before it takes their failure for its own.
@@ -37,71 +42,124 @@ pub async fn run(
     cut: CancellationToken,
 ) -> Walked {
     call.shared = true;
-    let (stream, wants_usage) = (call.stream, call.wants_usage());
+    recorder.phase = AbortPhase::Wait;
+    let wanted = Wanted { stream: call.stream, usage: call.wants_usage(), paced: cached.paced };
+    let terms = terms(&cached, &plan, wanted);
+    // A follower waits no longer than its own walk might take.
+    let total = plan.targets.first().map_or(Duration::ZERO, |target| target.provider.timeouts.total);
+    let deadline = Instant::now() + total;
     let mut followed = 0;
     loop {
         let boarding = if cached.joins {
-            let recall = || cached.cache.recall_again(&cached.key, cached.max_age);
-            cached.cache.flights.board(cached.key, wants_usage, cached.limit, recall)
+            let again = || cached.cache.recall_again(&cached.key, cached.max_age);
+            let flights = &cached.cache.flights;
+            flights.board(cached.key, &terms, wanted.usage, cached.limit, call.envelope.body(), again)
         } else {
-            Boarding::Lead(Ticket::alone(cached.limit))
+            Boarding::Lead(Ticket::alone(cached.limit, terms.clone()))
         };
-        let mut reader = match boarding {
-            Boarding::Landed(entry) => match Recalled::of(&entry, stream, wants_usage).await {
-                Some(recalled) => {
-                    recorder.cache = CacheNote::hit(&entry, CacheTier::Memory);
-                    return Walked { recorder, result: Ok(Delivery::Recalled(recalled)) };
-                }
-                None => return alone(plan, call, recorder, cut).await,
-            },
-            Boarding::Lead(ticket) => return lead(ticket, cached, plan, call, recorder, cut).await,
+        let reader = match boarding {
+            Boarding::Lead(ticket) => return lead(ticket, cached, plan, call, wanted, recorder, cut).await,
+            Boarding::Landed(entry) => {
+                let Some(recalled) = Recalled::of(&entry, wanted).await else {
+                    return alone(plan, call, recorder, cut).await;
+                };
+                recorder.cache = CacheNote::hit(&entry, CacheTier::Memory);
+                return Walked { recorder, result: Ok(Delivery::Recalled(recalled)) };
+            }
             Boarding::Join(reader) => reader,
         };
         followed += 1;
         recorder.cache = CacheNote::new(CacheResult::Coalesced);
-        let opening = tokio::select! {
+        cached.coalesced.store(true, Ordering::Relaxed);
+        let followed_to = tokio::select! {
             biased;
-            opening = opening(&mut reader, stream) => opening,
-            () = cut.cancelled() => {
-                let error = GatewayError::new(ErrorKind::Draining, "The gateway is shutting down.");
-                return Walked { recorder, result: Err(error) };
-            }
+            to = follow(reader, &call, wanted, cached.max_age, &mut recorder) => to,
+            () = tokio::time::sleep_until(deadline.into()) => Followed::Done(Err(too_long(total))),
+            () = cut.cancelled() => Followed::Done(Err(draining())),
         };
-        let result = match opening {
-            Opening::Stream | Opening::Complete(_) | Opening::Outgrown if stream => {
-                recorder.cache.giver = reader.giver();
-                Ok(Delivery::Shared(reader))
-            }
-            Opening::End(End::Failed(error)) if followed < PATIENCE && may_differ(&error) => continue,
-            Opening::End(End::Failed(error)) => Err(error),
-            Opening::End(End::Broken(broken)) => Err(broken.error),
-            Opening::End(End::Plain(entry, _) | End::Found(entry)) | Opening::Complete(entry) => {
-                recorder.cache.give(&entry);
-                match Recalled::of(&entry, stream, wants_usage).await {
-                    Some(recalled) => Ok(Delivery::Recalled(recalled)),
-                    None => return alone(plan, call, recorder, cut).await,
+        match followed_to {
+            Followed::Done(result) => return Walked { recorder, result },
+            Followed::Again(_) if followed < PATIENCE => {}
+            // What was told to the others holds for this request as well.
+            Followed::Again(Some(error)) => return Walked { recorder, result: Err(error) },
+            Followed::Again(None) | Followed::Alone => return alone(plan, call, recorder, cut).await,
+        }
+    }
+}
+
+/// Where following another request's flight led.
+enum Followed {
+    /// To an answer, or to an error that is this request's, too.
+    Done(Result<Delivery, GatewayError>),
+    /// To nothing that settles it: another flight may. Holds an error that would do in the end.
+    Again(Option<GatewayError>),
+    /// To an answer that this request cannot read.
+    Alone,
+}
+
+/// Reads along until it is known what the flight brings. The reader is let go before anything else is begun.
+async fn follow(
+    mut reader: Reader,
+    call: &Call,
+    wanted: Wanted,
+    max_age: Option<Duration>,
+    recorder: &mut Recorder,
+) -> Followed {
+    // A stream's reader needs its beginning; who wants another form than it comes in needs the whole.
+    let opening = if wanted.stream {
+        poll_fn(|cx| reader.poll_opening(cx)).await.0
+    } else {
+        poll_fn(|cx| reader.poll_whole(cx)).await
+    };
+    let entry = match opening {
+        Opening::Stream | Opening::Complete(_) | Opening::Outgrown if wanted.stream => {
+            recorder.cache.giver = reader.giver();
+            return Followed::Done(Ok(Delivery::Shared(reader)));
+        }
+        Opening::End(End::Failed(error)) => {
+            return match error.kind {
+                ErrorKind::Draining | ErrorKind::NotActive => Followed::Done(Err(error)),
+                ErrorKind::UpstreamRefused(_) if reader.asked() == call.envelope.body() => {
+                    Followed::Done(Err(error))
                 }
+                ErrorKind::UpstreamRefused(_) => Followed::Again(None),
+                _ => Followed::Again(Some(error)),
+            };
+        }
+        Opening::End(End::Broken(broken)) => return Followed::Done(Err(broken.error)),
+        Opening::End(End::Found(entry)) => {
+            if max_age.is_some_and(|limit| entry.age(Instant::now()) > limit) {
+                return Followed::Again(None);
             }
-            // Whole, but not kept whole: it can only be read as it came.
-            Opening::Stream | Opening::Outgrown | Opening::End(End::Whole) => {
-                return alone(plan, call, recorder, cut).await;
-            }
-        };
-        return Walked { recorder, result };
-    }
+            recorder.cache = CacheNote::hit(&entry, CacheTier::Redis);
+            entry
+        }
+        Opening::End(End::Plain(entry, _)) | Opening::Complete(entry) => {
+            recorder.cache.give(&entry);
+            entry
+        }
+        // Whole, but not kept whole: it can only be read as it came.
+        Opening::Stream | Opening::Outgrown | Opening::End(End::Whole) => return Followed::Alone,
+    };
+    drop(reader);
+    let recalled = Recalled::of(&entry, wanted).await;
+    recalled.map_or(Followed::Alone, |recalled| Followed::Done(Ok(Delivery::Recalled(recalled))))
 }
 
-/// A stream's reader needs its beginning; who wants another form than it comes in needs the whole.
-async fn opening(reader: &mut Reader, stream: bool) -> Opening {
-    if stream {
-        return poll_fn(|cx| reader.poll_opening(cx)).await.0;
-    }
-    poll_fn(|cx| reader.poll_whole(cx)).await
+/// What requests must have in common to read one flight, beside their key.
+fn terms(cached: &Cached, plan: &Plan, wanted: Wanted) -> Terms {
+    let asked_by_us = plan.targets.first().is_some_and(|target| target.provider.ask_usage);
+    let usage = (wanted.stream && !asked_by_us).then_some(wanted.usage);
+    Terms { generation: cached.generation, usage }
 }
 
-/// Might another walk end better? What the upstream said of the request itself it would say again.
-fn may_differ(error: &GatewayError) -> bool {
-    !matches!(error.kind, ErrorKind::UpstreamRefused(_) | ErrorKind::Draining | ErrorKind::NotActive)
+fn draining() -> GatewayError {
+    GatewayError::new(ErrorKind::Draining, "The gateway is shutting down.")
+}
+
+fn too_long(limit: Duration) -> GatewayError {
+    let text = format!("An equal request under way brought no answer within {} s.", limit.as_secs_f64());
+    GatewayError::new(ErrorKind::UpstreamTimeout, text)
 }
 
 /// What cannot be shared is asked for alone, and not kept.
@@ -117,14 +175,12 @@ async fn lead(
     cached: Cached,
     plan: Plan,
     call: Call,
+    wanted: Wanted,
     mut recorder: Recorder,
     cut: CancellationToken,
 ) -> Walked {
     recorder.cache = CacheNote::new(CacheResult::Miss);
     recorder.cache.refreshed = !cached.looks_up;
-    let (stream, wants_usage) = (call.stream, call.wants_usage());
-    // Should the record be lost with a panic of the flight, the client is still told.
-    let spare = recorder.spare();
     let planned = plan.targets.first().cloned();
     let keep = Keep {
         cache: cached.cache.clone(),
@@ -135,13 +191,13 @@ async fn lead(
         generation: cached.generation,
         dialect: call.envelope.dialect(),
     };
-    let walk: Walk = Box::pin(look_and_walk(cached, plan, call, recorder, cut));
-    let mut reader = ticket.launch(Box::new(Lead::new(walk, keep, planned)), wants_usage);
+    let walk: Walk = Box::pin(look_and_walk(cached, plan, call, wanted, recorder, cut));
+    let mut reader = ticket.launch(Box::new(Lead::new(walk, keep, planned)), wanted.usage);
     let (opening, record) = poll_fn(|cx| reader.poll_opening(cx)).await;
     let Some(mut recorder) = record else {
-        let error =
-            GatewayError::new(ErrorKind::Internal, "The gateway failed on this request; the fault is ours.");
-        return Walked { recorder: spare.open(), result: Err(error) };
+        // The walk has panicked, wherever it was polled, and has taken its request's record along: the request
+        // ends as one whose own handler panicked.
+        resume_unwind(Box::new("the flight that this request led has panicked"));
     };
     let result = match opening {
         Opening::Stream | Opening::Outgrown | Opening::Complete(_) => Ok(Delivery::Shared(reader)),
@@ -150,19 +206,16 @@ async fn lead(
         Opening::End(End::Plain(entry, stored)) => {
             reader.settle(&mut recorder);
             recorder.cache.stored = stored;
-            Recalled::of(&entry, stream, wants_usage).await.map(Delivery::Recalled).ok_or_else(no_answer)
+            let wanted = Wanted { paced: false, ..wanted };
+            Recalled::of(&entry, wanted).await.map(Delivery::Recalled).ok_or_else(|| Broken::fault().error)
         }
         // It was found to serve this client before it was taken.
         Opening::End(End::Found(entry)) => {
-            Recalled::of(&entry, stream, wants_usage).await.map(Delivery::Recalled).ok_or_else(no_answer)
+            Recalled::of(&entry, wanted).await.map(Delivery::Recalled).ok_or_else(|| Broken::fault().error)
         }
-        Opening::End(End::Whole) => Err(no_answer()),
+        Opening::End(End::Whole) => Err(Broken::fault().error),
     };
     Walked { recorder, result }
-}
-
-fn no_answer() -> GatewayError {
-    GatewayError::new(ErrorKind::Internal, "The answer cannot be given in the form that was asked for.")
 }
 
 /// The second tier first, then the upstreams.
@@ -170,13 +223,14 @@ async fn look_and_walk(
     cached: Cached,
     plan: Plan,
     call: Call,
+    wanted: Wanted,
     mut recorder: Recorder,
     cut: CancellationToken,
 ) -> Walked {
     if cached.looks_up {
         match cached.cache.fetch(&cached.key, cached.max_age).await {
             Fetched::Hit(entry) => {
-                if let Some(recalled) = Recalled::of(&entry, call.stream, call.wants_usage()).await {
+                if let Some(recalled) = Recalled::of(&entry, wanted).await {
                     recorder.cache = CacheNote::hit(&entry, CacheTier::Redis);
                     return Walked { recorder, result: Ok(Delivery::Recalled(recalled)) };
                 }

@@ -1,6 +1,6 @@
 //! Completions and chat: plain answers and chunks, which differ in little but `message` and `delta`.
 
-use super::{Tally, end};
+use super::{Tally, Unfit};
 use crate::json::{JsonError, Kind, Scanner};
 use crate::lenient::{count, is_filled, members, text};
 
@@ -11,12 +11,14 @@ const FUNCTION_CALL: u64 = u64::MAX;
 pub(super) fn read(payload: &[u8], tally: &mut Tally) -> Result<(), JsonError> {
     let mut scanner = Scanner::new(payload);
     scanner.object(|scanner, name| {
-        if name == "choices" && scanner.kind()? == Kind::Array {
-            scanner.array(|scanner, position| {
+        match &*name.decode() {
+            "choices" if scanner.kind()? == Kind::Array => scanner.array(|scanner, position| {
                 // The index may stand behind what it is needed for.
                 let index = index(&mut scanner.clone(), position)?;
                 read_choice(scanner, index, tally)
-            })?;
+            })?,
+            "error" => tally.error(scanner)?,
+            _ => {}
         }
         Ok::<_, JsonError>(())
     })?;
@@ -35,36 +37,57 @@ fn index(scanner: &mut Scanner<'_>, position: usize) -> Result<u64, JsonError> {
 }
 
 fn read_choice(scanner: &mut Scanner<'_>, index: u64, tally: &mut Tally) -> Result<(), JsonError> {
-    let mut finish = None;
+    tally.choice(index);
     members(scanner, |scanner, name| {
         match name {
             // An empty reason is none: some say so instead of null.
-            "finish_reason" => finish = text(scanner)?.filter(|reason| *reason != ""),
-            "text" => tally.content |= is_filled(scanner)?,
-            "message" | "delta" => read_message(scanner, index, tally)?,
+            "finish_reason" => {
+                if let Some(reason) = text(scanner)?.filter(|reason| *reason != "") {
+                    tally.ended(index, &reason.decode());
+                }
+            }
+            "error" => tally.error(scanner)?,
+            "text" => {
+                tally.choice(index).begun |= scanner.kind()? == Kind::String;
+                tally.said(scanner)?;
+            }
+            "message" | "delta" => {
+                tally.choice(index).begun |= scanner.kind()? == Kind::Object;
+                read_message(scanner, index, tally)?;
+            }
             _ => {}
         }
         Ok(())
-    })?;
-    tally.choice(index, finish.map(|reason| end(&reason.decode())));
-    Ok(())
+    })
 }
 
 fn read_message(scanner: &mut Scanner<'_>, choice: u64, tally: &mut Tally) -> Result<(), JsonError> {
     members(scanner, |scanner, name| {
         match name {
-            "refusal" => tally.refused |= is_filled(scanner)?,
+            "error" => tally.error(scanner)?,
+            "refusal" => {
+                if is_filled(scanner)? {
+                    tally.fault(Unfit::Refused);
+                }
+            }
             "tool_calls" if scanner.kind()? == Kind::Array => scanner.array(|scanner, position| {
                 tally.content = true;
                 let index = index(&mut scanner.clone(), position)?;
-                members(scanner, |scanner, name| {
-                    if name == "function" { read_call(scanner, (choice, index), tally) } else { Ok(()) }
-                })
+                read_call(scanner, (choice, index), tally)
             })?,
-            "function_call" => {
-                tally.content |= is_filled(&mut scanner.clone())?;
-                read_call(scanner, (choice, FUNCTION_CALL), tally)?;
+            "tool_calls" => {
+                if is_filled(scanner)? {
+                    tally.fault(Unfit::ToolCall);
+                }
             }
+            "function_call" => {
+                if is_filled(&mut scanner.clone())? {
+                    tally.content = true;
+                    read_function(scanner, (choice, FUNCTION_CALL), tally)?;
+                }
+            }
+            // Some give content in parts.
+            "content" if scanner.kind()? != Kind::Array => tally.said(scanner)?,
             "content" | "audio" | "images" | "thinking" => tally.content |= is_filled(scanner)?,
             name if name.starts_with("reasoning") => tally.content |= is_filled(scanner)?,
             _ => {}
@@ -73,9 +96,25 @@ fn read_message(scanner: &mut Scanner<'_>, choice: u64, tally: &mut Tally) -> Re
     })
 }
 
+/// A call or a piece of one.
 fn read_call(scanner: &mut Scanner<'_>, call: (u64, u64), tally: &mut Tally) -> Result<(), JsonError> {
-    members(
-        scanner,
-        |scanner, name| if name == "arguments" { tally.arguments(call, scanner) } else { Ok(()) },
-    )
+    tally.call(call);
+    members(scanner, |scanner, name| match name {
+        "error" => tally.error(scanner),
+        "function" => read_function(scanner, call, tally),
+        // Its input is any text.
+        "custom" => {
+            members(scanner, |scanner, name| if name == "name" { tally.name(call, scanner) } else { Ok(()) })
+        }
+        _ => Ok(()),
+    })
+}
+
+fn read_function(scanner: &mut Scanner<'_>, call: (u64, u64), tally: &mut Tally) -> Result<(), JsonError> {
+    tally.call(call);
+    members(scanner, |scanner, name| match name {
+        "name" => tally.name(call, scanner),
+        "arguments" => tally.arguments(call, scanner),
+        _ => Ok(()),
+    })
 }

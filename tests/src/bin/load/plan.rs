@@ -4,8 +4,9 @@ use clap::Parser;
 use hyper::Uri;
 use std::{cell::Cell, net::SocketAddr};
 
-/// Where the unique number stands in a body.
+/// Where the unique number stands in a body: in the prompt, or in the seed, behind a digit that keeps it a number.
 const MARK: &str = "n=00000000000000";
+const SEED: &str = ",\"seed\":100000000000000";
 const DIGITS: usize = 14;
 
 /// Load for one endpoint of an LLM gateway.
@@ -47,6 +48,12 @@ pub(crate) struct Args {
     /// First number of the unique bodies; random without it.
     #[arg(long)]
     seed: Option<u64>,
+    /// Bodies differ in their `seed` instead of their prompt, so that answers may be cached.
+    #[arg(long)]
+    seeded: bool,
+    /// Header line, `name: value`, without which an answer after the warm-up is an error.
+    #[arg(long)]
+    expect: Option<String>,
 }
 
 /// The prepared request and the run's times, in nanoseconds of the monotonic clock.
@@ -59,6 +66,7 @@ pub(crate) struct Plan {
     pub(crate) body_size: usize,
     pub(crate) measure_from: u64,
     pub(crate) end: u64,
+    pub(crate) expect: Option<(String, String)>,
     start: u64,
     head: Vec<u8>,
     body: Vec<u8>,
@@ -84,6 +92,12 @@ impl Plan {
             head.push_str("\r\n");
         }
         head.push_str("\r\n");
+        let expect = args.expect.as_ref().map(|line| {
+            let (name, value) = line.split_once(": ").expect("--expect 'name: value'");
+            (name.to_owned(), value.to_owned())
+        });
+        let number = if args.seeded { SEED } else { MARK };
+        let mark = body.find(number).expect("the body holds its number") + number.len() - DIGITS;
         let nanoseconds = |seconds: f64| (seconds * 1e9) as u64;
         Self {
             url: args.url.to_string(),
@@ -94,9 +108,10 @@ impl Plan {
             body_size: length,
             measure_from: start + nanoseconds(args.warmup),
             end: start + nanoseconds(args.warmup + args.duration),
+            expect,
             start,
             head: head.into_bytes(),
-            mark: body.find(MARK).map_or(0, |at| at + 2),
+            mark,
             body: body.into_bytes(),
             distinct: args.distinct,
             seed: args.seed.unwrap_or(start / 1000 % 99_991) * 1_000_000_000,
@@ -134,20 +149,21 @@ impl Plan {
 }
 
 fn body(args: &Args, path: &str) -> String {
-    let (model, stream) = (&args.model, if args.stream { ",\"stream\":true" } else { "" });
+    let (model, seed) = (&args.model, if args.seeded { SEED } else { "" });
+    let stream = if args.stream { ",\"stream\":true" } else { "" };
     let prompt = |frame: usize| format!("{MARK} {}", words(args.body_size.saturating_sub(frame)));
     if path.ends_with("/chat/completions") {
         let system = r#"{"role":"system","content":"You are a helpful assistant."}"#;
         let user = prompt(200);
         format!(
-            r#"{{"model":"{model}","messages":[{system},{{"role":"user","content":"{user}"}}],"temperature":0.7,"max_tokens":256{stream}}}"#
+            r#"{{"model":"{model}","messages":[{system},{{"role":"user","content":"{user}"}}],"temperature":0.7,"max_tokens":256{seed}{stream}}}"#
         )
     } else if path.ends_with("/responses") {
         let user = prompt(110);
-        format!(r#"{{"model":"{model}","input":"{user}","max_output_tokens":256{stream}}}"#)
+        format!(r#"{{"model":"{model}","input":"{user}","max_output_tokens":256{seed}{stream}}}"#)
     } else {
         let user = prompt(110);
-        format!(r#"{{"model":"{model}","prompt":"{user}","temperature":0.7,"max_tokens":256{stream}}}"#)
+        format!(r#"{{"model":"{model}","prompt":"{user}","temperature":0.7,"max_tokens":256{seed}{stream}}}"#)
     }
 }
 

@@ -61,7 +61,7 @@ async fn exchange(
     buffer.clear();
     let head = loop {
         fill(stream, buffer).await?;
-        if let Some(head) = Head::parse(buffer)? {
+        if let Some(head) = Head::parse(buffer, plan.expect.as_ref())? {
             break head;
         }
     };
@@ -97,6 +97,10 @@ async fn exchange(
         events: reading.scan.events,
     };
     tally.finished(&finished, &reading.error);
+    // During the warm-up a cache is filled.
+    if let Some(surprise) = head.surprise.filter(|_| head.status == 200 && start >= plan.measure_from) {
+        tally.failed(&surprise);
+    }
     Ok(!head.close)
 }
 
@@ -140,10 +144,12 @@ struct Head {
     status: u16,
     framing: Framing,
     close: bool,
+    /// What stands in the place of the header that was expected.
+    surprise: Option<String>,
 }
 
 impl Head {
-    fn parse(bytes: &[u8]) -> io::Result<Option<Self>> {
+    fn parse(bytes: &[u8], expect: Option<&(String, String)>) -> io::Result<Option<Self>> {
         let mut headers = [httparse::EMPTY_HEADER; 64];
         let mut response = httparse::Response::new(&mut headers);
         let httparse::Status::Complete(length) = response.parse(bytes).map_err(io::Error::other)? else {
@@ -159,6 +165,9 @@ impl Head {
             None => return Err(io::Error::other("an answer without a length")),
         };
         let close = value("connection").is_some_and(|text| text.eq_ignore_ascii_case("close"));
-        Ok(Some(Self { length, status: response.code.unwrap_or_default(), framing, close }))
+        let surprise = expect.filter(|(name, expected)| value(name) != Some(expected.as_str())).map(
+            |(name, expected)| format!("{name}: {:?} instead of {expected:?}", value(name).unwrap_or("")),
+        );
+        Ok(Some(Self { length, status: response.code.unwrap_or_default(), framing, close, surprise }))
     }
 }
