@@ -5,6 +5,7 @@
 
 use crate::cache::generations::Generation;
 use bytes::Bytes;
+use http::HeaderValue;
 use sluice_protocol::{dialect::Dialect, usage::Usage};
 use smallvec::SmallVec;
 use std::{
@@ -58,6 +59,8 @@ pub struct Entry {
     pub provider: String,
     /// The provider's name of the model.
     pub model: String,
+    /// The two as header texts, where they can be.
+    pub giver: Option<Giver>,
     /// Whose answer it is.
     pub tags: Tags,
     /// The numbers that held when the look-up failed that led to this answer: a purge during the call to the
@@ -67,6 +70,26 @@ pub struct Entry {
     pub ttl: Duration,
     /// When it was stored, by this process' clock. From Redis: arrival minus its age then.
     pub born: Instant,
+}
+
+/// Who gives an answer: header texts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Giver {
+    /// The provider's name.
+    pub provider: HeaderValue,
+    /// The upstream's name of the model.
+    pub model: HeaderValue,
+}
+
+impl Giver {
+    /// Made once for an answer: every hit carries them.
+    #[must_use]
+    pub fn new(provider: &str, model: &str) -> Option<Self> {
+        Some(Self {
+            provider: HeaderValue::from_str(provider).ok()?,
+            model: HeaderValue::from_str(model).ok()?,
+        })
+    }
 }
 
 impl Entry {

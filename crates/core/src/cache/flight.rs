@@ -14,12 +14,16 @@ pub use log::Piece;
 pub use reader::{Next, Opening, Reader};
 
 use crate::{
-    cache::{entry::Entry, flights::Flights, generations::Generation, key::CacheKey},
+    cache::{
+        entry::{Entry, Giver},
+        flights::Flights,
+        generations::Generation,
+        key::CacheKey,
+    },
     error::{Broken, GatewayError},
     telemetry::exchange::Recorder,
 };
 use bytes::Bytes;
-use http::HeaderValue;
 use log::Log;
 use smallvec::SmallVec;
 use std::{
@@ -55,15 +59,6 @@ pub enum Progress {
     Last(Piece),
     /// The end. The record is there unless the answer had begun before.
     End(End, Option<Recorder>),
-}
-
-/// Who gives an answer: header texts.
-#[derive(Debug, Clone)]
-pub struct Giver {
-    /// The provider's name.
-    pub provider: HeaderValue,
-    /// The upstream's name of the model.
-    pub model: HeaderValue,
 }
 
 /// How a flight ended.

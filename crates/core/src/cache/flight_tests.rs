@@ -413,3 +413,6 @@ async fn however_readers_come_read_and_leave_those_who_stay_have_everything() {
         assert_eq!(field.told(), 1, "one record, whoever leaves");
     }
 }
+
+#[path = "flight_fault_tests.rs"]
+mod faults;

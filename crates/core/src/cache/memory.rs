@@ -3,17 +3,20 @@
 //! Expiry and the order of eviction are moka's; what an entry weighs and how long it lives are the entry's own
 //! word. Whether a purge has ended it is asked elsewhere, before it is given away.
 //!
-//! Reads share nothing but moka's own tables. Writes take turns and are settled one by one: moka 0.12 counts a
-//! weight wrongly, and for good, when one key is written by two threads before the first write is settled, and
-//! a cache that believes itself full in the end keeps nothing. A write follows an upstream's answer, so there
-//! are few.
+//! Reads share nothing but moka's own tables. Writes take turns, and removals are settled at once: moka 0.12
+//! counts a weight wrongly, and for good, when two threads write one key at the same time, or when one is removed
+//! before an older write of it is settled; and a cache that believes itself full in the end keeps nothing. A
+//! write follows an upstream's answer, so there are few.
 
 use crate::cache::{entry::Entry, key::CacheKey};
 use moka::{Expiry, notification::RemovalCause, policy::EvictionPolicy, sync::Cache};
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
+
+/// The tier is brought back within its bound when this part of it has been written.
+const UNSETTLED_PART: u64 = 64;
 
 /// How often `settle` asks again: one round may stop early when its time is up.
 const ROUNDS: usize = 16;
@@ -48,8 +51,8 @@ impl Evicted {
 pub struct MemoryTier {
     cache: Cache<CacheKey, Arc<Entry>>,
     capacity: u64,
-    /// Whoever writes.
-    writing: Mutex<()>,
+    /// Whoever writes; holds the bytes that were put since the last sweep.
+    writing: Mutex<u64>,
 }
 
 impl MemoryTier {
@@ -71,7 +74,7 @@ impl MemoryTier {
                 RemovalCause::Replaced => {}
             })
             .build();
-        Self { cache, capacity, writing: Mutex::new(()) }
+        Self { cache, capacity, writing: Mutex::new(0) }
     }
 
     /// The entry, unless its life is over: that is checked here, whatever has been swept so far.
@@ -89,23 +92,30 @@ impl MemoryTier {
             self.remove(&key);
             return false;
         }
-        self.write(|cache| cache.insert(key, entry));
+        let mut unsettled = self.turn();
+        self.cache.insert(key, entry);
+        // moka sweeps after 64 writes or 0.3 s, too late when each of them is a megabyte.
+        *unsettled = unsettled.saturating_add(u64::from(weight));
+        if *unsettled > self.capacity / UNSETTLED_PART {
+            *unsettled = 0;
+            self.cache.run_pending_tasks();
+        }
         true
     }
 
     /// Takes an entry out.
     pub fn remove(&self, key: &CacheKey) {
-        self.write(|cache| {
-            // What was read a moment ago still waits to be counted; see the module.
-            cache.run_pending_tasks();
-            cache.invalidate(key);
-        });
+        let mut unsettled = self.turn();
+        // Everything before and behind it is settled; see the module.
+        self.cache.run_pending_tasks();
+        self.cache.invalidate(key);
+        self.cache.run_pending_tasks();
+        *unsettled = 0;
     }
 
-    fn write(&self, change: impl FnOnce(&Cache<CacheKey, Arc<Entry>>)) {
-        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        change(&self.cache);
-        self.cache.run_pending_tasks();
+    /// Waits for the turn to write.
+    fn turn(&self) -> MutexGuard<'_, u64> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Bytes held, as of the last sweep.
@@ -128,7 +138,8 @@ impl MemoryTier {
 
     /// Sweeps now. Nothing is swept while nobody reads or writes, so whoever looks at the numbers calls this.
     pub fn settle(&self) {
-        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unsettled = self.turn();
+        *unsettled = 0;
         for _ in 0..ROUNDS {
             self.cache.run_pending_tasks();
             if self.bytes() <= self.capacity {

@@ -23,7 +23,7 @@
 //! Numbers are little-endian.
 
 use crate::cache::{
-    entry::{Entry, Form, Tags},
+    entry::{Entry, Form, Giver, Tags},
     key::CacheKey,
 };
 use bytes::Bytes;
@@ -171,6 +171,7 @@ pub fn open(
         body,
         usage_events,
         usage,
+        giver: Giver::new(&provider, &model),
         provider,
         model,
         tags,

@@ -56,6 +56,7 @@ prop_compose! {
                 let [input, output, cache_read, cache_write, reasoning] = counts.map(u64::from);
                 Usage { input, output, cache_read, cache_write, reasoning }
             }),
+            giver: Giver::new(&provider, &model),
             provider,
             model,
             tags: Tags { tenant, key: key_name, model: configured },

@@ -5,7 +5,7 @@
 
 use crate::{
     cache::{
-        entry::{Entry, Form, Tags},
+        entry::{self, Entry, Form, Tags},
         flights::Flights,
         generations::{Generation, Generations, Purge},
         key::CacheKey,
@@ -262,11 +262,12 @@ impl Keep {
             body,
             usage_events,
             usage,
+            giver: entry::Giver::new(giver.provider, giver.model),
             provider: giver.provider.to_owned(),
             model: giver.model.to_owned(),
             tags: self.tags.clone(),
             generation: self.generation,
-            ttl: crate::cache::entry::life(self.ttl),
+            ttl: entry::life(self.ttl),
             born: Instant::now(),
         })
     }

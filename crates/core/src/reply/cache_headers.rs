@@ -12,6 +12,7 @@
 use crate::{
     cache::policy::Bypass,
     headers as names,
+    reply::head::number,
     telemetry::{
         exchange::CacheNote,
         labels::{CacheResult, CacheTier},
@@ -19,6 +20,7 @@ use crate::{
 };
 use http::{HeaderMap, HeaderValue, header};
 use sluice_protocol::cacheable::Obstacle;
+use smallvec::SmallVec;
 
 /// Writes them.
 pub fn write(note: &CacheNote, headers: &mut HeaderMap) {
@@ -27,10 +29,14 @@ pub fn write(note: &CacheNote, headers: &mut HeaderMap) {
         None => ("bypass; reason=not-reached", fixed("sluice; detail=not-reached")),
         Some(CacheResult::Hit) => {
             let (age, left) = note.life.unwrap_or_default();
-            headers.insert(header::AGE, HeaderValue::from(age.as_secs()));
+            headers.insert(header::AGE, number(age.as_secs()));
             let tier = note.tier.unwrap_or(CacheTier::None).as_str();
-            let status = format!("sluice; hit; ttl={}; detail={tier}", left.as_secs());
-            ("hit", HeaderValue::try_from(status).unwrap_or_else(|_| fixed("sluice; hit")))
+            let mut status = SmallVec::<[u8; 64]>::new();
+            let mut ttl = itoa::Buffer::new();
+            for part in ["sluice; hit; ttl=", ttl.format(left.as_secs()), "; detail=", tier] {
+                status.extend_from_slice(part.as_bytes());
+            }
+            ("hit", HeaderValue::from_bytes(&status).unwrap_or_else(|_| fixed("sluice; hit")))
         }
         Some(CacheResult::Miss) if note.refreshed => (
             "miss; reason=refresh",

@@ -182,6 +182,12 @@ fn empty() -> Response<()> {
     response
 }
 
+/// A number as a header, by one small copy.
+pub(super) fn number(value: u64) -> HeaderValue {
+    // Digits are always proper header text.
+    HeaderValue::from_str(itoa::Buffer::new().format(value)).unwrap_or(HeaderValue::from_static("0"))
+}
+
 /// Headers of every answer.
 fn common(x: &Exchange, headers: &mut HeaderMap) {
     request_id(&x.id, headers);
@@ -190,10 +196,10 @@ fn common(x: &Exchange, headers: &mut HeaderMap) {
     if let Some(giver) = &x.cache.giver {
         headers.insert(names::PROVIDER, giver.provider.clone());
         headers.insert(names::MODEL, giver.model.clone());
-        headers.insert(names::ATTEMPTS, HeaderValue::from(0));
+        headers.insert(names::ATTEMPTS, HeaderValue::from_static("0"));
     } else if let Some(target) = &x.target {
         headers.insert(names::PROVIDER, target.provider.header.clone());
-        headers.insert(names::ATTEMPTS, HeaderValue::from(x.attempts.len()));
+        headers.insert(names::ATTEMPTS, number(x.attempts.len() as u64));
         let model =
             target.model_header.clone().or_else(|| HeaderValue::from_str(x.upstream_model.as_deref()?).ok());
         if let Some(model) = model {
@@ -201,8 +207,8 @@ fn common(x: &Exchange, headers: &mut HeaderMap) {
         }
     }
     if let Some(left) = x.requests_left {
-        headers.insert(names::LIMIT_REQUESTS, HeaderValue::from(left.limit));
-        headers.insert(names::REMAINING_REQUESTS, HeaderValue::from(left.remaining));
+        headers.insert(names::LIMIT_REQUESTS, number(left.limit));
+        headers.insert(names::REMAINING_REQUESTS, number(left.remaining));
         if let Ok(reset) = HeaderValue::try_from(go_duration(left.reset)) {
             headers.insert(names::RESET_REQUESTS, reset);
         }

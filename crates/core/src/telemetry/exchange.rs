@@ -5,7 +5,10 @@
 
 use crate::{
     app::App,
-    cache::{entry::Entry, flight::Giver, policy::Bypass},
+    cache::{
+        entry::{Entry, Giver},
+        policy::Bypass,
+    },
     limits::local::Left,
     reply::finish,
     state::snapshot::{KeyEntry, ModelEntry, Target},
@@ -14,7 +17,6 @@ use crate::{
     },
     upstream::attempt::UpstreamHead,
 };
-use http::HeaderValue;
 use prometheus::IntGauge;
 use sluice_protocol::usage::Usage;
 use smallvec::SmallVec;
@@ -240,10 +242,7 @@ impl CacheNote {
     /// The answer is this one.
     pub fn give(&mut self, entry: &Entry) {
         self.saved = entry.usage;
-        let texts = (HeaderValue::from_str(&entry.provider), HeaderValue::from_str(&entry.model));
-        if let (Ok(provider), Ok(model)) = texts {
-            self.giver = Some(Giver { provider, model });
-        }
+        self.giver.clone_from(&entry.giver);
     }
 
     /// The answer was not bought by this request.

@@ -5,8 +5,8 @@
 
 use crate::{
     cache::{
-        entry::Entry,
-        flight::{self, End, Piece, Progress, Source},
+        entry::{self, Entry},
+        flight::{End, Piece, Progress, Source},
         store::{Giver, Keep},
     },
     error::{Broken, ErrorKind, GatewayError},
@@ -23,7 +23,6 @@ use crate::{
     },
 };
 use bytes::Bytes;
-use http::HeaderValue;
 use sluice_protocol::observe::Facts;
 use std::{
     ops::Range,
@@ -92,10 +91,9 @@ impl Lead {
                 self.giver = giver(&recorder, status);
                 let gauge = OpenGauge::new(&recorder);
                 self.state = State::Open { ready: ready.into_iter(), events, complete: false, _gauge: gauge };
-                let giver = self.giver.as_ref().and_then(|(target, model, _)| {
-                    let model = HeaderValue::from_str(model).ok()?;
-                    Some(flight::Giver { provider: target.provider.header.clone(), model })
-                });
+                let named = self.giver.as_ref();
+                let giver =
+                    named.and_then(|(target, model, _)| entry::Giver::new(&target.provider.name, model));
                 Progress::Begun(recorder, giver)
             }
             Ok(Delivery::Recalled(recalled)) => Progress::End(End::Found(recalled.entry), Some(recorder)),

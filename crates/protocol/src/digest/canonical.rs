@@ -181,6 +181,7 @@ impl Canonical {
         }
         let mut resolved = mem::take(&mut self.spare);
         resolved.clear();
+        resolved.reserve(text.raw().len());
         let is_text = escapes::resolve(text.raw(), &mut resolved);
         self.bytes([&resolved, b""]);
         self.spare = resolved;

@@ -3,8 +3,12 @@
 //! Plain data under the flight's lock. It keeps everything until the answer outgrows what may be kept; from then
 //! on it keeps what somebody still has to read, within a window.
 
-use super::{End, Giver, Next};
-use crate::{cache::entry::Entry, error::Broken, telemetry::exchange::Recorder};
+use super::{End, Next};
+use crate::{
+    cache::entry::{Entry, Giver},
+    error::Broken,
+    telemetry::exchange::Recorder,
+};
 use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 use std::{

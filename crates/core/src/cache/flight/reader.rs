@@ -1,7 +1,10 @@
 //! One reader's way through a flight.
 
-use super::{End, Flight, Giver};
-use crate::{cache::entry::Entry, telemetry::exchange::Recorder};
+use super::{End, Flight};
+use crate::{
+    cache::entry::{Entry, Giver},
+    telemetry::exchange::Recorder,
+};
 use bytes::Bytes;
 use sluice_protocol::usage::Usage;
 use std::{
