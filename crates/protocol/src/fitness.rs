@@ -58,6 +58,9 @@ impl Unfit {
 /// # Errors
 /// The gravest reason against it.
 pub fn plain(dialect: Dialect, body: &[u8]) -> Result<(), Unfit> {
+    if dialect == Dialect::Embeddings {
+        return embeddings::judge(body);
+    }
     let facts = observe_reply(dialect, body).map_err(|fault| match fault {
         ReplyFault::Error => Unfit::Error,
         ReplyFault::Json(_) | ReplyFault::Shape(_) => Unfit::Incomplete,
@@ -67,7 +70,7 @@ pub fn plain(dialect: Dialect, body: &[u8]) -> Result<(), Unfit> {
         Dialect::Completions | Dialect::Chat => chat::read(body, &mut tally),
         Dialect::Responses => responses::read(body, &mut tally),
         Dialect::Messages => messages::read(body, &mut tally),
-        Dialect::Embeddings => return embeddings::judge(body),
+        Dialect::Embeddings => Ok(()),
     }
     .map_err(|_| Unfit::Incomplete)?;
     tally.verdict(&facts)
@@ -157,8 +160,13 @@ impl Tally {
 
     /// Reads an `error` member, which upstreams fill in at all depths of what looks like an answer.
     fn error(&mut self, scanner: &mut Scanner<'_>) -> Result<(), JsonError> {
+        self.spoilt(Unfit::Error, scanner)
+    }
+
+    /// Reads a member that is a fault if it says anything.
+    fn spoilt(&mut self, fault: Unfit, scanner: &mut Scanner<'_>) -> Result<(), JsonError> {
         if is_filled(scanner)? {
-            self.fault(Unfit::Error);
+            self.fault(fault);
         }
         Ok(())
     }

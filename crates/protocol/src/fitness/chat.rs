@@ -65,26 +65,16 @@ fn read_message(scanner: &mut Scanner<'_>, choice: u64, tally: &mut Tally) -> Re
     members(scanner, |scanner, name| {
         match name {
             "error" => tally.error(scanner)?,
-            "refusal" => {
-                if is_filled(scanner)? {
-                    tally.fault(Unfit::Refused);
-                }
-            }
+            "refusal" => tally.spoilt(Unfit::Refused, scanner)?,
             "tool_calls" if scanner.kind()? == Kind::Array => scanner.array(|scanner, position| {
                 tally.content = true;
                 let index = index(&mut scanner.clone(), position)?;
                 read_call(scanner, (choice, index), tally)
             })?,
-            "tool_calls" => {
-                if is_filled(scanner)? {
-                    tally.fault(Unfit::ToolCall);
-                }
-            }
-            "function_call" => {
-                if is_filled(&mut scanner.clone())? {
-                    tally.content = true;
-                    read_function(scanner, (choice, FUNCTION_CALL), tally)?;
-                }
+            "tool_calls" => tally.spoilt(Unfit::ToolCall, scanner)?,
+            "function_call" if is_filled(&mut scanner.clone())? => {
+                tally.content = true;
+                read_function(scanner, (choice, FUNCTION_CALL), tally)?;
             }
             // Some give content in parts.
             "content" if scanner.kind()? != Kind::Array => tally.said(scanner)?,

@@ -2,45 +2,58 @@
 
 use super::{Tally, Unfit};
 use crate::json::{JsonError, Kind, Scanner};
-use crate::lenient::members;
+use crate::lenient::{members, text};
 
-/// Whether the answer may be kept.
+/// Whether the answer may be kept. All is read in one pass, since vectors make for long answers.
 pub(super) fn judge(body: &[u8]) -> Result<(), Unfit> {
     let mut tally = Tally::default();
-    read(body, &mut tally).map_err(|_| Unfit::Incomplete)?;
+    let data = read(body, &mut tally).map_err(|_| Unfit::Incomplete)?;
+    if !data {
+        tally.fault(Unfit::Incomplete);
+    }
     if !tally.content {
         tally.fault(Unfit::Empty);
     }
     tally.fault.map_or(Ok(()), Err)
 }
 
-fn read(body: &[u8], tally: &mut Tally) -> Result<(), JsonError> {
+/// Says whether there is an array for the vectors.
+fn read(body: &[u8], tally: &mut Tally) -> Result<bool, JsonError> {
+    let (mut data, mut error) = (false, false);
     let mut scanner = Scanner::new(body);
     scanner.object(|scanner, name| {
         match &*name.decode() {
-            "data" if scanner.kind()? == Kind::Array => scanner.array(|scanner, _| {
-                tally.content = true;
-                read_item(scanner, tally)
-            })?,
+            "data" => {
+                data = scanner.kind()? == Kind::Array;
+                if data {
+                    scanner.array(|scanner, _| read_item(scanner, tally))?;
+                }
+            }
             "error" => tally.error(scanner)?,
+            "object" | "type" => error |= text(scanner)?.is_some_and(|kind| kind == "error"),
             _ => {}
         }
         Ok::<_, JsonError>(())
     })?;
-    scanner.finish()
+    scanner.finish()?;
+    if error {
+        tally.fault(Unfit::Error);
+    }
+    Ok(data)
 }
 
 fn read_item(scanner: &mut Scanner<'_>, tally: &mut Tally) -> Result<(), JsonError> {
-    let mut vectors = false;
+    let mut sound = false;
+    tally.content = true;
     members(scanner, |scanner, name| {
         match name {
-            "embedding" => vectors = read_vector(scanner)?,
+            "embedding" => sound = read_vector(scanner)?,
             "error" => tally.error(scanner)?,
             _ => {}
         }
         Ok(())
     })?;
-    if !vectors {
+    if !sound {
         tally.fault(Unfit::Incomplete);
     }
     Ok(())

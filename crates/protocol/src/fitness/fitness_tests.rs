@@ -24,7 +24,7 @@ fn a_chat_answer_is_judged_alike_in_both_forms() {
     for (choice, expected) in [
         (ended("\"stop\""), Ok(())),
         (ended("\"length\""), Ok(())),
-        (ended("\"tool_calls\""), Ok(())),
+        (ended("\"tool_calls\""), Err(ToolCall)),
         (ended("\"end_turn\""), Ok(())),
         (ended("null"), Err(Incomplete)),
         (ended("\"\""), Err(Incomplete)),
@@ -117,7 +117,7 @@ fn a_stream_has_to_have_come_to_its_end_without_a_fault() {
     let piece = |call: u64, arguments: &str| {
         let arguments = serde_json::Value::from(arguments);
         format!(
-            "data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"tool_calls\":[{{\"index\":{call},\"function\":{{\"arguments\":{arguments}}}}}]}}}}]}}\n\n"
+            "data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"tool_calls\":[{{\"index\":{call},\"function\":{{\"name\":\"f\",\"arguments\":{arguments}}}}}]}}}}]}}\n\n"
         )
     };
     let end = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\n";
@@ -158,13 +158,13 @@ fn responses_are_judged_by_their_status_and_their_items() {
             r#""status":"completed","output":[{"type":"message","content":[{"type":"refusal","refusal":"No"}]}]"#.to_owned(),
             Err(Refused),
         ),
-        (r#""status":"completed","output":[{"type":"function_call","arguments":"{}"}]"#.to_owned(), Ok(())),
+        (r#""status":"completed","output":[{"type":"function_call","name":"f","arguments":"{}"}]"#.to_owned(), Ok(())),
         (
-            r#""status":"completed","output":[{"type":"function_call","arguments":"{}"},{"type":"function_call","arguments":"{"}]"#.to_owned(),
+            r#""status":"completed","output":[{"type":"function_call","name":"f","arguments":"{}"},{"type":"function_call","name":"f","arguments":"{"}]"#.to_owned(),
             Err(ToolCall),
         ),
         (
-            r#""status":"completed","output":[{"type":"custom_tool_call","input":"{"}]"#.to_owned(),
+            r#""status":"completed","output":[{"type":"custom_tool_call","name":"f","input":"{"}]"#.to_owned(),
             Ok(()),
         ),
     ] {
@@ -217,7 +217,7 @@ fn a_message_is_judged_alike_in_both_forms() {
 #[test]
 fn the_pieces_of_an_input_have_to_make_json() {
     let events = |pieces: &[&str], last: &str| {
-        let start = "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"tool_use\",\"input\":{}}}\n\n";
+        let start = "data: {\"type\":\"message_start\",\"message\":{}}\n\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"tool_use\",\"name\":\"f\",\"input\":{}}}\n\n";
         let piece = |piece: &&str| {
             let piece = serde_json::Value::from(*piece);
             format!(

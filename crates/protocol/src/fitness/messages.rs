@@ -3,7 +3,7 @@
 
 use super::{Tally, Unfit};
 use crate::json::{JsonError, Kind, Scanner};
-use crate::lenient::{count, is_filled, members, text};
+use crate::lenient::{count, members, text};
 
 /// Reads a plain answer.
 pub(super) fn read(body: &[u8], tally: &mut Tally) -> Result<(), JsonError> {
@@ -85,11 +85,7 @@ fn read_block(
             "input" => input = Some(scanner.kind()?).filter(|kind| *kind != Kind::Null),
             "error" => tally.error(scanner)?,
             // What a tool that the upstream runs itself came back with: the failure passes, the answer stays.
-            "is_error" => {
-                if is_filled(scanner)? {
-                    tally.fault(Unfit::Error);
-                }
-            }
+            "is_error" => tally.spoilt(Unfit::Error, scanner)?,
             "content" => read_result(scanner, tally)?,
             _ => {}
         }
