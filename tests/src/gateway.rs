@@ -2,7 +2,7 @@
 
 use crate::{client::Answer, client::Request, upstream::Upstream};
 use sluice::{Running, StartOptions};
-use sluice_config::{Env, Options, Source};
+use sluice_config::{Env, Options, Source, model::Settings};
 use sluice_core::{LogSink, MemoryLog};
 use std::{fmt::Write as _, net::SocketAddr, path::Path};
 
@@ -177,13 +177,15 @@ impl Gateway {
     /// Loads `yaml` and starts it; fails the test with the report when it is not valid.
     pub async fn start(yaml: &str) -> Self {
         raise_descriptor_limit();
-        let source = Source::Text { name: "test.yaml", text: yaml, base: Path::new(".") };
-        let options = Options { env: Env::Map(std::collections::BTreeMap::new()), env_optional: false };
-        let loaded = sluice_config::load(source, &options)
-            .unwrap_or_else(|report| panic!("{}\n{yaml}", report.render(false)));
         let (sink, log) = LogSink::memory();
-        let running = sluice::start(loaded.settings, StartOptions::new(sink)).await.expect("a gateway");
+        let running = sluice::start(settings(yaml), StartOptions::new(sink)).await.expect("a gateway");
         Self { api: running.api, admin: running.admin, log, running }
+    }
+
+    /// Puts another configuration in force, as a reload does.
+    pub fn apply(&self, config: &Config) {
+        let settings = settings(&config.yaml("127.0.0.1:0", "127.0.0.1:0"));
+        self.running.app.apply(settings).expect("settings that can be used");
     }
 
     /// A gateway in front of `upstream`, all else as [`Config`] has it.
@@ -212,6 +214,14 @@ impl Gateway {
         let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
         line.map_or(0.0, |value| value.parse().expect("a number"))
     }
+}
+
+/// The settings that `yaml` means; fails the test with the report when it is not valid.
+fn settings(yaml: &str) -> Settings {
+    let source = Source::Text { name: "test.yaml", text: yaml, base: Path::new(".") };
+    let options = Options { env: Env::Map(std::collections::BTreeMap::new()), env_optional: false };
+    let loaded = sluice_config::load(source, &options);
+    loaded.unwrap_or_else(|report| panic!("{}\n{yaml}", report.render(false))).settings
 }
 
 /// A thousand streams need four descriptors each in this process: client, gateway twice, upstream.

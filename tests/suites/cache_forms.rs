@@ -7,6 +7,7 @@ use crate::support::{
 use serde_json::{Value, json};
 use sluice_tests::{
     client::Request,
+    eventually,
     gateway::{Gateway, KEY},
     sse::{Events, Stream},
     upstream::{Answer, Upstream},
@@ -207,6 +208,94 @@ async fn responses_that_leave_nothing_behind_are_kept() {
         let body = format!(r#"{{"model":"m","input":"x","seed":1{more}}}"#);
         let answer = gateway.post(RESPONSES, body).await.expect(200);
         assert_eq!((answer.get("x-sluice-cache"), answer.text().as_str()), (told, reply), "{more}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_of_responses_is_kept_and_serves_plain_clients() {
+    let done = r#"{"id":"r","object":"response","status":"completed","output":[{"type":"message","id":"o","status":"completed","role":"assistant","content":[{"type":"output_text","text":"hi","annotations":[]}]}],"usage":{"input_tokens":1,"output_tokens":1,"total_tokens":2}}"#;
+    let event = |kind: &str, members: &str| {
+        format!("event: response.{kind}\ndata: {{\"type\":\"response.{kind}\",{members}}}\n\n")
+    };
+    let begun = r#""response":{"id":"r","object":"response","status":"in_progress","output":[]}"#;
+    let text = r#""item_id":"o","output_index":0,"content_index":0,"delta":"hi""#;
+    let whole = [
+        event("created", begun),
+        event("output_text.delta", text),
+        event("completed", &format!("\"response\":{done}")),
+    ]
+    .concat();
+    // The terminal event is all that counts: this upstream does not end the body behind it.
+    let answer = Answer::chunked().chunk(&whole).hang();
+    let upstream = Upstream::script([answer, Answer::error(400, "{}")]).await;
+    let gateway = cached(&upstream, "").start().await;
+    let body = |more: &str| format!(r#"{{"model":"m","input":"x","seed":1,"store":false{more}}}"#);
+    let request = Request::post(RESPONSES, body(STREAM)).bearer(KEY);
+    let mut first = Stream::open(gateway.api, &request).await;
+    for _ in 0..3 {
+        let _ = first.event().await;
+    }
+    drop(first);
+    let (word, events) = stream(&gateway, RESPONSES, body(STREAM)).await;
+    assert_eq!((word.as_str(), events.bytes()), ("hit", whole.into()));
+    let plain = gateway.post(RESPONSES, body("")).await.expect(200);
+    assert_eq!((plain.get("x-sluice-cache"), plain.text().as_str()), ("hit", done));
+    assert_eq!(upstream.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_stream_in_an_odd_framing_is_kept_as_it_came() {
+    // A byte order mark, comments, carriage returns, no blank behind a colon, one event in several lines.
+    let first = delta("hi").replace("data: ", "data:").replace('\n', "\r\n");
+    let lines = finish().replace("\"created\"", "\r\ndata: \"created\"").replace("\n\n", "\r\n\r\n");
+    let told = usage().replace('\n', "\r\n");
+    let odd = format!("\u{feff}: hello\r\n\r\n{first}: c\r\n{lines}{told}data: [DONE]\r\n\r\n");
+    let upstream = Upstream::script([Answer::sse(odd.clone()), Answer::error(400, "{}")]).await;
+    let gateway = cached(&upstream, "").start().await;
+    let asked = gateway.post(CHAT, seeded(1, STREAM)).await.expect(200);
+    let again = gateway.post(CHAT, seeded(1, STREAM)).await.expect(200);
+    assert_eq!((asked.get("x-sluice-cache"), again.get("x-sluice-cache")), ("miss", "hit"));
+    assert_eq!((asked.text(), again.text()), (odd.replace(&told, ""), odd.replace(&told, "")));
+    let with_usage = gateway.post(CHAT, seeded(1, WITH_USAGE)).await.expect(200);
+    assert_eq!((with_usage.get("x-sluice-cache"), with_usage.text()), ("hit", odd));
+    let plain = gateway.post(CHAT, seeded(1, "")).await.expect(200);
+    assert_eq!(plain.get("x-sluice-cache"), "hit");
+    assert_eq!(plain.json()["choices"][0]["message"]["content"], "hi");
+    assert_eq!(plain.json()["usage"]["total_tokens"], 5);
+}
+
+/// The lines of all requests so far, once there are so many: outcome and what the cache did.
+async fn outcomes(gateway: &Gateway, n: usize) -> Vec<[Value; 2]> {
+    let requests = || gateway.log.text().matches("\"event\":\"request\"").count();
+    eventually(&format!("{n} lines"), || requests() == n).await;
+    let log = gateway.log.text();
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let requests = lines.filter(|line| line["event"] == "request");
+    requests.map(|line| [line["outcome"].clone(), line["cache"].clone()]).collect()
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_after_the_last_event_has_had_everything() {
+    let upstream = counting().await;
+    let gateway = cached(&upstream, ", replay: paced").start().await;
+    let _ = gateway.post(CHAT, seeded(1, STREAM)).await.expect(200);
+    let request = Request::post(CHAT, seeded(1, STREAM)).bearer(KEY);
+    let mut paced = Stream::open(gateway.api, &request).await;
+    while !paced.event().await.is_done() {}
+    drop(paced);
+    assert_eq!(outcomes(&gateway, 2).await, [[json!("ok"), json!("miss")], [json!("ok"), json!("hit")]]);
+
+    // The same where the upstream's body goes on behind it, whether the answer is kept or is too large for that.
+    let events = delta(&"x".repeat(5_000)) + &finish() + DONE;
+    for max in ["1MiB", "1KiB"] {
+        let upstream = Upstream::script([Answer::chunked().chunk(&events).hang()]).await;
+        let gateway = cached(&upstream, &format!(", max_entry: {max}")).start().await;
+        let mut stream = Stream::open(gateway.api, &request).await;
+        while !stream.event().await.is_done() {}
+        drop(stream);
+        assert_eq!(outcomes(&gateway, 1).await, [[json!("ok"), json!("miss")]], "{max}");
+        let tried = "sluice_upstream_attempts_total{outcome=\"ok\",provider=\"up\",upstream_model=\"m\"}";
+        assert_eq!(gateway.metric(tried).await, 1.0, "{max}");
     }
 }
 

@@ -7,6 +7,7 @@ use sluice_tests::{
     process::{Process, command, free_port},
     redis::{self, Redis},
     soon,
+    sse::{Events, Stream},
     upstream::Upstream,
 };
 use std::net::SocketAddr;
@@ -173,6 +174,24 @@ async fn usage_asked_for_or_not_is_kept_apart_over_redis_too() {
 }
 
 #[tokio::test]
+async fn what_comes_from_redis_is_replayed_at_a_reading_pace_too() {
+    let (upstream, redis) = (counting().await, Redis::start());
+    let config = cached(&upstream, ", replay: paced")
+        .section(&format!("redis: {{urls: [\"{}\"], timeout: 2s}}", redis.url()));
+    let (one, two) = (start(&config).await, start(&config).await);
+    let _ = ask(one.api, 1, STREAM).await;
+    let _ = entries(&redis, 1).await;
+    let mut stream = Stream::open(two.api, &Request::post(CHAT, seeded(1, STREAM)).bearer(KEY)).await;
+    assert!(stream.head.get("cache-status").ends_with("detail=redis"), "{:?}", stream.head);
+    let Events { events, .. } = stream.rest().await;
+    let (first, last) = (&events[0], &events[events.len() - 1]);
+    assert!(
+        last.is_done() && last.at.duration_since(first.at).as_millis() >= 20,
+        "not all at once: {events:?}"
+    );
+}
+
+#[tokio::test]
 async fn an_entry_has_a_name_that_tells_nothing_and_a_life_of_its_own() {
     let (upstream, redis) = (counting().await, Redis::start());
     let config =
@@ -183,10 +202,10 @@ async fn an_entry_has_a_name_that_tells_nothing_and_a_life_of_its_own() {
     let _ = stored(two.api, 1, "").await;
     let keys = redis.keys("*");
     let entry =
-        keys.iter().find_map(|key| key.strip_prefix("mine:cache:")).unwrap_or_else(|| panic!("{keys:?}"));
+        keys.iter().find_map(|key| key.strip_prefix("mine:cache:1:")).unwrap_or_else(|| panic!("{keys:?}"));
     assert!(entry.len() == 64 && entry.bytes().all(|byte| byte.is_ascii_hexdigit()), "{entry}");
     assert!(keys.iter().all(|key| key.starts_with("mine:")), "{keys:?}");
-    let redis::Reply::Number(left) = redis.ask(&[b"PTTL", format!("mine:cache:{entry}").as_bytes()]) else {
+    let redis::Reply::Number(left) = redis.ask(&[b"PTTL", format!("mine:cache:1:{entry}").as_bytes()]) else {
         panic!("no life")
     };
     assert!((80_000..=100_000).contains(&left), "{left}");

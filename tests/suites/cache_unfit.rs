@@ -134,6 +134,23 @@ async fn answers_that_ended_by_their_own_rules_are_kept() {
 }
 
 #[tokio::test]
+async fn a_part_of_an_answer_is_passed_on_and_not_kept() {
+    for (more, kind, body) in [
+        ("", "content-type: application/json", saying("a part")),
+        (STREAM, "content-type: text/event-stream", numbered_events(0, true)),
+    ] {
+        let part = Answer::status(206, &[kind], &body);
+        is_not_kept(&format!("206{more}"), more, part.clone()).await;
+        let upstream = Upstream::script([part]).await;
+        let gateway = cached(&upstream, "").start().await;
+        let answer = gateway.post(CHAT, seeded(1, more)).await;
+        let expected = if more == STREAM { numbered_events(0, false) } else { body };
+        assert_eq!((answer.status(), answer.text()), (200, expected));
+        assert_eq!(answer.get("cache-status"), "sluice; fwd=uri-miss");
+    }
+}
+
+#[tokio::test]
 async fn an_answer_that_is_too_large_is_passed_on_whole_and_not_kept() {
     let text = "x".repeat(3_000);
     let events: Vec<&str> = std::iter::repeat_n(text.as_str(), 4).collect();

@@ -16,6 +16,8 @@ mod cache_redis;
 #[cfg(test)]
 mod cache_redis_faults;
 #[cfg(test)]
+mod cache_reload;
+#[cfg(test)]
 mod cache_tenants;
 #[cfg(test)]
 mod cache_unfit;
@@ -41,6 +43,8 @@ mod readme;
 mod shutdown;
 #[cfg(test)]
 mod single_flight;
+#[cfg(test)]
+mod single_flight_apart;
 #[cfg(test)]
 mod single_flight_faults;
 #[cfg(test)]

@@ -4,12 +4,13 @@ use crate::support::{
     CHAT, CHAT_REPLY, all, begin, cached, chat_events, connected, delta, gated, in_flight, seeded,
 };
 use sluice_tests::{
-    client::Request,
+    client::{Client, Request},
     eventually,
     gateway::{Gateway, KEY},
     sse::Stream,
     upstream::{Answer, Gate, Upstream},
 };
+use std::time::{Duration, Instant};
 
 const STREAM: &str = ",\"stream\":true";
 
@@ -99,7 +100,7 @@ async fn one_other_leads_when_the_leader_fails_before_anything_came() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_the_request_itself_is_told_to_all() {
+async fn a_refusal_of_the_request_itself_is_told_to_all_whose_bodies_are_the_same_bytes() {
     let gate = Gate::new();
     let fault = Answer::error(400, r#"{"error":{"message":"your mistake"}}"#);
     let upstream = Upstream::script([Answer::new().gate(&gate).then(fault)]).await;
@@ -114,6 +115,22 @@ async fn a_refusal_of_the_request_itself_is_told_to_all() {
         assert!(answer.message().contains("your mistake"), "{}", answer.message());
     }
     assert_eq!(upstream.calls(), 1);
+    // The same request in another spelling shares answers, but asks for itself what is wrong with it.
+    let gate = Gate::new();
+    let fault = Answer::error(400, r#"{"error":{"message":"your mistake"}}"#);
+    let upstream = Upstream::script([Answer::new().gate(&gate).then(fault)]).await;
+    let gateway = cached(&upstream, "").start().await;
+    let leader = begin([request(STREAM).send(gateway.api)]);
+    upstream.called(1).await;
+    let spelled = seeded(1, STREAM).replace("\"seed\":1", "\"seed\": 1");
+    let other = begin([Request::post(CHAT, spelled).bearer(KEY).send(gateway.api)]);
+    in_flight(&gateway, 2).await;
+    assert_eq!(upstream.calls(), 1, "it waits");
+    gate.open();
+    for asked in leader.into_iter().chain(other) {
+        let _ = asked.await.unwrap().expect(400);
+    }
+    assert_eq!(upstream.calls(), 2);
 }
 
 #[tokio::test]
@@ -157,6 +174,57 @@ async fn with_the_last_reader_the_upstream_is_let_go_and_nothing_is_kept() {
 }
 
 #[tokio::test]
+async fn a_follower_that_goes_on_alone_holds_the_upstream_no_longer() {
+    let gate = Gate::new();
+    let held = gate.clone();
+    // Too large to be kept whole, so a client that wants it plain has to ask for it itself.
+    let upstream = Upstream::with(move |_, request| match request.json()["stream"] == true {
+        true => Answer::chunked().chunk(delta("first")).gate(&held).chunk(delta(&"x".repeat(5_000))).hang(),
+        false => Answer::new().hang(),
+    })
+    .await;
+    let gateway = cached(&upstream, ", max_entry: 1KiB").start().await;
+    let mut streams = opened(&gateway, 1).await;
+    let alone = begin([request("").send(gateway.api)]);
+    in_flight(&gateway, 2).await;
+    assert_eq!(upstream.calls(), 1, "it waits for the whole");
+    gate.open();
+    let _ = streams[0].event().await;
+    upstream.called(2).await;
+    let left = Instant::now();
+    drop(streams);
+    let let_go = upstream.left(1).await.duration_since(left);
+    assert!(let_go < Duration::from_secs(1), "{let_go:?}");
+    eventually("its line", || gateway.log.text().matches("\"event\":\"request\"").count() == 1).await;
+    alone.iter().for_each(tokio::task::JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn a_follower_that_leaves_left_while_it_waited() {
+    for more in ["", STREAM] {
+        let gate = Gate::new();
+        let whole = if more == STREAM { Answer::sse(chat_events(&["hi"])) } else { Answer::json(CHAT_REPLY) };
+        let upstream = Upstream::script([Answer::new().gate(&gate).then(whole)]).await;
+        let gateway = cached(&upstream, "").start().await;
+        let leader = begin([request(more).send(gateway.api)]);
+        upstream.called(1).await;
+        let mut follower = Client::connect(gateway.api).await;
+        follower.send(&request(more).wire()).await;
+        in_flight(&gateway, 2).await;
+        drop(follower);
+        in_flight(&gateway, 1).await;
+        for (phase, times) in [("wait", 1.0), ("body", 0.0), ("stream", 0.0)] {
+            let series = format!("sluice_client_aborts_total{{phase=\"{phase}\"}}");
+            assert_eq!(gateway.metric(&series).await, times, "{more}: {phase}");
+        }
+        gate.open();
+        for leader in leader {
+            let _ = leader.await.unwrap().expect(200);
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_upstream_that_says_nothing_is_given_up_for_all_at_once() {
     let upstream = Upstream::script([Answer::stream().send(delta("first")).hang()]).await;
     let gateway = cached(&upstream, "").timeouts("first_byte: 2s, idle: 500ms").start().await;
@@ -173,7 +241,7 @@ async fn the_drain_cuts_a_shared_stream_for_all_with_an_error() {
     let gateway = cached(&upstream, "").start().await;
     let streams = opened(&gateway, 10).await;
     let readers = begin(streams.into_iter().map(|mut stream| async move { stream.rest().await }));
-    gateway.running.stop(std::time::Duration::ZERO, std::time::Duration::from_millis(50)).await;
+    gateway.running.stop(Duration::ZERO, Duration::from_millis(50)).await;
     for reader in readers {
         let _ = reader.await.unwrap().error();
     }
