@@ -15,8 +15,8 @@
 //! store        all of it together: look up, keep, purge
 //! ```
 //!
-//! Knows neither upstreams nor clients: what leads a flight is `upstream::lead`, what a client is sent is
-//! `reply`'s.
+//! Talks to neither upstreams nor clients: what leads a flight, and looks into the second tier before it asks
+//! anybody, is `upstream::share` and `upstream::lead`; what a client is sent is `reply`'s.
 
 pub mod entry;
 pub mod flight;

@@ -182,7 +182,7 @@ async fn admit(
     };
     match cache::look_up(setup, candidate, &caller.key, &plan, &call, x).await? {
         LookUp::Hit(recalled) => Ok(Admitted::Hit(recalled)),
-        LookUp::Miss(cached) => Ok(Admitted::Call(call, plan, Some(cached))),
+        LookUp::Ask(cached) => Ok(Admitted::Call(call, plan, Some(cached))),
     }
 }
 

@@ -42,11 +42,8 @@ impl Check<'_> {
     fn redis(&mut self, settings: &Settings) {
         let Some(redis) = &settings.redis else { return };
         for (index, url) in redis.urls.iter().enumerate() {
-            if !["redis://", "rediss://", "redis+unix://"]
-                .iter()
-                .any(|scheme| url.expose().starts_with(scheme))
-            {
-                let help = "redis://host:6379, rediss://host:6380 for TLS";
+            if !is_redis_address(url.expose()) {
+                let help = "redis://[user:password@]host[:6379][/0], rediss:// for TLS";
                 self.error(
                     &format!("redis.urls[{index}]"),
                     codes::BAD_VALUE,
@@ -54,6 +51,10 @@ impl Check<'_> {
                     help,
                 );
             }
+        }
+        if redis.mode == RedisMode::Single && redis.urls.len() > 1 {
+            let help = "keep one, or set redis.mode: sentinel or cluster";
+            self.error("redis.urls", codes::BAD_VALUE, "mode single takes exactly one address", help);
         }
         match (redis.mode, &redis.master) {
             (RedisMode::Sentinel, None) => {
@@ -91,6 +92,10 @@ impl Check<'_> {
                 "the memory tier is smaller than the largest stored answer, which it can never hold";
             let help = "make `memory` much larger than `max_entry`, or 0B to keep nothing in memory";
             self.warning("cache.memory", codes::IDLE_CACHE, message, help);
+        }
+        if cache.memory.0 == 0 && !cache.redis {
+            let message = "nothing can be kept: there is neither room in memory nor Redis";
+            self.warning("cache.memory", codes::IDLE_CACHE, message, "give `memory` a size, or add `redis`");
         }
         self.shared_answers(settings);
     }
@@ -143,4 +148,23 @@ impl Check<'_> {
             self.error(at, codes::OUT_OF_RANGE, "answers are kept for at most 24h", "write 24h or less");
         }
     }
+}
+
+/// Could this address ever be connected to? Names are not looked up.
+fn is_redis_address(url: &str) -> bool {
+    if let Some(path) = url.strip_prefix("redis+unix://") {
+        return path.starts_with('/');
+    }
+    let rest = url.strip_prefix("redis://").or_else(|| url.strip_prefix("rediss://"));
+    let Some(authority) = rest.map(|rest| rest.split(['/', '?', '#']).next().unwrap_or_default()) else {
+        return false;
+    };
+    let place = authority.rsplit_once('@').map_or(authority, |(_, place)| place);
+    let (host, port) = match place.strip_prefix('[') {
+        Some(bracketed) => bracketed.split_once(']').unwrap_or((bracketed, ":")),
+        None => place.split_at(place.find(':').unwrap_or(place.len())),
+    };
+    let port =
+        port.strip_prefix(':').map_or(port.is_empty(), |port| port.parse::<u16>().is_ok_and(|port| port > 0));
+    !host.is_empty() && port
 }

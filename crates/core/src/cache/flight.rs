@@ -29,7 +29,10 @@ use smallvec::SmallVec;
 use std::{
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, TryLockError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, Wake, Waker},
 };
 
@@ -80,6 +83,8 @@ pub enum End {
 pub struct Flight {
     source: Mutex<Option<Box<dyn Source>>>,
     log: Mutex<Log>,
+    /// Somebody found the source taken.
+    missed: AtomicBool,
     /// What requests must have in common to read it together.
     terms: Terms,
     /// The body of the request that began it.
@@ -110,7 +115,7 @@ impl Flight {
         listed: Option<(Arc<Flights>, CacheKey)>,
     ) -> Arc<Self> {
         let (source, log) = (Mutex::new(None), Mutex::new(Log::default()));
-        Arc::new(Self { source, log, terms, asked, limit, listed })
+        Arc::new(Self { source, log, missed: AtomicBool::new(false), terms, asked, limit, listed })
     }
 
     /// Takes off. The reader is the one of the request that begins the flight.
@@ -166,12 +171,7 @@ impl Flight {
 
     /// Asks the source once. Ready when something was added to the log.
     fn drive(self: &Arc<Self>, seat: usize) -> Poll<()> {
-        let mut guard = match self.source.try_lock() {
-            Ok(guard) => guard,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            // Somebody else asks right now, and wakes us when that is over.
-            Err(TryLockError::WouldBlock) => return Poll::Pending,
-        };
+        let Some(mut guard) = self.try_source() else { return Poll::Pending };
         let Some(source) = guard.as_mut() else { return Poll::Pending };
         // It may have ended while we came here.
         if self.log().end.is_some() {
@@ -181,7 +181,16 @@ impl Flight {
         let mut cx = Context::from_waker(&waker);
         // A fault of the source's is no fault of whoever happens to ask it.
         let progress = match catch_unwind(AssertUnwindSafe(|| source.poll_next(&mut cx))) {
-            Ok(polled) => std::task::ready!(polled),
+            Ok(Poll::Ready(progress)) => progress,
+            Ok(Poll::Pending) => {
+                drop(guard);
+                // Whoever found the source taken meanwhile may have been the one whom it woke.
+                if self.missed.swap(false, Ordering::AcqRel) {
+                    let wakers = self.log().wakers(Some(seat));
+                    wakers.into_iter().for_each(Waker::wake);
+                }
+                return Poll::Pending;
+            }
             Err(_) => self.fault(&mut **source),
         };
         let over = self.take(progress, &mut **source);
@@ -201,6 +210,20 @@ impl Flight {
         let wakers = self.log().wakers(Some(seat));
         wakers.into_iter().for_each(Waker::wake);
         Poll::Ready(())
+    }
+
+    /// The source, unless somebody else asks it right now, who then wakes everybody when that is over.
+    fn try_source(&self) -> Option<MutexGuard<'_, Option<Box<dyn Source>>>> {
+        let attempt = || match self.source.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        };
+        attempt().or_else(|| {
+            self.missed.store(true, Ordering::Release);
+            // It may have been let go before that was seen.
+            attempt()
+        })
     }
 
     /// The source has panicked: the flight ends, and the request whose walk it was has lost its record.

@@ -1,7 +1,7 @@
 //! The key of an answer: everything that decides what the answer is, and who may share it.
 //!
 //! A key can only be made from a [`Scope`], so no look-up, store or flight can leave the tenant out. The parts,
-//! in their order, each with its length before it:
+//! in their order, texts with their length before them and the last two as digests of 32 bytes:
 //!
 //! 1. [`FORMAT`]; raised whenever a rule changes, so that old entries are misses and never wrong answers
 //! 2. the scope: whose answers these are

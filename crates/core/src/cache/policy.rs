@@ -164,8 +164,11 @@ impl Wishes {
         } else if name.eq_ignore_ascii_case("only-if-cached") {
             self.only_if_cached = true;
         } else if name.eq_ignore_ascii_case("max-age") {
-            // An age that cannot be read means that no age will do (RFC 9111, 4.2.1).
-            let seconds = value.trim_matches('"').parse().unwrap_or(0);
+            // RFC 9111: a number too large to hold is as good as for ever (1.2.2); what is none means that no age
+            // will do (4.2.1).
+            let digits = value.trim().trim_matches('"');
+            let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+            let seconds = digits.parse().unwrap_or(if is_number { u64::from(u32::MAX) } else { 0 });
             self.max_age = Some(Duration::from_secs(seconds));
         }
     }

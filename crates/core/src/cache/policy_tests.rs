@@ -58,6 +58,9 @@ fn headers_are_understood_or_refused() {
     assert!(read("cache-control", "only-if-cached").only_if_cached);
     assert_eq!(read("cache-control", "max-age=30").max_age, Some(Duration::from_secs(30)));
     assert_eq!(read("cache-control", "max-age=soon").max_age, Some(Duration::ZERO));
+    assert!(
+        read("cache-control", "max-age=99999999999999999999").max_age > Some(Duration::from_secs(1 << 31))
+    );
     assert_eq!(read("cache-control", "no-store").refuse, Some(Bypass::NoStore));
     assert_eq!(read("cache-control", "private, stale-if-error=5"), Wishes::default());
     assert_eq!(read("x-sluice-cache", "on"), Wishes::default());

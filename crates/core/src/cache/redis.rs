@@ -151,10 +151,12 @@ impl RedisTier {
         self.link.run::<()>(Op::Del, &pipeline).await.ok();
     }
 
-    /// Writes an answer, behind the request's back.
-    pub fn put(self: &Arc<Self>, key: CacheKey, entry: Arc<Entry>) {
-        let Ok(permit) = self.writes.clone().try_acquire_owned() else {
-            return self.metrics.stored(StoreResult::Error);
+    /// Writes an answer, behind the request's back; says whether that has been begun.
+    pub fn put(self: &Arc<Self>, key: CacheKey, entry: Arc<Entry>) -> bool {
+        let permit = self.writes.clone().try_acquire_owned().ok();
+        let Some(permit) = permit.filter(|_| self.link.state() == LinkState::Up) else {
+            self.metrics.stored(StoreResult::Error);
+            return false;
         };
         let tier = self.clone();
         self.writing.spawn(async move {
@@ -167,6 +169,7 @@ impl RedisTier {
             tier.metrics.stored(if written.is_ok() { StoreResult::Ok } else { StoreResult::Error });
             drop(permit);
         });
+        true
     }
 
     /// Raises the number of what is purged, here and in Redis; whether Redis has it already. If not, it gets it

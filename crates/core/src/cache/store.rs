@@ -125,12 +125,14 @@ impl ResponseCache {
             self.memory_metrics.stored(StoreResult::Unfit);
             return false;
         }
-        let kept = self.memory.put(key, entry.clone());
-        self.memory_metrics.stored(if kept { StoreResult::Ok } else { StoreResult::TooLarge });
-        if let Some(second) = &self.second {
-            second.put(key, entry.clone());
-        }
-        kept || self.second.is_some()
+        // Without a memory tier nothing is too large for it.
+        let kept = self.memory.capacity() > 0 && {
+            let kept = self.memory.put(key, entry.clone());
+            self.memory_metrics.stored(if kept { StoreResult::Ok } else { StoreResult::TooLarge });
+            kept
+        };
+        let written = self.second.as_ref().is_some_and(|second| second.put(key, entry.clone()));
+        kept || written
     }
 
     /// Makes all entries of a kind misses, here at once and at other replicas within a second. Tells whether

@@ -7,6 +7,7 @@
 //! | `miss; reason=refresh` | `sluice; fwd=request` | asked for, because the client wanted a new answer |
 //! | `coalesced` | `sluice; fwd=uri-miss; collapsed` | the answer of an equal request under way |
 //! | `bypass; reason=no-seed` | `sluice; fwd=bypass; detail=no-seed` | the cache was passed by |
+//! | `miss`, or a bypass | `sluice; detail=only-if-cached` | only a stored answer would have done: 504 |
 //! | `bypass; reason=not-reached` | `sluice; detail=not-reached` | refused before, or nothing to cache |
 
 use crate::{
@@ -49,6 +50,8 @@ pub fn write(note: &CacheNote, headers: &mut HeaderMap) {
         Some(CacheResult::Coalesced) => ("coalesced", fixed("sluice; fwd=uri-miss; collapsed")),
         Some(CacheResult::Bypass) => bypass(note.bypass.unwrap_or(Bypass::Disabled)),
     };
+    // RFC 9211: `fwd` is for what went further.
+    let status = if note.only { fixed("sluice; detail=only-if-cached") } else { status };
     headers.insert(names::CACHE, HeaderValue::from_static(own));
     headers.insert(names::CACHE_STATUS, status);
 }
@@ -83,7 +86,8 @@ mod tests {
 
     #[test]
     fn the_two_headers_say_the_same() {
-        for why in [Bypass::Disabled, Bypass::NoSeed, Bypass::ForceNotAllowed, Bypass::NoStore, Bypass::Off] {
+        let plain = [Bypass::Disabled, Bypass::NoSeed, Bypass::ForceNotAllowed, Bypass::NoStore, Bypass::Off];
+        for why in plain.into_iter().chain(Obstacle::ALL.iter().copied().map(Bypass::Obstacle)) {
             let mut headers = HeaderMap::new();
             write(&CacheNote::bypass(why), &mut headers);
             let word = why.as_str();

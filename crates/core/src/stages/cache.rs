@@ -61,8 +61,12 @@ pub fn judge(
             Ok(Some(Candidate { draft, wishes, policy }))
         }
         Err(why) => {
-            x.cache = CacheNote::bypass(why);
-            if wishes.only_if_cached { Err(not_cached(why.as_str())) } else { Ok(None) }
+            x.cache = CacheNote { only: wishes.only_if_cached, ..CacheNote::bypass(why) };
+            if wishes.only_if_cached {
+                Err(not_cached(&format!("the cache is passed by ({})", why.as_str())))
+            } else {
+                Ok(None)
+            }
         }
     }
 }
@@ -71,8 +75,8 @@ pub fn judge(
 pub enum LookUp {
     /// A stored answer.
     Hit(Recalled),
-    /// To be asked for, and kept.
-    Miss(Cached),
+    /// Not in the first tier: to be asked for, and kept.
+    Ask(Cached),
 }
 
 /// Looks into the first tier; into the second only where nothing else will do.
@@ -114,11 +118,11 @@ pub async fn look_up(
         {
             return Ok(hit);
         }
-        x.cache = CacheNote::new(CacheResult::Miss);
+        x.cache = CacheNote { only: true, ..CacheNote::new(CacheResult::Miss) };
         return Err(not_cached("no stored answer fits"));
     }
     let tags = Tags { tenant: key.tenant.clone(), key: key.name.clone(), model: plan.entry.name.clone() };
-    Ok(LookUp::Miss(Cached {
+    Ok(LookUp::Ask(Cached {
         generation: cache.generation(&tags),
         key: cache_key,
         looks_up: !wishes.refresh,

@@ -205,6 +205,8 @@ pub struct CacheNote {
     pub bypass: Option<Bypass>,
     /// The client wanted a new answer.
     pub refreshed: bool,
+    /// Only a stored answer would do, so no upstream was asked.
+    pub only: bool,
     /// The answer is kept from now on.
     pub stored: bool,
     /// Age of the answer and the rest of its life.

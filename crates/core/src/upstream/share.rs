@@ -1,4 +1,4 @@
-//! One upstream call for equal requests.
+//! One upstream call for equal requests, after one look into the second tier.
 //!
 //! The first of them leads: its walk becomes the source of a flight, and the others read along. A leader's
 //! failure sends one of the others to lead the next flight. A refusal of the request itself is told to those
