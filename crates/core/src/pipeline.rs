@@ -197,14 +197,16 @@ async fn forward(
 ) -> Response<ReplyBody> {
     let rules = StreamRules { audience, heartbeat: plan.entry.heartbeat, cut: cut.clone() };
     let stream = call.stream;
-    if !stream && cached.is_none() {
-        return head::answer(failover::run(plan, call, recorder, cut).await, rules);
+    if !stream {
+        let walked = match cached {
+            Some(cached) => share::run(cached, plan, call, recorder, cut).await,
+            None => failover::run(plan, call, recorder, cut).await,
+        };
+        return head::answer(walked, rules);
     }
     let id = recorder.id.clone();
     let committed = Arc::new(AtomicBool::new(false));
-    if stream {
-        recorder.committed = Some(committed.clone());
-    }
+    recorder.committed = Some(committed.clone());
     let commit_after = plan.entry.commit_after;
     let mut note = recorder.cache.clone();
     let coalesced = cached.as_ref().map(|cached| cached.coalesced.clone());
@@ -216,9 +218,6 @@ async fn forward(
         }
         None => Box::pin(failover::run(plan, call, recorder, cut)),
     };
-    if !stream {
-        return head::answer(walk.await, rules);
-    }
     match tokio::time::timeout(commit_after, &mut walk).await {
         Ok(walked) => head::answer(walked, rules),
         Err(_) => {

@@ -61,7 +61,7 @@ pub async fn run(
             Boarding::Lead(ticket) => return lead(ticket, cached, plan, call, wanted, recorder, cut).await,
             Boarding::Landed(entry) => {
                 let Some(recalled) = Recalled::of(&entry, wanted).await else {
-                    return alone(plan, call, recorder, cut).await;
+                    return Box::pin(alone(plan, call, recorder, cut)).await;
                 };
                 recorder.cache = CacheNote::hit(&entry, CacheTier::Memory);
                 return Walked { recorder, result: Ok(Delivery::Recalled(recalled)) };
@@ -82,7 +82,9 @@ pub async fn run(
             Followed::Again(_) if followed < PATIENCE => {}
             // What was told to the others holds for this request as well.
             Followed::Again(Some(error)) => return Walked { recorder, result: Err(error) },
-            Followed::Again(None) | Followed::Alone => return alone(plan, call, recorder, cut).await,
+            Followed::Again(None) | Followed::Alone => {
+                return Box::pin(alone(plan, call, recorder, cut)).await;
+            }
         }
     }
 }
@@ -162,7 +164,8 @@ fn too_long(limit: Duration) -> GatewayError {
     GatewayError::new(ErrorKind::UpstreamTimeout, text)
 }
 
-/// What cannot be shared is asked for alone, and not kept.
+/// What cannot be shared is asked for alone, and not kept. Rare, so callers box it: its state would otherwise be
+/// part of every request's.
 async fn alone(plan: Plan, mut call: Call, mut recorder: Recorder, cut: CancellationToken) -> Walked {
     call.shared = false;
     recorder.cache = CacheNote::new(CacheResult::Miss);
