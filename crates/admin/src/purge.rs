@@ -176,7 +176,9 @@ impl Wanted {
             Self::All(_) => "All stored answers".to_owned(),
             Self::Tenant(name) => format!("All stored answers of tenant '{name}'"),
             Self::Model(name) => format!("All stored answers of model '{name}'"),
-            Self::Key(name) => format!("All stored answers that key '{name}' has bought, whoever may read them,"),
+            Self::Key(name) => {
+                format!("All stored answers that key '{name}' has bought, whoever may read them,")
+            }
         };
         let means = match reach {
             Purged::Here => {
