@@ -14,6 +14,7 @@
 //! fitness         whether an answer may be kept and given again
 //! replay          a kept answer for both kinds of clients: stream to plain, plain to stream
 //! price           what tokens cost
+//! tokens          how many a prompt will have, before anybody has counted
 //! usage           token counts, brought to one meaning
 //! provider        kinds of upstreams, presets, and the body that goes there
 //! upstream_error  what went wrong there, cleaned for the client
@@ -38,6 +39,7 @@ pub mod provider;
 pub mod replay;
 pub mod splice;
 pub mod sse;
+pub mod tokens;
 pub mod upstream_error;
 pub mod usage;
 

@@ -103,7 +103,7 @@ impl Snapshot {
             .zip(settings.cache.clone())
             .map(|(cache, common)| CacheSetup { cache, common });
         let hash = hash(&settings);
-        let prices = PriceTable::new(&settings.prices);
+        let prices = PriceTable::new(&settings.prices, &settings.providers);
         Ok(Self { settings, hash, keys, open, models, prices, cache })
     }
 }

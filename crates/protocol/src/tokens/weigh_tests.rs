@@ -1,0 +1,91 @@
+use super::*;
+use crate::json::Scanner;
+use proptest::prelude::*;
+
+/// Byte by byte, as the table of weights reads.
+fn slowly(bytes: &[u8]) -> Weight {
+    let before = std::iter::once(&b' ').chain(bytes);
+    Weight(bytes.iter().zip(before).map(|(byte, before)| u64::from(weigh_any(*byte, *before))).sum())
+}
+
+fn quoted_weight(json: &str) -> Weight {
+    quoted(Scanner::new(json.as_bytes()).string().unwrap())
+}
+
+#[test]
+fn no_two_weights_of_a_byte_overflow() {
+    for byte in 0..=u8::MAX {
+        for before in 0..=u8::MAX {
+            let parts = [
+                (byte.is_ascii_alphabetic(), LETTER),
+                (byte.is_ascii_uppercase(), CAPITAL),
+                (byte.is_ascii_digit(), DIGIT),
+                (byte.is_ascii_digit() && !before.is_ascii_digit(), NUMBER),
+                (byte.is_ascii_punctuation() && !before.is_ascii_punctuation(), MARK),
+                (byte == b'\n', LINE_FEED),
+                (matches!(byte, 0xc2..=0xc5), ACCENTED),
+                (matches!(byte, 0xd0..=0xd3), CYRILLIC),
+                (matches!(byte, 0xc6..=0xcf | 0xd4..=0xdf), ALPHABET),
+                (matches!(byte, 0xe0..=0xe2), SYLLABLE),
+                (matches!(byte, 0xe3..=0xef), IDEOGRAPH),
+                (byte >= 0xf0, BEYOND),
+            ];
+            let expected: u16 =
+                parts.iter().filter(|(is, _)| *is).map(|(_, weight)| u16::from(*weight)).sum();
+            assert_eq!(u16::from(weigh_any(byte, before)), expected, "{before:#x} {byte:#x}");
+            if byte.is_ascii() {
+                assert_eq!(weigh_ascii(byte, before), weigh_any(byte, before), "{before:#x} {byte:#x}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_character_weighs_the_same_in_every_spelling() {
+    for (plain_text, escaped) in [
+        ("\"日本語のテキスト\"", r#""\u65e5\u672c\u8a9e\u306e\u30c6\u30ad\u30b9\u30c8""#),
+        ("\"Привет\"", r#""\u041f\u0440\u0438\u0432\u0435\u0442""#),
+        ("\"café £5\"", r#""caf\u00e9 \u00A35""#),
+        ("\"well 😀 done\"", r#""well \ud83d\ude00 done""#),
+    ] {
+        assert_eq!(quoted_weight(plain_text), quoted_weight(escaped), "{plain_text}");
+    }
+}
+
+#[test]
+fn a_backslash_before_a_u_is_not_always_an_escape() {
+    // The text is `C:\users`, with its backslash escaped.
+    assert!(quoted_weight(r#""C:\\users""#).tokens() <= 5);
+    assert_eq!(quoted_weight(r#""\\u""#), plain(br"\\u"));
+}
+
+#[test]
+fn numbers_are_counted_one_by_one() {
+    for (list, count) in [
+        ("[]", 0),
+        ("[1]", 1),
+        ("7", 1),
+        ("", 0),
+        ("[1, 22,\n333]", 3),
+        ("[[1,2],[3],[]]", 3),
+        ("[50256,50256]", 2),
+    ] {
+        assert_eq!(numbers(list.as_bytes()), count, "{list}");
+    }
+    for length in 0..200 {
+        let list = format!("[{}]", vec!["128009"; length].join(","));
+        assert_eq!(numbers(list.as_bytes()), u64::try_from(length).unwrap());
+    }
+}
+
+proptest! {
+    #[test]
+    fn blocks_weigh_what_their_bytes_weigh(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        prop_assert_eq!(plain(&bytes), slowly(&bytes));
+    }
+
+    #[test]
+    fn text_weighs_what_its_bytes_weigh(text in "([ -~]{0,80}|\\PC{0,40}|[0-9 \n]{0,30}){0,6}") {
+        prop_assert_eq!(plain(text.as_bytes()), slowly(text.as_bytes()));
+    }
+}
