@@ -10,6 +10,7 @@
 //! cache       answers kept and given again
 //! redis       the link to a shared Redis: bounded, with a breaker
 //! limits      the buckets
+//! ledger      one record per request, kept in SQLite; nothing writes to it yet
 //! state       snapshot (one configuration, made ready) and what outlives it
 //! explain     a dry run: what would be done with a request, and why
 //! telemetry   the record of a request, metrics, the log line, the log sink
@@ -25,6 +26,7 @@ pub mod explain;
 pub mod facts;
 pub mod gather;
 pub mod headers;
+pub mod ledger;
 pub mod limits;
 pub mod pipeline;
 pub mod redis;

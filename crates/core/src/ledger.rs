@@ -1,0 +1,38 @@
+//! The usage ledger: one record of every accepted request, in SQLite.
+//!
+//! ```text
+//! record     what is written down of a request
+//! queue      the bounded queue between requests and the writer
+//! writer     the handle that requests push into, and the thread that writes batches
+//! desk       the writer's connection: opened, checked, mended, opened again
+//! store      one batch as one transaction: records, attempts, sums
+//! schema     tables, migrations, how a connection is set up
+//! place      the file: made, recognised, moved aside
+//! query      sums by tenant, key, model or day; what was spent
+//! retention  old records go in small steps, and their pages with them
+//! metrics    handles
+//! trouble    what SQLite can fail with, in closed words
+//! ```
+//!
+//! Knows neither requests nor prices: a record comes filled in. A request never waits for the disk; what does
+//! not fit the queue is dropped and counted.
+
+mod desk;
+pub mod metrics;
+mod place;
+pub mod query;
+mod queue;
+pub mod record;
+mod retention;
+mod schema;
+mod store;
+#[cfg(test)]
+mod testing;
+pub mod trouble;
+pub mod writer;
+
+pub use metrics::LedgerMetrics;
+pub use query::{By, Reader, Row, Scope, Totals};
+pub use record::{AttemptRecord, Cost, Counted, TargetName, TokenSource, Tokens, UsageRecord};
+pub use trouble::{LedgerError, Trouble};
+pub use writer::Ledger;
