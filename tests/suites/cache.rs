@@ -443,3 +443,28 @@ async fn an_outage_of_the_target_does_not_hide_what_it_had_answered() {
     let kept = ask(&gateway, &seeded(1, ""), &[]).await.expect(200);
     assert_eq!((word(&kept), &kept.body), ("hit", &first.body));
 }
+
+#[tokio::test]
+async fn money_counts_what_was_bought_and_what_was_spared_and_says_where_it_knows_no_price() {
+    let upstream = counting().await;
+    let priced = "prices: [{provider: up, model: m, input: 1, output: 100}]";
+    let gateway = cached(&upstream, "").model("unpriced").section(priced).start().await;
+    // 3 tokens in and 1 out: 3 and 100 millionths of a dollar.
+    let _ = gateway.post(CHAT, seeded(1, "")).await.expect(200);
+    let _ = gateway.post(CHAT, seeded(1, "")).await.expect(200);
+    let _ = gateway.post(CHAT, seeded(2, "").replace("\"m\"", "\"unpriced\"")).await.expect(200);
+    let spent = "sluice_cost_usd_total{model=\"m\",provider=\"up\"}";
+    let spared = "sluice_cost_saved_usd_total{by=\"response_cache\",model=\"m\"}";
+    let missing = "sluice_price_missing_total{provider=\"up\",upstream_model=\"unpriced\"}";
+    for _ in 0..100 {
+        if gateway.metric(missing).await > 0.0 {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let near = |value: f64, expected: f64| (value - expected).abs() < 1e-12;
+    assert!(near(gateway.metric(spent).await, 0.000_103), "{}", gateway.metric(spent).await);
+    assert!(near(gateway.metric(spared).await, 0.000_103), "{}", gateway.metric(spared).await);
+    assert!(near(gateway.metric(missing).await, 1.0));
+    assert!(near(gateway.metric("sluice_cost_usd_total{model=\"unpriced\",provider=\"up\"}").await, 0.0));
+}

@@ -36,7 +36,6 @@ const NOT_YET: &[(&str, When, &str)] = &[
     ("providers[].limits", Always, "providers[].limits"),
     ("providers[].on_client_disconnect", Is("drain"), "providers[].on_client_disconnect: drain"),
     ("providers[].proxy", Always, "providers[].proxy"),
-    ("prices", Not("[]"), "prices (but for what stored answers save)"),
     ("models[].resume", Not("none"), "models[].resume"),
     ("models[].strategy", Not("weighted"), "models[].strategy (weighted is used)"),
     ("models[].prompt_cache_affinity", Not("false"), "models[].prompt_cache_affinity"),

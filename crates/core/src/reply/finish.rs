@@ -64,6 +64,8 @@ pub fn tell(app: &App, x: &Exchange) {
     if let Some(target) = &x.target {
         if let Some(usage) = &x.usage {
             target.metrics.count_tokens(usage);
+            let price = x.model_upstream().and_then(|model| app.price(&target.provider.name, model));
+            target.metrics.count_cost(price, usage);
         }
         if let Some(stream) = &x.streaming {
             tell_stream(x, target, stream);

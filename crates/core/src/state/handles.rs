@@ -142,6 +142,8 @@ pub struct TargetMetrics {
     tokens: PerLabel<TokenType, IntCounter>,
     stream_ends: PerLabel<StreamEnd, IntCounter>,
     reasoning: IntCounter,
+    cost: Counter,
+    price_missing: IntCounter,
     /// Attempts, to their last byte.
     pub duration: Histogram,
     /// First content of a stream.
@@ -170,6 +172,8 @@ impl TargetMetrics {
             tokens: PerLabel::new(TokenType::ALL, tokens),
             stream_ends: PerLabel::new(StreamEnd::ALL, ends),
             reasoning: metrics.reasoning_tokens.with_label_values(&[provider, model]),
+            cost: metrics.cost.with_label_values(&[provider, model]),
+            price_missing: metrics.price_missing.with_label_values(&[provider, upstream_model]),
             duration: metrics.upstream_duration.with_label_values(&[provider, upstream_model]),
             first_token: metrics.first_token.with_label_values(&[provider, model]),
             per_token: metrics.per_token.with_label_values(&[provider, model]),
@@ -191,6 +195,14 @@ impl TargetMetrics {
     pub fn stream_end(&self, end: StreamEnd) {
         if let Some(counter) = self.stream_ends.get(end) {
             counter.inc();
+        }
+    }
+
+    /// Counts what an answer cost; without a price, that there is none.
+    pub fn count_cost(&self, price: Option<Price>, usage: &Usage) {
+        match price {
+            Some(price) => self.cost.inc_by(price.cost(usage) as f64 / 1e9),
+            None => self.price_missing.inc(),
         }
     }
 

@@ -139,6 +139,10 @@ families! {
         "Requests sent again because a reused connection died without a byte.";
     tokens_saved = counter "tokens_saved_total" ["model", "type"]:
         "Tokens that the response cache spared.";
+    price_missing = counter "price_missing_total" ["provider", "upstream_model"]:
+        "Answers of a model whose price is not known: spend is understated.";
+    cost = float_counter "cost_usd_total" ["provider", "model"]:
+        "Spend at configured prices, else at published ones.";
     cost_saved = float_counter "cost_saved_usd_total" ["model", "by"]:
         "What answers would have cost, had they not been there already.";
     cache_requests = counter "cache_requests_total" ["model", "result", "tier"]:
