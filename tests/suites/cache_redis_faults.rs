@@ -120,15 +120,15 @@ async fn used_again(gateway: &Gateway, redis: &Redis, from: i64) -> Duration {
     took.max(began.elapsed())
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn redis_killed_under_load_costs_no_request_and_no_time() {
-    let (upstream, mut redis) = (counting().await, Redis::start());
+/// Redis goes under load, and comes back under load.
+async fn an_outage(mut redis: Redis, goes: fn(&mut Redis), comes_back: fn(&mut Redis)) {
+    let upstream = counting().await;
     let gateway = before(&upstream, &redis).await;
     up(&gateway, true).await;
     let usual = median(&gateway, 1_000_000).await;
     let load = Load::start(&gateway);
     load.go_on(50).await;
-    redis.kill();
+    goes(&mut redis);
     load.go_on(50).await;
     up(&gateway, false).await;
     load.go_on(50).await;
@@ -137,33 +137,20 @@ async fn redis_killed_under_load_costs_no_request_and_no_time() {
     assert!(without < usual + NOISE, "{usual:?} before, {without:?} without");
 
     let load = Load::start(&gateway);
-    redis.restart();
+    comes_back(&mut redis);
     let took = used_again(&gateway, &redis, 3_000_000).await;
     load.stop().await;
     assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn redis_that_hangs_under_load_costs_no_request_and_little_time() {
-    let (upstream, redis) = (counting().await, Redis::start());
-    let gateway = before(&upstream, &redis).await;
-    up(&gateway, true).await;
-    let usual = median(&gateway, 1_000_000).await;
-    let load = Load::start(&gateway);
-    load.go_on(50).await;
-    redis.pause();
-    load.go_on(50).await;
-    up(&gateway, false).await;
-    load.go_on(50).await;
-    load.stop().await;
-    let without = median(&gateway, 2_000_000).await;
-    assert!(without < usual + NOISE, "{usual:?} before, {without:?} without");
+async fn redis_killed_under_load_costs_no_request_and_no_time() {
+    an_outage(Redis::start(), Redis::kill, Redis::restart).await;
+}
 
-    let load = Load::start(&gateway);
-    redis.resume();
-    let took = used_again(&gateway, &redis, 3_000_000).await;
-    load.stop().await;
-    assert!(took < Duration::from_secs(5), "{took:?}");
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn redis_that_hangs_under_load_costs_no_request_and_little_time() {
+    an_outage(Redis::start(), |redis| redis.pause(), |redis| redis.resume()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

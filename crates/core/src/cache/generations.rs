@@ -115,11 +115,6 @@ impl Generations {
         ahead
     }
 
-    /// Takes over what is larger in `seen`: the numbers that Redis has under [`fields`] of `tags`.
-    pub fn learn(&self, tags: &Tags, seen: Generation) {
-        self.raise(purges(tags).into_iter().zip(seen).collect());
-    }
-
     fn raise(&self, mut numbers: Vec<(Purge, u64)>) {
         let current = self.numbers.load();
         numbers.retain(|(purge, number)| *number > current.get(purge));
@@ -135,22 +130,6 @@ impl Generations {
             next
         });
     }
-}
-
-/// The fields that concern an entry, in the order of [`Generation`].
-#[must_use]
-pub fn fields(tags: &Tags) -> [String; 4] {
-    purges(tags).map(|purge| purge.field())
-}
-
-/// The purges that concern an entry, in the order of [`Generation`].
-fn purges(tags: &Tags) -> [Purge; 4] {
-    [
-        Purge::All,
-        Purge::Tenant(tags.tenant.clone()),
-        Purge::Model(tags.model.clone()),
-        Purge::Key(tags.key.clone()),
-    ]
 }
 
 impl Numbers {

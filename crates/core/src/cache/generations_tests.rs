@@ -107,12 +107,16 @@ fn merging_takes_the_larger_and_gives_back_what_is_ahead() {
 #[test]
 fn the_fields_of_an_entry_are_in_the_order_of_its_numbers() {
     let tags = Tags { tenant: "t".to_owned(), key: "k".to_owned(), model: "m".to_owned() };
-    assert_eq!(fields(&tags), ["all", "tenant:t", "model:m", "key:k"]);
     let generations = Generations::default();
-    generations.learn(&tags, [1, 2, 3, 4]);
-    generations.learn(&tags, [0, 5, 0, 0]);
+    generations.merge(&remote(&[("all", 1), ("tenant:t", 2), ("model:m", 3), ("key:k", 4)]));
+    generations.merge(&remote(&[("all", 0), ("tenant:t", 5)]));
     assert_eq!(generations.current(&tags), [1, 5, 3, 4]);
-    for field in fields(&tags) {
+    let other = Tags { tenant: "k".to_owned(), key: "m".to_owned(), model: "t".to_owned() };
+    assert_eq!(generations.current(&other), [1, 0, 0, 0]);
+    let purges = [Purge::All, Purge::Tenant("t".into()), Purge::Model("m".into()), Purge::Key("k".into())];
+    let fields = purges.map(|purge| purge.field());
+    assert_eq!(fields, ["all", "tenant:t", "model:m", "key:k"]);
+    for field in fields {
         assert_eq!(Purge::of(&field).expect("known").field(), field);
     }
 }

@@ -61,12 +61,6 @@ impl CacheKey {
         &self.0
     }
 
-    /// Reads the spelling of [`Display`](fmt::Display): 64 hexadecimal digits.
-    #[must_use]
-    pub fn parse(hex: &str) -> Option<Self> {
-        blake3::Hash::from_hex(hex).ok().map(|hash| Self(*hash.as_bytes()))
-    }
-
     /// Any key, for tests of what only needs one.
     #[cfg(test)]
     #[must_use]

@@ -8,7 +8,10 @@
 //! before an older write of it is settled; and a cache that believes itself full in the end keeps nothing. A
 //! write follows an upstream's answer, so there are few.
 
-use crate::cache::{entry::Entry, key::CacheKey};
+use crate::{
+    cache::{entry::Entry, key::CacheKey},
+    telemetry::labels::Eviction,
+};
 use moka::{Expiry, notification::RemovalCause, policy::EvictionPolicy, sync::Cache};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -21,32 +24,6 @@ const UNSETTLED_PART: u64 = 64;
 /// How often `settle` asks again: one round may stop early when its time is up.
 const ROUNDS: usize = 16;
 
-/// Why an entry is not there any more. An entry that was replaced is not evicted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Evicted {
-    /// Room was needed.
-    Capacity,
-    /// Its life was over.
-    Ttl,
-    /// It was removed.
-    Invalidated,
-}
-
-impl Evicted {
-    /// Every reason, in the order of declaration.
-    pub const ALL: [Self; 3] = [Self::Capacity, Self::Ttl, Self::Invalidated];
-
-    /// A short name for labels.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Capacity => "capacity",
-            Self::Ttl => "ttl",
-            Self::Invalidated => "invalidated",
-        }
-    }
-}
-
 /// See the module.
 pub struct MemoryTier {
     cache: Cache<CacheKey, Arc<Entry>>,
@@ -58,7 +35,7 @@ pub struct MemoryTier {
 impl MemoryTier {
     /// An empty tier. With a capacity of 0 it stays empty. `on_evict` is called on the thread that happens to do
     /// the sweeping, so it must be quick.
-    pub fn new(capacity: u64, on_evict: impl Fn(Evicted) + Send + Sync + 'static) -> Self {
+    pub fn new(capacity: u64, on_evict: impl Fn(Eviction) + Send + Sync + 'static) -> Self {
         let cache = Cache::builder()
             .max_capacity(capacity)
             .weigher(|_: &CacheKey, entry: &Arc<Entry>| entry.weight())
@@ -68,9 +45,9 @@ impl MemoryTier {
             // is what the cache is for, would then meet the upstream a second and a third time.
             .eviction_policy(EvictionPolicy::lru())
             .eviction_listener(move |_, _, cause| match cause {
-                RemovalCause::Size => on_evict(Evicted::Capacity),
-                RemovalCause::Expired => on_evict(Evicted::Ttl),
-                RemovalCause::Explicit => on_evict(Evicted::Invalidated),
+                RemovalCause::Size => on_evict(Eviction::Capacity),
+                RemovalCause::Expired => on_evict(Eviction::Ttl),
+                RemovalCause::Explicit => on_evict(Eviction::Invalidated),
                 RemovalCause::Replaced => {}
             })
             .build();

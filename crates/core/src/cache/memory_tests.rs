@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-type Reasons = Arc<Mutex<HashMap<Evicted, u64>>>;
+type Reasons = Arc<Mutex<HashMap<Eviction, u64>>>;
 
 fn tier(capacity: u64) -> (MemoryTier, Reasons) {
     let reasons = Reasons::default();
@@ -19,7 +19,8 @@ fn tier(capacity: u64) -> (MemoryTier, Reasons) {
 
 fn counted(reasons: &Reasons) -> [u64; 3] {
     let reasons = reasons.lock().unwrap();
-    Evicted::ALL.map(|reason| reasons.get(&reason).copied().unwrap_or_default())
+    [Eviction::Capacity, Eviction::Ttl, Eviction::Invalidated]
+        .map(|reason| reasons.get(&reason).copied().unwrap_or_default())
 }
 
 fn key(n: u64) -> CacheKey {
@@ -210,7 +211,10 @@ fn the_bound_holds_under_concurrent_use() {
 
 #[test]
 fn the_words_of_the_metric_are_closed() {
-    assert_eq!(Evicted::ALL.map(Evicted::as_str), ["capacity", "ttl", "invalidated"]);
+    assert_eq!(
+        [Eviction::Capacity, Eviction::Ttl, Eviction::Invalidated].map(Eviction::as_str),
+        ["capacity", "ttl", "invalidated"]
+    );
 }
 
 #[test]

@@ -51,3 +51,31 @@ fn without(body: &Bytes, parts: &[Range<usize>]) -> Slices {
     slices.extend((from < body.len()).then(|| body.slice(from..)));
     slices
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cache::entry::tests::entry;
+
+    /// Does the slice lie within the stored bytes?
+    fn shares(slice: &Bytes, entry: &Entry) -> bool {
+        let stored = entry.body.as_ptr_range();
+        stored.contains(&slice.as_ptr())
+    }
+
+    #[test]
+    fn a_hit_in_its_own_form_is_slices_of_the_stored_bytes() {
+        let plain = entry(b"{}");
+        let slices = slices(&plain, false, false).unwrap();
+        assert!(slices.len() == 1 && slices.iter().all(|slice| shares(slice, &plain)));
+
+        let mut stream = entry(b"data: a\n\ndata: usage\n\ndata: [DONE]\n\n");
+        stream.form = Form::Stream;
+        stream.usage_events.push(9..22);
+        let with = super::slices(&stream, true, true).unwrap();
+        assert!(with.len() == 1 && with.iter().all(|slice| shares(slice, &stream)));
+        let without = super::slices(&stream, true, false).unwrap();
+        assert!(without.len() == 2 && without.iter().all(|slice| shares(slice, &stream)));
+        assert_eq!(without.concat(), b"data: a\n\ndata: [DONE]\n\n");
+    }
+}

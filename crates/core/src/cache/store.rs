@@ -5,17 +5,17 @@
 
 use crate::{
     cache::{
-        entry::{self, Entry, Form, Tags},
+        entry::{self, Entry, Form, Giver, Tags},
         flights::Flights,
         generations::{Generation, Generations, Purge},
         key::CacheKey,
-        memory::{Evicted, MemoryTier},
+        memory::MemoryTier,
         metrics::TierMetrics,
         redis::RedisTier,
         replay::{self, Slices},
     },
     telemetry::{
-        labels::{CacheResult, CacheTier, Eviction, StoreResult},
+        labels::{CacheResult, CacheTier, StoreResult},
         metrics::Metrics,
     },
 };
@@ -59,13 +59,7 @@ impl ResponseCache {
     ) -> Self {
         let memory_metrics = Arc::new(TierMetrics::new(metrics, CacheTier::Memory));
         let counted = memory_metrics.clone();
-        let memory = MemoryTier::new(capacity, move |why| {
-            counted.evicted(match why {
-                Evicted::Capacity => Eviction::Capacity,
-                Evicted::Ttl => Eviction::Ttl,
-                Evicted::Invalidated => Eviction::Invalidated,
-            });
-        });
+        let memory = MemoryTier::new(capacity, move |why| counted.evicted(why));
         Self { memory: Arc::new(memory), memory_metrics, second, flights: Arc::default(), generations }
     }
 
@@ -197,7 +191,7 @@ pub struct Keep {
 }
 
 /// Who gave an answer.
-pub struct Giver<'a> {
+pub struct AnsweredBy<'a> {
     /// The provider's name.
     pub provider: &'a str,
     /// The upstream's name of the model.
@@ -210,11 +204,11 @@ pub struct Giver<'a> {
 impl Keep {
     /// A plain answer; whether it is stored.
     #[must_use]
-    pub fn plain(&self, body: Bytes, facts: &Facts, giver: &Giver<'_>) -> (Arc<Entry>, bool) {
-        let fit = giver.fit && body.len() <= self.limit && fitness::plain(self.dialect, &body).is_ok();
+    pub fn plain(&self, body: Bytes, facts: &Facts, by: &AnsweredBy<'_>) -> (Arc<Entry>, bool) {
+        let fit = by.fit && body.len() <= self.limit && fitness::plain(self.dialect, &body).is_ok();
         // The bytes may be a slice of a larger buffer, which a stored answer would keep.
         let body = if fit { Bytes::copy_from_slice(&body) } else { body };
-        let entry = self.entry(Form::Plain, body, SmallVec::new(), facts.usage, giver);
+        let entry = self.entry(Form::Plain, body, SmallVec::new(), facts.usage, by);
         let stored = self.store(&entry, fit);
         (entry, stored)
     }
@@ -226,10 +220,10 @@ impl Keep {
         events: Bytes,
         usage_events: Vec<Range<usize>>,
         facts: &Facts,
-        giver: &Giver<'_>,
+        by: &AnsweredBy<'_>,
     ) -> Arc<Entry> {
-        let fit = giver.fit && fitness::stream(self.dialect, &events).is_ok();
-        let entry = self.entry(Form::Stream, events, usage_events.into(), facts.usage, giver);
+        let fit = by.fit && fitness::stream(self.dialect, &events).is_ok();
+        let entry = self.entry(Form::Stream, events, usage_events.into(), facts.usage, by);
         self.store(&entry, fit);
         entry
     }
@@ -256,7 +250,7 @@ impl Keep {
         body: Bytes,
         usage_events: SmallVec<[Range<usize>; 1]>,
         usage: Option<Usage>,
-        giver: &Giver<'_>,
+        by: &AnsweredBy<'_>,
     ) -> Arc<Entry> {
         Arc::new(Entry {
             form,
@@ -264,9 +258,9 @@ impl Keep {
             body,
             usage_events,
             usage,
-            giver: entry::Giver::new(giver.provider, giver.model),
-            provider: giver.provider.to_owned(),
-            model: giver.model.to_owned(),
+            giver: Giver::new(by.provider, by.model),
+            provider: by.provider.to_owned(),
+            model: by.model.to_owned(),
             tags: self.tags.clone(),
             generation: self.generation,
             ttl: entry::life(self.ttl),

@@ -33,7 +33,7 @@ pub fn identify(snapshot: &Snapshot, head: &Parts, metrics: &Metrics) -> Result<
     let Presented::Bearer(secret) = presented else { return refuse(AuthFailure::Missing, presented) };
     let Some(key) = snapshot.keys.find(secret) else { return refuse(AuthFailure::Unknown, presented) };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    if key.expires.is_some_and(|expires| i64::try_from(now).unwrap_or(i64::MAX) > expires.0) {
+    if key.has_expired(i64::try_from(now).unwrap_or(i64::MAX)) {
         return refuse(AuthFailure::Expired, presented);
     }
     Ok(Caller { key: key.clone() })

@@ -7,7 +7,7 @@ use crate::{
     cache::{
         entry::{self, Entry},
         flight::{End, Piece, Progress, Source},
-        store::{Giver, Keep},
+        store::{AnsweredBy, Keep},
     },
     error::{Broken, ErrorKind, GatewayError},
     state::snapshot::Target,
@@ -84,7 +84,7 @@ impl Lead {
             Ok(Delivery::Plain { body, facts, status }) => {
                 self.giver = giver(&recorder, status);
                 self.told.facts = facts;
-                let (entry, stored) = self.keep.plain(body, &facts, &self.giver());
+                let (entry, stored) = self.keep.plain(body, &facts, &self.answered_by());
                 Progress::End(End::Plain(entry, stored), Some(recorder))
             }
             Ok(Delivery::Stream { ready, events, status }) => {
@@ -105,12 +105,12 @@ impl Lead {
         }
     }
 
-    fn giver(&self) -> Giver<'_> {
+    fn answered_by(&self) -> AnsweredBy<'_> {
         let Some((target, model, proper)) = &self.giver else {
-            return Giver { provider: "", model: "", fit: false };
+            return AnsweredBy { provider: "", model: "", fit: false };
         };
         let planned = self.planned.as_ref().is_some_and(|planned| Arc::ptr_eq(planned, target));
-        Giver { provider: &target.provider.name, model, fit: planned && *proper }
+        AnsweredBy { provider: &target.provider.name, model, fit: planned && *proper }
     }
 
     /// The upstream's stream has ended.
@@ -179,7 +179,7 @@ impl Source for Lead {
             State::Open { events, .. } => *events.facts(),
             _ => self.told.facts,
         };
-        self.keep.stream(events, usage, &facts, &self.giver())
+        self.keep.stream(events, usage, &facts, &self.answered_by())
     }
 
     fn outgrown(&mut self) {

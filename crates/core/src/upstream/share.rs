@@ -6,6 +6,7 @@
 
 use crate::{
     cache::{
+        entry::Entry,
         flight::{End, Opening, Reader, Terms},
         flights::{Boarding, Ticket},
         store::{Fetched, Keep, Recalled, Wanted},
@@ -25,7 +26,7 @@ use crate::{
 use std::{
     future::poll_fn,
     panic::resume_unwind,
-    sync::atomic::Ordering,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
@@ -175,7 +176,7 @@ async fn alone(plan: Plan, mut call: Call, mut recorder: Recorder, cut: Cancella
 /// Leads a flight.
 async fn lead(
     ticket: Ticket,
-    cached: Cached,
+    mut cached: Cached,
     plan: Plan,
     call: Call,
     wanted: Wanted,
@@ -190,7 +191,8 @@ async fn lead(
         key: cached.key,
         ttl: cached.ttl,
         limit: cached.limit,
-        tags: cached.tags.clone(),
+        // The walk has no use for them.
+        tags: std::mem::take(&mut cached.tags),
         generation: cached.generation,
         dialect: call.envelope.dialect(),
     };
@@ -209,16 +211,18 @@ async fn lead(
         Opening::End(End::Plain(entry, stored)) => {
             reader.settle(&mut recorder);
             recorder.cache.stored = stored;
-            let wanted = Wanted { paced: false, ..wanted };
-            Recalled::of(&entry, wanted).await.map(Delivery::Recalled).ok_or_else(|| Broken::fault().error)
+            whole(&entry, Wanted { paced: false, ..wanted }).await
         }
         // It was found to serve this client before it was taken.
-        Opening::End(End::Found(entry)) => {
-            Recalled::of(&entry, wanted).await.map(Delivery::Recalled).ok_or_else(|| Broken::fault().error)
-        }
+        Opening::End(End::Found(entry)) => whole(&entry, wanted).await,
         Opening::End(End::Whole) => Err(Broken::fault().error),
     };
     Walked { recorder, result }
+}
+
+/// The leader's own answer, which is in a form that it can be given in.
+async fn whole(entry: &Arc<Entry>, wanted: Wanted) -> Result<Delivery, GatewayError> {
+    Recalled::of(entry, wanted).await.map(Delivery::Recalled).ok_or_else(|| Broken::fault().error)
 }
 
 /// The second tier first, then the upstreams.
