@@ -39,6 +39,12 @@ pub struct Facts {
     pub usage: Option<Usage>,
     /// Events that carried a piece of the answer; for a plain answer 1 or 0.
     pub content_events: u64,
+    /// How many tokens the answer's content has so far, estimated from its text: what a record says when an
+    /// upstream's own count never came (streams that were cut, answers without usage).
+    ///
+    /// All choices together, and in a stream never less than its content events, since each of them carries a
+    /// token at least. 0 for embeddings.
+    pub content_tokens: u64,
     /// Why the answer ended; with several choices, the one that ended last.
     pub finish: Option<Finish>,
 }

@@ -45,7 +45,7 @@ pub fn observe_reply(dialect: Dialect, body: &[u8]) -> Result<Facts, ReplyFault>
         }
     };
     let usage = progress.counts.usage(dialect);
-    Ok(Facts { usage, content_events: u64::from(content), finish: progress.finish })
+    Ok(Facts { usage, content_events: u64::from(content), content_tokens: 0, finish: progress.finish })
 }
 
 fn read_choices(body: &[u8], progress: &mut Progress) -> Result<bool, ReplyFault> {

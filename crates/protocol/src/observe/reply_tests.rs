@@ -4,7 +4,7 @@ use crate::usage::Usage;
 
 fn facts(input: u64, output: u64, content: bool, finish: Option<Finish>) -> Result<Facts, ReplyFault> {
     let usage = Some(Usage { input, output, ..Usage::default() });
-    Ok(Facts { usage, content_events: u64::from(content), finish })
+    Ok(Facts { usage, content_events: u64::from(content), content_tokens: 0, finish })
 }
 
 #[test]
