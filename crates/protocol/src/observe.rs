@@ -5,6 +5,7 @@
 //! [`crate::sse`].
 
 mod chat;
+mod content;
 mod messages;
 mod reply;
 mod responses;
@@ -13,6 +14,7 @@ mod stream;
 pub use reply::{ReplyFault, observe_reply};
 pub use stream::StreamObserver;
 
+use crate::tokens::Written;
 use crate::usage::{Counts, Usage};
 
 /// What to do with an event, and why.
@@ -39,6 +41,12 @@ pub struct Facts {
     pub usage: Option<Usage>,
     /// Events that carried a piece of the answer; for a plain answer 1 or 0.
     pub content_events: u64,
+    /// How many tokens the answer's content has so far, estimated from its text: what a record says when an
+    /// upstream's own count never came (streams that were cut, answers without usage).
+    ///
+    /// All choices together, and in a stream never less than its content events, since each of them carries a
+    /// token at least. 0 for embeddings.
+    pub content_tokens: u64,
     /// Why the answer ended; with several choices, the one that ended last.
     pub finish: Option<Finish>,
 }
@@ -97,6 +105,8 @@ enum Said {
 #[derive(Debug, Clone, Copy, Default)]
 struct Progress {
     counts: Counts,
+    /// The text of the answer, all choices together.
+    written: Written,
     choices: Choices,
     finish: Option<Finish>,
 }

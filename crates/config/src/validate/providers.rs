@@ -56,7 +56,7 @@ impl Check<'_> {
             Err((what, help)) => return self.error(&at, codes::BASE_URL, what, help),
         };
         let shown = self.written(&at, &provider.base_url);
-        if PRESETS.iter().any(|preset| preset.base_url == Some(provider.base_url.as_str())) {
+        if PRESETS.iter().any(|preset| preset.is_home(&provider.base_url)) {
             // The table knows the few that have no version.
         } else if !provider.base_url.split('/').skip(3).any(is_version) {
             let help = format!("the rest of the path is appended to it: {}/v1", shown.trim_end_matches('/'));
@@ -92,7 +92,7 @@ impl Check<'_> {
             index += 1;
             self.pool_key(&at, key, local)
         });
-        let hosted = provider.preset.base_url == Some(provider.base_url.as_str()) && !local;
+        let hosted = provider.preset.is_home(&provider.base_url) && !local;
         let authorized =
             provider.headers.iter().any(|(name, _)| CREDENTIALS.contains(&name.to_lowercase().as_str()));
         if hosted && provider.keys.is_empty() && !authorized {

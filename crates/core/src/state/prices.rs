@@ -47,7 +47,7 @@ impl PriceTable {
     pub fn new(prices: &[model::Price], providers: &[model::Provider]) -> Self {
         let mut rows: Vec<Row> = prices.iter().map(row).collect();
         rows.sort_by_key(|row| (!row.exact, Reverse(row.model.len())));
-        let at_home = |provider: &&model::Provider| provider.preset.base_url == Some(&provider.base_url);
+        let at_home = |provider: &&model::Provider| provider.preset.is_home(&provider.base_url);
         let published = |provider: &model::Provider| {
             let of_kind = published().filter(|row| row.kind == provider.preset.id);
             (provider.name.clone(), of_kind.collect())

@@ -40,6 +40,7 @@ impl StreamObserver {
             Verdict::Error | Verdict::Malformed => self.broken = true,
             Verdict::Forward | Verdict::Withhold => {}
         }
+        self.facts.content_tokens = self.progress.written.tokens().max(self.facts.content_events);
         verdict
     }
 

@@ -32,7 +32,7 @@ fn watch_parts(dialect: Dialect, strip_usage: bool, parts: &[&[u8]]) -> String {
             writeln!(log, "{verdict:<9} {shown}").expect("a string takes everything");
         }
     }
-    let Facts { usage, content_events, finish } = observer.facts();
+    let Facts { usage, content_events, finish, .. } = observer.facts();
     let usage = usage.map_or("no usage".to_owned(), |u| {
         format!(
             "in {} ({} read, {} written) out {} ({} reasoning)",
