@@ -91,6 +91,14 @@ impl Target {
         Cow::Owned(format!("{before}{rest}{after}"))
     }
 
+    /// Everything that [`Self::upstream_model`] can make, as a pattern.
+    pub(crate) fn upstream_pattern(&self) -> Cow<'_, str> {
+        match self.model.split_once(REST) {
+            Some((before, _)) => Cow::Owned(format!("{before}*")),
+            None => Cow::Borrowed(&self.model),
+        }
+    }
+
     /// How often the matched rest stands in `model`.
     pub(crate) fn rests(&self) -> usize {
         self.model.matches(REST).count() + self.model.matches('*').count()
