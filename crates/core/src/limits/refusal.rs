@@ -145,7 +145,7 @@ impl fmt::Debug for Refusal {
 }
 
 /// `min`.
-fn period(per: Duration) -> String {
+pub(crate) fn period(per: Duration) -> String {
     match (per.as_secs(), per.subsec_nanos()) {
         (1, 0) => "s".to_owned(),
         (60, 0) => "min".to_owned(),
