@@ -36,7 +36,6 @@ impl Check<'_> {
             self.base_url(&at, provider);
             self.pool(&at, provider);
             self.headers(&path::field(&at, "headers"), &mut provider.headers);
-            self.limits(&path::field(&at, "limits"), provider.limits.as_ref());
             self.drop_fields(&path::field(&at, "drop_fields"), &provider.drop_fields);
             if let Some(file) = &mut provider.ca_file {
                 self.pem(&path::field(&at, "ca_file"), file, "-----BEGIN CERTIFICATE");

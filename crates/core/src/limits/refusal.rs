@@ -210,7 +210,7 @@ impl fmt::Display for Dollars {
 }
 
 /// `min`.
-fn period(per: Duration) -> String {
+pub(crate) fn period(per: Duration) -> String {
     match (per.as_secs(), per.subsec_nanos()) {
         (1, 0) => "s".to_owned(),
         (60, 0) => "min".to_owned(),
