@@ -38,7 +38,7 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header, request::Parts};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use sluice_protocol::Dialect;
+use sluice_protocol::{Dialect, tokens::estimate_prompt};
 use std::{
     net::SocketAddr,
     panic::AssertUnwindSafe,
@@ -166,6 +166,7 @@ async fn admit(
     };
     x.received(body.len());
     let call = intake::read(head, body, dialect, route.profile())?;
+    x.prompt_tokens = estimate_prompt(&call.envelope);
     x.stream = call.stream;
     // The model: only a sound body names one.
     let model = route::resolve(snapshot, &caller.key, &call, &app.metrics)

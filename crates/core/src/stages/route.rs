@@ -218,8 +218,8 @@ models:
         let mut first = BTreeMap::<String, u32>::new();
         for ordered in plans {
             assert_eq!(ordered.len(), 4);
-            assert_eq!(ordered.last().unwrap().model, "last");
-            *first.entry(ordered.first().unwrap().model.clone()).or_default() += 1;
+            assert_eq!(&*ordered.last().unwrap().model, "last");
+            *first.entry(ordered.first().unwrap().model.to_string()).or_default() += 1;
         }
         assert_eq!(first.get("never"), None);
         let heavy = first["heavy"];

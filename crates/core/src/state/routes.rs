@@ -35,7 +35,7 @@ pub struct Target {
     /// Whom to ask.
     pub provider: Arc<Provider>,
     /// As configured; may hold `*`.
-    pub model: String,
+    pub model: Arc<str>,
     /// Share among equal priorities.
     pub weight: u32,
     /// Lower is asked first.

@@ -127,7 +127,7 @@ fn model_entry(
                 model_header: (!target.model.contains(['*', '{']))
                     .then(|| HeaderValue::from_str(&target.model).ok())
                     .flatten(),
-                model: target.model.clone(),
+                model: target.model.as_str().into(),
                 weight: target.weight,
                 priority: target.priority,
                 settings: target.clone(),

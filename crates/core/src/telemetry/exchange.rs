@@ -18,7 +18,7 @@ use crate::{
     upstream::attempt::UpstreamHead,
 };
 use prometheus::IntGauge;
-use sluice_protocol::usage::Usage;
+use sluice_protocol::{observe::Facts, usage::Usage};
 use smallvec::SmallVec;
 use std::{
     net::SocketAddr,
@@ -46,12 +46,12 @@ pub struct Exchange {
     pub model: Option<Arc<ModelEntry>>,
     /// The target that answered, or the last one tried.
     pub target: Option<Arc<Target>>,
-    /// The upstream's name for the model, where the configuration does not spell it out.
-    pub upstream_model: Option<Box<str>>,
     /// Did the client ask for a stream?
     pub stream: bool,
     /// Bytes of the request's body.
     pub request_bytes: u64,
+    /// Tokens of the prompt, estimated; 0 until the body has been read.
+    pub prompt_tokens: u64,
     /// The body, or a part of it, has not been read.
     pub body_left: bool,
     /// The client sends its body since.
@@ -72,8 +72,6 @@ pub struct Exchange {
     pub attempts: SmallVec<[Attempt; 2]>,
     /// Members that were not forwarded.
     pub dropped: Vec<String>,
-    /// Tokens as the upstream told.
-    pub usage: Option<Usage>,
     /// Status that the client saw; 0 when it saw none.
     pub status: u16,
     /// How it ended.
@@ -98,6 +96,8 @@ pub struct Exchange {
 pub struct Attempt {
     /// Where.
     pub target: Arc<Target>,
+    /// The upstream's name for the model.
+    pub model: Arc<str>,
     /// How it ended.
     pub outcome: AttemptOutcome,
     /// The upstream's status, when it sent one.
@@ -108,6 +108,8 @@ pub struct Attempt {
     pub began: Instant,
     /// How long it took, to its last byte; open while it runs.
     pub took: Option<Duration>,
+    /// What its answer told, as far as it came; absent when none began.
+    pub facts: Option<Facts>,
 }
 
 impl Attempt {
@@ -163,6 +165,14 @@ impl Exchange {
         }
     }
 
+    /// Notes what the answer of the last try told, whole or cut. An answer without usage is counted as one.
+    pub fn answered(&mut self, facts: &Facts) {
+        let Some(attempt) = self.attempts.last_mut() else { return };
+        if attempt.facts.replace(*facts).is_none() && facts.usage.is_none() {
+            attempt.target.metrics.usage_missing.inc();
+        }
+    }
+
     /// Name of the provider that answered, or was tried last; for a stored answer the one that gave it then.
     #[must_use]
     pub fn provider(&self) -> Option<&str> {
@@ -175,8 +185,8 @@ impl Exchange {
     /// That provider's name for the model.
     #[must_use]
     pub fn model_upstream(&self) -> Option<&str> {
-        match &self.target {
-            Some(target) => Some(self.upstream_model.as_deref().unwrap_or(&target.model)),
+        match self.attempts.last() {
+            Some(attempt) => Some(&attempt.model),
             None => self.cache.giver.as_ref()?.model.to_str().ok(),
         }
     }
@@ -293,9 +303,9 @@ impl Recorder {
             key: None,
             model: None,
             target: None,
-            upstream_model: None,
             stream: false,
             request_bytes: 0,
+            prompt_tokens: 0,
             body_left: false,
             upload_since: None,
             head_only: false,
@@ -306,7 +316,6 @@ impl Recorder {
             cache: CacheNote::default(),
             attempts: SmallVec::new(),
             dropped: Vec::new(),
-            usage: None,
             status: 0,
             outcome: Outcome::Cancelled,
             error_code: None,

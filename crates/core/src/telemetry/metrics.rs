@@ -126,7 +126,9 @@ families! {
     key_requests = counter "key_requests_total" ["tenant", "key", "outcome"]:
         "Finished requests by key.";
     key_tokens = counter "key_tokens_total" ["tenant", "key", "type"]:
-        "Tokens by key.";
+        "Tokens by key and disjoint type, as tokens_total counts them.";
+    key_cost = float_counter "key_cost_usd_total" ["tenant", "key"]:
+        "Spend by key.";
     limit_decisions = counter "limit_decisions_total" ["tenant", "decision", "limit"]:
         "Decisions of rate limits.";
     key_limited = counter "key_limited_total" ["tenant", "key", "limit"]:

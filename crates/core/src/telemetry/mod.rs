@@ -7,3 +7,4 @@ pub mod labels;
 pub mod line;
 pub mod logs;
 pub mod metrics;
+pub mod spent;

@@ -83,19 +83,18 @@ async fn one(
     recorder: &mut Recorder,
 ) -> Result<Delivery, Failure> {
     recorder.target = Some(target.clone());
+    let model = target.upstream_model(&plan.entry, &plan.requested);
     // Cancelled until it is known better: the client may leave at any moment.
     recorder.attempts.push(Attempt {
         target: target.clone(),
+        model: if *model == *target.model { target.model.clone() } else { model.as_ref().into() },
         outcome: AttemptOutcome::Cancelled,
         status: None,
         reason: None,
         began: Instant::now(),
         took: None,
+        facts: None,
     });
-    let model = target.upstream_model(&plan.entry, &plan.requested);
-    if target.model_header.is_none() {
-        recorder.upstream_model = Some(model.clone().into());
-    }
     let tried = attempt::run(call, target, &model, deadline).await;
     recorder.upstream_wait += tried.waited;
     for field in &tried.dropped {
