@@ -225,7 +225,7 @@ impl App {
                 .all()
                 .iter()
                 .map(|model| ModelStatus {
-                    name: model.name.clone(),
+                    name: model.name.to_string(),
                     targets: model
                         .targets
                         .iter()

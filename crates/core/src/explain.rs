@@ -222,7 +222,7 @@ impl Run<'_> {
         Ok(Explanation {
             model: ModelFacts {
                 requested: self.question.model.clone(),
-                entry: entry.name.clone(),
+                entry: entry.name.to_string(),
                 wildcard: entry.name.ends_with('*'),
                 attempts: entry.attempts,
             },
@@ -243,8 +243,8 @@ impl Run<'_> {
         let Self { key, question, .. } = self;
         let by = key.models.iter().find(|pattern| pattern.matches(&question.model));
         CallerFacts {
-            key: (self.snapshot.open.is_none()).then(|| key.name.clone()),
-            tenant: key.tenant.clone(),
+            key: (self.snapshot.open.is_none()).then(|| key.name.to_string()),
+            tenant: key.tenant.to_string(),
             may_use_by: by.map(ToString::to_string).unwrap_or_default(),
             expired: key.has_expired(jiff::Timestamp::now().as_second()),
         }
@@ -273,7 +273,7 @@ impl Run<'_> {
         ordered.sort_by_key(|target| (target.priority, target.weight == 0));
         ordered.extend(all.iter().filter(|target| !target.provider.kind.is_active()));
         let facts = |target: &&Arc<Target>| TargetFacts {
-            provider: target.provider.name.clone(),
+            provider: target.provider.name.to_string(),
             model: target.upstream_model(self.entry, &self.question.model).into_owned(),
             priority: target.priority,
             weight: target.weight,
@@ -285,7 +285,7 @@ impl Run<'_> {
     fn limits(&self) -> Vec<LimitFact> {
         let mut found = Vec::new();
         if let Some(bucket) = &self.key.requests {
-            let own = self.snapshot.settings.keys.iter().find(|key| key.name == self.key.name);
+            let own = self.snapshot.settings.keys.iter().find(|key| *key.name == *self.key.name);
             let own = own.filter(|_| self.snapshot.open.is_none());
             let own = own.is_some_and(|key| key.limits.as_ref().is_some_and(|own| own.requests.is_some()));
             let value = format!("{}, burst {}", limits::spelled(bucket.rate()), bucket.burst());

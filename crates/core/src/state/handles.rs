@@ -275,7 +275,7 @@ impl KeyMetrics {
         if outcome == Outcome::Ok {
             self.ok.inc();
         } else {
-            metrics.key_requests.with_label_values(&[&key.tenant, &self.label, outcome.as_str()]).inc();
+            metrics.key_requests.with_label_values(&[&*key.tenant, &self.label, outcome.as_str()]).inc();
         }
         if let Some(counted) = &spent.counted {
             count_tokens(&self.tokens, &counted.tokens);

@@ -138,7 +138,7 @@ fn model_entry(
     let own = model.resilience.as_ref();
     let common = &settings.resilience;
     ModelEntry {
-        name: model.name.clone(),
+        name: model.name.as_str().into(),
         targets,
         context_window: model.context_window,
         max_output_tokens: model.max_output_tokens,
@@ -161,8 +161,8 @@ fn key_entry(
     let requests = |limits: &Option<Limits>| limits.as_ref().and_then(|limits| limits.requests);
     let limit = requests(&key.limits).or_else(|| requests(&settings.limits));
     KeyEntry {
-        name: key.name.clone(),
-        tenant: key.tenant.clone(),
+        name: key.name.as_str().into(),
+        tenant: key.tenant.as_str().into(),
         expires: key.expires,
         models: key.models.iter().map(|pattern| Pattern::parse(pattern)).collect(),
         cache: key.cache.clone(),
@@ -175,8 +175,8 @@ fn key_entry(
 fn open_entry(settings: &Settings, shared: &Shared, metrics: &Metrics) -> KeyEntry {
     let limit = settings.limits.as_ref().and_then(|limits| limits.requests);
     KeyEntry {
-        name: "open".to_owned(),
-        tenant: "default".to_owned(),
+        name: "open".into(),
+        tenant: "default".into(),
         expires: None,
         models: vec![Pattern::Prefix(String::new())],
         cache: None,

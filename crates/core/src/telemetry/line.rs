@@ -51,9 +51,9 @@ fn json(out: &mut Vec<u8>, x: &Exchange, ended: &Ended<'_>) {
     line.some("error", x.error_code, Object::word);
     line.some("reason", x.reason, Object::word);
     line.some("requested_model", x.requested_model.as_deref(), Object::text);
-    line.some("tenant", x.key.as_ref().map(|key| key.tenant.as_str()), Object::text);
-    line.some("key", x.key.as_ref().map(|key| key.name.as_str()), Object::text);
-    line.some("model", x.model.as_ref().map(|model| model.name.as_str()), Object::text);
+    line.some("tenant", x.key.as_ref().map(|key| &*key.tenant), Object::text);
+    line.some("key", x.key.as_ref().map(|key| &*key.name), Object::text);
+    line.some("model", x.model.as_ref().map(|model| &*model.name), Object::text);
     line.some("provider", x.provider(), Object::text);
     line.some("upstream_model", x.model_upstream(), Object::text);
     line.word_raw("stream", if x.stream { "true" } else { "false" });
@@ -230,9 +230,9 @@ fn text(out: &mut Vec<u8>, x: &Exchange, ended: &Ended<'_>) {
         x.status,
         x.outcome.as_str(),
         x.endpoint.as_str(),
-        named(x.model.as_ref().map(|model| model.name.as_str())),
+        named(x.model.as_ref().map(|model| &*model.name)),
         named(x.provider()),
-        named(x.key.as_ref().map(|key| key.name.as_str())),
+        named(x.key.as_ref().map(|key| &*key.name)),
         ms(ended.total),
     );
     if let Some(ttft) = ttft(x) {

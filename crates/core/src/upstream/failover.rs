@@ -98,7 +98,7 @@ async fn one(
     let tried = attempt::run(call, target, &model, deadline).await;
     recorder.upstream_wait += tried.waited;
     for field in &tried.dropped {
-        recorder.app().metrics.dropped_fields.with_label_values(&[&target.provider.name, field]).inc();
+        recorder.app().metrics.dropped_fields.with_label_values(&[&*target.provider.name, field]).inc();
     }
     recorder.dropped = tried.dropped;
     recorder.upstream_head = tried.head;
