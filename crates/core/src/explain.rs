@@ -16,6 +16,7 @@ use crate::{
     app::{App, BuildError, BuildInfo},
     error::{ErrorKind, GatewayError},
     facts::{Call, Plan},
+    ledger::LedgerPlace,
     reply::render,
     stages::{cache, intake, limits, route},
     state::snapshot::{KeyEntry, ModelEntry, Snapshot, Target},
@@ -171,7 +172,12 @@ pub fn explain(mut settings: Settings, question: &Question) -> Result<Explanatio
                 .to_owned(),
         );
     }
-    let app = App::build(settings, BuildInfo { version: "", revision: "" }, LogSink::discard())?;
+    let app = App::build(
+        settings,
+        BuildInfo { version: "", revision: "" },
+        LogSink::discard(),
+        LedgerPlace::Memory,
+    )?;
     let snapshot = app.snapshot();
     let caller = caller(&snapshot, question.key.as_deref())?;
     let head = head(&question.headers);

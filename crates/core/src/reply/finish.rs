@@ -1,4 +1,4 @@
-//! The end of a request: metrics and one log line, told once.
+//! The end of a request: metrics, one log line and one usage record, told once.
 //!
 //! A plain function over a finished record; whoever owns the record decides when it is finished.
 
@@ -11,6 +11,7 @@ use crate::{
         labels::{CacheResult, Outcome, StreamEnd},
         line::{self, Ended},
         spent::Spent,
+        usage,
     },
 };
 use std::{
@@ -23,7 +24,7 @@ thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Counts the request and writes its line.
+/// Counts the request, writes its line and hands over its record.
 pub fn tell(app: &App, x: &Exchange) {
     let total = Instant::now().saturating_duration_since(x.started);
     // A try that the client's leaving ended was a wait to its last moment.
@@ -75,6 +76,9 @@ pub fn tell(app: &App, x: &Exchange) {
             line::write(scratch, app.log_format(), x, &Ended { total, overhead, spent: &spent });
             app.logs.push(scratch);
         });
+    }
+    if let Some(record) = usage::record(x, spent, total) {
+        app.ledger().push(record);
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Snapshot {
     pub prices: PriceTable,
     /// The response cache, when one is configured.
     pub cache: Option<CacheSetup>,
+    /// Names of tags that are kept in usage records.
+    pub tags: Box<[Arc<str>]>,
 }
 
 /// The response cache and its common settings.
@@ -104,7 +106,8 @@ impl Snapshot {
             .map(|(cache, common)| CacheSetup { cache, common });
         let hash = hash(&settings);
         let prices = PriceTable::new(&settings.prices, &settings.providers);
-        Ok(Self { settings, hash, keys, open, models, prices, cache })
+        let tags = settings.ledger.tags.iter().map(|name| name.as_str().into()).collect();
+        Ok(Self { settings, hash, keys, open, models, prices, cache, tags })
     }
 }
 

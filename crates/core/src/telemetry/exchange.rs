@@ -3,25 +3,24 @@
 //! An [`Exchange`] is plain data. The [`Recorder`] owns it and makes sure that every request is told about
 //! exactly once: `finish` when it ends, or its drop when the client left and the future with it.
 
+pub use crate::telemetry::cache_note::CacheNote;
+
 use crate::{
     app::App,
-    cache::{
-        entry::{Entry, Giver},
-        policy::Bypass,
-    },
     limits::local::Left,
     reply::finish,
     state::snapshot::{KeyEntry, ModelEntry, Target},
-    telemetry::labels::{
-        AbortPhase, AttemptOutcome, CacheResult, CacheTier, EndpointLabel, Outcome, Source, StreamEnd,
+    telemetry::{
+        labels::{AbortPhase, AttemptOutcome, EndpointLabel, Outcome, Source, StreamEnd},
+        tags::Tags,
     },
     upstream::attempt::UpstreamHead,
 };
 use prometheus::IntGauge;
-use sluice_protocol::{observe::Facts, usage::Usage};
+use sluice_protocol::observe::Facts;
 use smallvec::SmallVec;
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     ops::{Deref, DerefMut},
     sync::{
         Arc,
@@ -36,12 +35,16 @@ pub struct Exchange {
     pub id: Arc<str>,
     /// When the head had been read.
     pub started: Instant,
-    /// Who connected.
-    pub peer: SocketAddr,
+    /// Where the client is: who connected, or for whom a trusted proxy did.
+    pub client: IpAddr,
     /// Which endpoint.
     pub endpoint: EndpointLabel,
     /// Who called, once known.
     pub key: Option<Arc<KeyEntry>>,
+    /// What the client says of the request for its record.
+    pub tags: Tags,
+    /// The end user whom the client named, where that is kept.
+    pub user: Option<Box<str>>,
     /// Which configured model, once known.
     pub model: Option<Arc<ModelEntry>>,
     /// The target that answered, or the last one tried.
@@ -204,66 +207,6 @@ impl Exchange {
     }
 }
 
-/// What the response cache made of a request, and what of it the client is told.
-#[derive(Clone, Default)]
-pub struct CacheNote {
-    /// Absent until the cache is come to.
-    pub result: Option<CacheResult>,
-    /// Where the answer was.
-    pub tier: Option<CacheTier>,
-    /// Why it was passed by.
-    pub bypass: Option<Bypass>,
-    /// The client wanted a new answer.
-    pub refreshed: bool,
-    /// Only a stored answer would do, so no upstream was asked.
-    pub only: bool,
-    /// The answer is kept from now on.
-    pub stored: bool,
-    /// Age of the answer and the rest of its life.
-    pub life: Option<(Duration, Duration)>,
-    /// Who gave the answer.
-    pub giver: Option<Giver>,
-    /// Tokens that were not bought.
-    pub saved: Option<Usage>,
-}
-
-impl CacheNote {
-    /// A result with nothing more to tell.
-    #[must_use]
-    pub fn new(result: CacheResult) -> Self {
-        Self { result: Some(result), ..Self::default() }
-    }
-
-    /// Passed by.
-    #[must_use]
-    pub fn bypass(why: Bypass) -> Self {
-        Self { bypass: Some(why), ..Self::new(CacheResult::Bypass) }
-    }
-
-    /// Found.
-    #[must_use]
-    pub fn hit(entry: &Entry, tier: CacheTier) -> Self {
-        let now = Instant::now();
-        let mut note = Self::new(CacheResult::Hit);
-        note.tier = Some(tier);
-        note.life = Some((entry.age(now), entry.left(now)));
-        note.give(entry);
-        note
-    }
-
-    /// The answer is this one.
-    pub fn give(&mut self, entry: &Entry) {
-        self.saved = entry.usage;
-        self.giver.clone_from(&entry.giver);
-    }
-
-    /// The answer was not bought by this request.
-    #[must_use]
-    pub fn is_given(&self) -> bool {
-        matches!(self.result, Some(CacheResult::Hit | CacheResult::Coalesced))
-    }
-}
-
 /// Counts a provider's stream as open as long as it lives.
 pub struct OpenGauge(IntGauge);
 
@@ -298,9 +241,11 @@ impl Recorder {
         let exchange = Box::new(Exchange {
             id,
             started: Instant::now(),
-            peer,
+            client: peer.ip().to_canonical(),
             endpoint,
             key: None,
+            tags: Tags::default(),
+            user: None,
             model: None,
             target: None,
             stream: false,

@@ -91,7 +91,7 @@ fn json(out: &mut Vec<u8>, x: &Exchange, ended: &Ended<'_>) {
         drop(serde_json::to_writer(&mut *line.out, &x.dropped));
     }
     line.name("client");
-    let _ = write!(line.out, "\"{}\"", x.peer.ip());
+    let _ = write!(line.out, "\"{}\"", x.client);
     line.out.push(b'}');
 }
 

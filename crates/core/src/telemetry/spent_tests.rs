@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     app::BuildInfo,
+    ledger::LedgerPlace,
     telemetry::{exchange::Recorder, labels::EndpointLabel, logs::LogSink},
 };
 use sluice_config::{Env, Options, Source, load};
@@ -21,7 +22,8 @@ prices: [{provider: a, model: x, input: 1, output: 10}]
     let source = Source::Text { name: "test", text: yaml, base: Path::new(".") };
     let options = Options { env: Env::Map(BTreeMap::new()), env_optional: false };
     let info = BuildInfo { version: "0", revision: "0" };
-    App::build(load(source, &options).unwrap().settings, info, LogSink::discard()).unwrap()
+    App::build(load(source, &options).unwrap().settings, info, LogSink::discard(), LedgerPlace::Memory)
+        .unwrap()
 }
 
 /// What a request has bought whose tries at the model's targets, in their order, ended so.
