@@ -14,7 +14,7 @@ use crate::{
         labels::{AbortPhase, AttemptOutcome, EndpointLabel, Outcome, Source, StreamEnd},
         tags::Tags,
     },
-    upstream::attempt::UpstreamHead,
+    upstream::{attempt::UpstreamHead, body::Sent},
 };
 use prometheus::IntGauge;
 use sluice_protocol::observe::Facts;
@@ -111,6 +111,8 @@ pub struct Attempt {
     pub began: Instant,
     /// How long it took, to its last byte; open while it runs.
     pub took: Option<Duration>,
+    /// Has the upstream been asked, or was there no connection yet?
+    pub sent: Sent,
     /// What its answer told, as far as it came; absent when none began.
     pub facts: Option<Facts>,
 }

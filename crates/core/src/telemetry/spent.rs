@@ -100,7 +100,7 @@ fn used(attempt: &Attempt, prompt: u64) -> Option<(Usage, TokenSource)> {
         }
         Some(facts) => Some(estimate(facts.content_tokens)),
         // Asked, and left while it thought: it has read the prompt. Failures and refusals are not billed.
-        None if attempt.outcome == AttemptOutcome::Cancelled => Some(estimate(0)),
+        None if attempt.outcome == AttemptOutcome::Cancelled && attempt.sent.has_begun() => Some(estimate(0)),
         None => None,
     }
 }

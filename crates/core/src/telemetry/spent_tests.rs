@@ -3,6 +3,7 @@ use crate::{
     app::BuildInfo,
     ledger::LedgerPlace,
     telemetry::{exchange::Recorder, labels::EndpointLabel, logs::LogSink},
+    upstream::body::Sent,
 };
 use sluice_config::{Env, Options, Source, load};
 use sluice_protocol::observe::Finish;
@@ -28,6 +29,12 @@ prices: [{provider: a, model: x, input: 1, output: 10}]
 
 /// What a request has bought whose tries at the model's targets, in their order, ended so.
 fn spent(tries: &[(AttemptOutcome, Option<Facts>)]) -> Spent {
+    let sent = Sent::default();
+    sent.begin();
+    spent_when(&sent, tries)
+}
+
+fn spent_when(sent: &Sent, tries: &[(AttemptOutcome, Option<Facts>)]) -> Spent {
     let app = app();
     let peer = "127.0.0.1:1".parse().unwrap();
     let mut x = Recorder::open(app.clone(), "id".into(), peer, EndpointLabel::Chat);
@@ -42,6 +49,7 @@ fn spent(tries: &[(AttemptOutcome, Option<Facts>)]) -> Spent {
             reason: None,
             began: Instant::now(),
             took: None,
+            sent: sent.clone(),
             facts: *facts,
         });
     }
@@ -88,6 +96,8 @@ fn the_upstream_s_word_counts_and_else_what_was_sent_and_came() {
         assert_eq!(spent.cost.is_some(), expected.is_some(), "{outcome:?} {facts:?}");
     }
     assert_eq!(spent(&[]).counted, None);
+    let unsent = spent_when(&Sent::default(), &[(Cancelled, None)]);
+    assert_eq!(unsent.counted, None, "there was no connection yet: nobody was asked");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::{
     },
     upstream::{
         attempt::{self, Delivery},
+        body::Sent,
         failure::Failure,
     },
 };
@@ -84,6 +85,7 @@ async fn one(
 ) -> Result<Delivery, Failure> {
     recorder.target = Some(target.clone());
     let model = target.upstream_model(&plan.entry, &plan.requested);
+    let sent = Sent::default();
     // Cancelled until it is known better: the client may leave at any moment.
     recorder.attempts.push(Attempt {
         target: target.clone(),
@@ -93,9 +95,10 @@ async fn one(
         reason: None,
         began: Instant::now(),
         took: None,
+        sent: sent.clone(),
         facts: None,
     });
-    let tried = attempt::run(call, target, &model, deadline).await;
+    let tried = attempt::run(call, target, &model, deadline, &sent).await;
     recorder.upstream_wait += tried.waited;
     for field in &tried.dropped {
         recorder.app().metrics.dropped_fields.with_label_values(&[&*target.provider.name, field]).inc();
