@@ -154,10 +154,16 @@ impl Content {
 
     /// Its length.
     pub(crate) fn tokens(&self) -> u64 {
+        self.tokens_before(usize::MAX)
+    }
+
+    /// The length of what comes before a position, the name of a call included.
+    pub(crate) fn tokens_before(&self, at: usize) -> u64 {
+        let count = |text: &str| tokens::count(text.get(..at).unwrap_or(text));
         match self {
-            Self::Text(text) => tokens::count(text),
-            Self::Words(count) => *count,
-            Self::Call { name, arguments, .. } => tokens::count(name) + tokens::count(arguments),
+            Self::Text(text) => count(text),
+            Self::Words(words) => (at as u64).min(*words),
+            Self::Call { name, arguments, .. } => tokens::count(name) + count(arguments),
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::endpoint::Endpoint;
 use crate::messages::Messages;
 use crate::reply;
 use crate::responses::Responses;
+use crate::spent::Spent;
 use crate::state::State;
 use crate::stats::Ticket;
 use crate::talk::{Dialect, Part};
@@ -27,6 +28,8 @@ pub(crate) const PREFIX: &str = "bench";
 
 /// Where members are looked for: this many bytes from the body's start and from its end.
 const WINDOW: usize = 2048;
+/// What every prompt is said to have.
+const PROMPT_TOKENS: u64 = 250;
 const STAMP: &str = "t=00000000000000000000 ";
 const STAMP_DIGITS: usize = 20;
 
@@ -126,6 +129,10 @@ impl Chunks {
     }
 }
 
+fn usage(completion: u64) -> Usage {
+    Usage { prompt: PROMPT_TOKENS, completion, ..Usage::default() }
+}
+
 fn answer(text: String, completion: u64) -> Answer {
     Answer {
         id: "bench0000000000".to_owned(),
@@ -133,7 +140,7 @@ fn answer(text: String, completion: u64) -> Answer {
         model: PREFIX.to_owned(),
         fingerprint: "fp_bench".to_owned(),
         choices: vec![Choice { content: Content::Text(text), finish: Finish::Stop }],
-        usage: Usage { prompt: 250, completion, ..Usage::default() },
+        usage: usage(completion),
     }
 }
 
@@ -184,6 +191,7 @@ pub(crate) async fn reply(
 ) -> Response<Body> {
     let bench = state.bench.load_full();
     let BenchSettings { latency_us, gap_us, chunks: left, .. } = bench.settings;
+    ticket.settle(Some(Spent::nothing(PROMPT_TOKENS)));
     // The clock is left alone where nothing waits for it.
     let waits = latency_us > 0 || gap_us > 0;
     let start = if waits { monotonic_nanos().saturating_add(latency_us.saturating_mul(1000)) } else { 0 };
@@ -195,12 +203,14 @@ pub(crate) async fn reply(
     }
     let prepared = bench.prepared(endpoint);
     if !glance.stream {
+        ticket.settle(Some(Spent::whole(usage(bench.settings.chunks))));
         ticket.finish();
         return reply::json(StatusCode::OK, prepared.plain.clone());
     }
     let chunks = if glance.include_usage { &prepared.stream_with_usage } else { &prepared.stream };
     let gap = gap_us.saturating_mul(1000);
-    let source = Stamped { chunks: chunks.clone(), left, due: start, gap, waited: true, ended: false };
+    let source =
+        Stamped { chunks: chunks.clone(), left, sent: 0, due: start, gap, waited: true, ended: false };
     reply::event_stream(Body::streamed(source, ticket))
 }
 
@@ -208,6 +218,7 @@ pub(crate) async fn reply(
 struct Stamped {
     chunks: Chunks,
     left: u64,
+    sent: u64,
     /// When the next chunk is due, counted from the start so that lateness does not add up.
     due: u64,
     gap: u64,
@@ -228,9 +239,15 @@ impl Source for Stamped {
         }
         self.waited = false;
         self.left -= 1;
+        self.sent += 1;
         self.due = self.due.saturating_add(self.gap);
         let chunk = std::mem::take(&mut self.chunks.first);
         Step::Piece(stamped(if chunk.is_empty() { &self.chunks.chunk } else { &chunk }))
+    }
+
+    fn spent(&self) -> Option<Spent> {
+        let usage = usage(self.sent);
+        Some(if self.ended { Spent::whole(usage) } else { Spent::part(usage, self.sent) })
     }
 }
 

@@ -13,6 +13,7 @@ use http_body::{Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 use crate::clock::ExactTimer;
+use crate::spent::Spent;
 use crate::stats::Ticket;
 
 /// What a streamed body does next.
@@ -38,6 +39,9 @@ pub(crate) enum Step {
 pub(crate) trait Source: Send {
     /// The next step; not called again after an end.
     fn next(&mut self) -> Step;
+
+    /// What has been spent on what was handed out so far; nothing if it is no model's answer.
+    fn spent(&self) -> Option<Spent>;
 }
 
 /// The body of an answer.
@@ -137,6 +141,13 @@ impl Streamed {
                 }
             }
         }
+    }
+}
+
+/// However a body ends, this is when it is known how far it came.
+impl Drop for Streamed {
+    fn drop(&mut self) {
+        self.ticket.settle(self.source.spent());
     }
 }
 

@@ -12,7 +12,12 @@ pub(crate) enum Call {
     /// An answer that may stream, and the way to write it.
     Talk(Box<Ask>, Box<dyn Dialect>),
     /// A document from a model: nothing to make up, nothing to stream.
-    Document { model: String, document: Vec<u8> },
+    Document {
+        model: String,
+        document: Vec<u8>,
+        /// Tokens read for it, where it is billed.
+        prompt: Option<u64>,
+    },
 }
 
 impl Call {
@@ -31,12 +36,12 @@ impl Call {
             }
             Endpoint::CountTokens => {
                 let (model, document) = messages::count_tokens(&parse(body)?);
-                return Ok(Self::Document { model, document });
+                return Ok(Self::Document { model, document, prompt: None });
             }
             Endpoint::Embeddings => {
                 let request: embeddings::Request = parse(body)?;
-                let document = embeddings::answer(&request)?;
-                return Ok(Self::Document { model: request.model, document });
+                let (document, tokens) = embeddings::answer(&request)?;
+                return Ok(Self::Document { model: request.model, document, prompt: Some(tokens) });
             }
             Endpoint::Models => return Err("No body is expected.".to_owned()),
         };
@@ -48,6 +53,14 @@ impl Call {
         match self {
             Self::Talk(ask, _) => &ask.model,
             Self::Document { model, .. } => model,
+        }
+    }
+
+    /// The tokens of its prompt; `None` for what costs nothing.
+    pub(crate) fn prompt_tokens(&self) -> Option<u64> {
+        match self {
+            Self::Talk(ask, _) => Some(ask.prompts.iter().map(|prompt| prompt.tokens).sum()),
+            Self::Document { prompt, .. } => *prompt,
         }
     }
 }

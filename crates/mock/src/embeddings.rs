@@ -58,11 +58,11 @@ enum Vector {
     Base64(String),
 }
 
-/// Answers a request.
+/// Answers a request; says how many tokens it had.
 ///
 /// # Errors
 /// With the message of a 400.
-pub(crate) fn answer(request: &Request) -> Result<Vec<u8>, String> {
+pub(crate) fn answer(request: &Request) -> Result<(Vec<u8>, u64), String> {
     let dimensions = request.dimensions.unwrap_or(DEFAULT_DIMENSIONS);
     if !(1..=MAX_DIMENSIONS).contains(&dimensions) {
         return Err(format!("Invalid value for 'dimensions': {dimensions}; expected 1 to {MAX_DIMENSIONS}."));
@@ -94,7 +94,7 @@ pub(crate) fn answer(request: &Request) -> Result<Vec<u8>, String> {
     let list = List { object: "list", data: data.collect(), model: &request.model, usage };
     let mut out = Vec::new();
     sse::json(&mut out, &list);
-    Ok(out)
+    Ok((out, tokens))
 }
 
 fn spelled(tokens: &[u64]) -> String {

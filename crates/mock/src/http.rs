@@ -105,13 +105,13 @@ async fn ask(
     if let Some(glance) = Glance::at(&body)
         && endpoint.talks()
     {
-        state.stats.count_model(glance.model);
+        ticket.name_model(glance.model);
         return Ok(bench::reply(state, endpoint, &glance, ticket).await);
     }
     state.journal().push(Recorded::new(parts, &body));
     let mut response = match Call::read(endpoint, &body) {
         Ok(call) => {
-            state.stats.count_model(call.model());
+            ticket.name_model(call.model());
             perform::reply(state, family, call, &body, ticket).await?
         }
         Err(message) => {

@@ -6,7 +6,7 @@
 //! `/v1/messages/count_tokens`; `GET /v1/models`, `/v1/models/{id}`. So a provider's `base_url` ends in `/v1`.
 //!
 //! With a `seed` (or `temperature: 0`) the text depends on model, prompt and seed alone; without, it varies.
-//! A word is one token for every four characters begun. Prompts seen before are reported as cached in steps
+//! Tokens are counted nearly as OpenAI's `o200k` does. Prompts seen before are reported as cached in steps
 //! of 64 tokens. When `tools` are given and the user spoke last, the answer is a call of the tool that fits
 //! best.
 //!
@@ -78,6 +78,7 @@ mod rng;
 mod schema;
 mod script;
 mod server;
+mod spent;
 mod sse;
 mod state;
 mod stats;
@@ -93,4 +94,5 @@ pub use control::{Config, ModelScript};
 pub use journal::Recorded;
 pub use script::{ScriptStep, Then};
 pub use server::{Mock, MockHandle, Options};
+pub use spent::{Cut, Finished, ModelTokens};
 pub use stats::Counts;

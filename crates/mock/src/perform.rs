@@ -8,12 +8,14 @@ use http::header::{CONTENT_LENGTH, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use serde_json::Value;
 
+use crate::answer::Usage;
 use crate::body::Body;
 use crate::call::Call;
 use crate::compose::compose;
 use crate::fault::{Behaviour, Fault, Instead};
 use crate::reply::{self, Family};
 use crate::script::{Chunks, ScriptStep};
+use crate::spent::Spent;
 use crate::state::State;
 use crate::stats::Ticket;
 use crate::talk::{Broken, Talk};
@@ -39,6 +41,10 @@ pub(crate) async fn reply(
         _ if spelled_out => Behaviour::default(),
         like => Behaviour::of(like.unwrap_or(call.model()), &state.rhythm),
     };
+    let prompt = call.prompt_tokens();
+    if !spelled_out && behaviour.instead.is_none() {
+        ticket.settle(prompt.map(Spent::nothing));
+    }
     let delay = behaviour.before_head + Duration::from_millis(step.delay_ms);
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
@@ -50,35 +56,45 @@ pub(crate) async fn reply(
         ticket.finish();
         return instead_of_an_answer(family, instead);
     }
-    let document = match call {
-        Call::Document { document, .. } => document,
+    let (document, usage) = match call {
+        Call::Document { document, .. } => {
+            (document, prompt.map(|prompt| Usage { prompt, ..Usage::default() }))
+        }
         Call::Talk(ask, dialect) => {
             let answer = compose(state, &ask, &behaviour.say, body);
             if ask.stream {
                 let talk = Talk::new(answer, dialect, &behaviour);
                 return Ok(reply::event_stream(Body::streamed(talk, ticket)));
             }
-            dialect.plain(&answer)
+            (dialect.plain(&answer), Some(answer.usage))
         }
     };
-    Ok(plain(family, document.into(), behaviour.fault, ticket))
+    Ok(plain(family, document.into(), usage, behaviour.fault, ticket))
 }
 
 /// A plain answer, broken if there is a fault.
-fn plain(family: Family, document: Bytes, fault: Option<(u64, Fault)>, mut ticket: Ticket) -> Response<Body> {
+fn plain(
+    family: Family,
+    document: Bytes,
+    usage: Option<Usage>,
+    fault: Option<(u64, Fault)>,
+    mut ticket: Ticket,
+) -> Response<Body> {
     let fault = match fault {
         Some((_, Fault::Error)) => {
+            ticket.settle(None);
             ticket.finish();
             return reply::typical_error(family, 500);
         }
         Some((_, fault)) => fault,
         None => {
+            ticket.settle(usage.map(Spent::whole));
             ticket.finish();
             return reply::json(StatusCode::OK, document);
         }
     };
     let length = HeaderValue::from(document.len());
-    let body = Body::streamed(Broken::new(document, fault), ticket);
+    let body = Body::streamed(Broken::new(document, fault, usage), ticket);
     let mut response = reply::with_type(StatusCode::OK, "application/json", body);
     // With its length announced, half an answer could not end properly.
     if fault != Fault::Eof {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::body::{Source, Step};
+use crate::spent::Spent;
 
 /// What one request meets. With neither `status`, `body`, `chunks` nor `like` it gets its ordinary answer,
 /// after the delay.
@@ -111,6 +112,10 @@ impl Source for Chunks {
             (None, Then::Cut) => Step::Cut,
             (None, Then::Hang) => Step::Hang,
         }
+    }
+
+    fn spent(&self) -> Option<Spent> {
+        None
     }
 }
 

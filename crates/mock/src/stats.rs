@@ -6,6 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use serde::Serialize;
 
+use crate::spent::{Cut, Finished, ModelTokens, OfModel, Spent};
+
 /// Different models counted by name; further ones count as `_other`, so that a fuzzer cannot fill memory.
 const MAX_MODELS: usize = 10_000;
 
@@ -18,9 +20,12 @@ pub(crate) struct Stats {
     in_flight: AtomicU64,
     aborted: AtomicU64,
     chunks: AtomicU64,
-    by_path: RwLock<HashMap<&'static str, AtomicU64>>,
-    by_model: RwLock<HashMap<String, AtomicU64>>,
+    by_path: Named<&'static str, AtomicU64>,
+    by_model: Named<String, OfModel>,
 }
+
+/// Counters by name. Each is shared, so that whoever holds one counts without looking for it again.
+type Named<K, V> = RwLock<HashMap<K, Arc<V>>>;
 
 /// The counters at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -42,6 +47,12 @@ pub struct Counts {
     pub by_model: BTreeMap<String, u64>,
     /// Requests by path; unknown paths count as `_other`.
     pub by_path: BTreeMap<String, u64>,
+    /// Tokens of the answers that were sent whole.
+    pub finished: Finished,
+    /// Tokens of the answers that broke off.
+    pub cut: Cut,
+    /// The same by model.
+    pub by_model_tokens: BTreeMap<String, ModelTokens>,
 }
 
 impl Stats {
@@ -49,13 +60,8 @@ impl Stats {
     pub(crate) fn begin(self: &Arc<Self>, path: &'static str) -> Ticket {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        count(&self.by_path, path, |_| path);
-        Ticket { stats: Arc::clone(self), finished: false }
-    }
-
-    /// Counts a request to a model.
-    pub(crate) fn count_model(&self, model: &str) {
-        count(&self.by_model, model, |known| if known < MAX_MODELS { model } else { "_other" }.to_owned());
+        counter(&self.by_path, path, |_| path).fetch_add(1, Ordering::Relaxed);
+        Ticket { stats: Arc::clone(self), finished: false, model: None, spent: None }
     }
 
     /// Counts a connection for as long as the guard lives.
@@ -70,6 +76,9 @@ impl Stats {
         let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         let by_model = self.by_model.read().unwrap_or_else(PoisonError::into_inner);
         let by_path = self.by_path.read().unwrap_or_else(PoisonError::into_inner);
+        let by_model_tokens: BTreeMap<_, _> =
+            by_model.iter().map(|(name, model)| (name.clone(), model.tokens())).collect();
+        let ModelTokens { finished, cut } = by_model_tokens.values().copied().sum();
         Counts {
             requests: get(&self.requests),
             connections: get(&self.connections),
@@ -77,8 +86,11 @@ impl Stats {
             in_flight: get(&self.in_flight),
             aborted: get(&self.aborted),
             chunks: get(&self.chunks),
-            by_model: by_model.iter().map(|(name, n)| (name.clone(), get(n))).collect(),
+            by_model: by_model.iter().map(|(name, model)| (name.clone(), get(&model.requests))).collect(),
             by_path: by_path.iter().map(|(name, n)| ((*name).to_owned(), get(n))).collect(),
+            finished,
+            cut,
+            by_model_tokens,
         }
     }
 
@@ -92,29 +104,45 @@ impl Stats {
     }
 }
 
-/// Adds one. The write lock is only taken for a new name, which counts under the key made from the number of
-/// known ones.
-fn count<K>(counters: &RwLock<HashMap<K, AtomicU64>>, name: &str, key: impl FnOnce(usize) -> K)
+/// The counter of a name. The write lock is only taken for a new name, which counts under the key made from the
+/// number of known ones.
+fn counter<K, V>(counters: &Named<K, V>, name: &str, key: impl FnOnce(usize) -> K) -> Arc<V>
 where
     K: std::hash::Hash + Eq + std::borrow::Borrow<str>,
+    V: Default,
 {
     if let Some(counter) = counters.read().unwrap_or_else(PoisonError::into_inner).get(name) {
-        counter.fetch_add(1, Ordering::Relaxed);
-        return;
+        return Arc::clone(counter);
     }
     let mut counters = counters.write().unwrap_or_else(PoisonError::into_inner);
     let key = key(counters.len());
-    counters.entry(key).or_default().fetch_add(1, Ordering::Relaxed);
+    Arc::clone(counters.entry(key).or_default())
 }
 
-/// A request's way through the mock: in flight until dropped, aborted if dropped unfinished.
+/// A request's way through the mock: in flight until dropped, aborted if dropped unfinished. What its answer has
+/// cost is added up then.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     stats: Arc<Stats>,
     finished: bool,
+    model: Option<Arc<OfModel>>,
+    spent: Option<Spent>,
 }
 
 impl Ticket {
+    /// Counts the request as one to a model.
+    pub(crate) fn name_model(&mut self, model: &str) {
+        let key = |known| if known < MAX_MODELS { model } else { "_other" }.to_owned();
+        let counters = counter(&self.stats.by_model, model, key);
+        counters.requests.fetch_add(1, Ordering::Relaxed);
+        self.model = Some(counters);
+    }
+
+    /// Notes what the answer has cost so far; nothing if it is none that costs.
+    pub(crate) fn settle(&mut self, spent: Option<Spent>) {
+        self.spent = spent;
+    }
+
     /// Counts a content piece.
     pub(crate) fn count_chunk(&self) {
         self.stats.chunks.fetch_add(1, Ordering::Relaxed);
@@ -128,10 +156,14 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.stats.in_flight.fetch_sub(1, Ordering::Relaxed);
+        if let (Some(model), Some(spent)) = (&self.model, &self.spent) {
+            model.add(spent);
+        }
         if !self.finished {
             self.stats.aborted.fetch_add(1, Ordering::Relaxed);
         }
+        // Last: whoever waits for nothing to be in flight finds everything counted.
+        self.stats.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::answer::{Answer, Choice};
+use crate::answer::{Answer, Choice, Usage};
 use crate::body::{Source, Step};
 use crate::fault::{Behaviour, Fault};
+use crate::spent::Spent;
 
 /// One part of a streamed answer.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +65,19 @@ impl Place {
             Self::End => return None,
         })
     }
+
+    /// The tokens of what stands before it.
+    fn tokens(self, answer: &Answer) -> u64 {
+        let (whole, begun) = match self {
+            Self::Open => (0, 0),
+            Self::Start(index) => (index, 0),
+            Self::Inside(index, at) => {
+                (index, answer.choices.get(index).map_or(0, |choice| choice.content.tokens_before(at)))
+            }
+            Self::Close | Self::End => (answer.choices.len(), 0),
+        };
+        answer.choices.iter().take(whole).map(|choice| choice.content.tokens()).sum::<u64>() + begun
+    }
 }
 
 /// An answer on its way out as a stream.
@@ -76,6 +90,7 @@ pub(crate) struct Talk {
     due: Duration,
     pace: Duration,
     fault: Option<(u64, Fault)>,
+    broken: bool,
 }
 
 impl Talk {
@@ -89,11 +104,12 @@ impl Talk {
             due: behaviour.before_first,
             pace: behaviour.pace,
             fault: behaviour.fault,
+            broken: false,
         }
     }
 
     fn fail(&mut self, fault: Fault) -> Step {
-        self.place = Place::End;
+        self.broken = true;
         match fault {
             Fault::Cut => Step::Cut,
             Fault::Hang => Step::Hang,
@@ -111,6 +127,9 @@ impl Source for Talk {
     fn next(&mut self) -> Step {
         if !self.due.is_zero() {
             return Step::Pause(std::mem::take(&mut self.due));
+        }
+        if self.broken {
+            return Step::End;
         }
         if let Some((_, fault)) = self.fault.take_if(|(after, _)| *after == self.pieces) {
             return self.fail(fault);
@@ -131,19 +150,28 @@ impl Source for Talk {
         }
         Step::End
     }
+
+    fn spent(&self) -> Option<Spent> {
+        let usage = self.answer.usage;
+        Some(match self.place {
+            Place::End => Spent::whole(usage),
+            place => Spent::part(usage, place.tokens(&self.answer)),
+        })
+    }
 }
 
 /// A plain answer on its way out under a fault: the head promises all of it, and half of it comes.
 pub(crate) struct Broken {
     first_half: Option<Bytes>,
     fault: Fault,
+    usage: Option<Usage>,
 }
 
 impl Broken {
-    /// Half of the answer, then the fault.
-    pub(crate) fn new(mut whole: Bytes, fault: Fault) -> Self {
+    /// Half of the answer, then the fault; `usage` is that of all of it, where it is billed.
+    pub(crate) fn new(mut whole: Bytes, fault: Fault, usage: Option<Usage>) -> Self {
         whole.truncate(whole.len() / 2);
-        Self { first_half: Some(whole), fault }
+        Self { first_half: Some(whole), fault, usage }
     }
 }
 
@@ -155,5 +183,10 @@ impl Source for Broken {
             (None, Fault::Eof) => Step::End,
             (None, Fault::Cut | Fault::Error) => Step::Cut,
         }
+    }
+
+    fn spent(&self) -> Option<Spent> {
+        let usage = self.usage?;
+        Some(Spent::part(usage, if self.first_half.is_none() { usage.completion / 2 } else { 0 }))
     }
 }

@@ -5,6 +5,7 @@
 //! [`crate::sse`].
 
 mod chat;
+mod content;
 mod messages;
 mod reply;
 mod responses;
@@ -13,6 +14,7 @@ mod stream;
 pub use reply::{ReplyFault, observe_reply};
 pub use stream::StreamObserver;
 
+use crate::tokens::Written;
 use crate::usage::{Counts, Usage};
 
 /// What to do with an event, and why.
@@ -103,6 +105,8 @@ enum Said {
 #[derive(Debug, Clone, Copy, Default)]
 struct Progress {
     counts: Counts,
+    /// The text of the answer, all choices together.
+    written: Written,
     choices: Choices,
     finish: Option<Finish>,
 }

@@ -1,4 +1,5 @@
-//! How many tokens a prompt has, before anybody has counted them: what a reservation is made of.
+//! How many tokens a text has, before anybody has counted them or where nobody does: what a reservation is made of,
+//! and what is said of an answer that broke off.
 //!
 //! An estimate looks at the text that reaches the model: prompts, contents, tools. Pictures, sound and files are
 //! constants, lists of token ids are counted exactly, and ids, signatures and encoded data do not count. What a
@@ -8,11 +9,13 @@
 
 mod large;
 mod weigh;
+mod written;
 
 use crate::dialect::Dialect;
 use crate::envelope::Envelope;
 use crate::json::{JsonError, Kind, RawStr, Scanner};
 use weigh::Weight;
+pub(crate) use written::Written;
 
 /// Bodies with more bytes are not read, only sampled.
 pub const LARGE: usize = 1 << 20;

@@ -9,6 +9,7 @@ mod faults;
 mod http;
 mod messages;
 mod responses;
+mod spent;
 
 use std::net::SocketAddr;
 use std::time::Duration;

@@ -1,9 +1,10 @@
 //! Completions and chat: chunks of a stream and plain answers, which differ in little but `delta` and
 //! `message`.
 
-use super::{Finish, Progress, Said};
+use super::{Finish, Progress, Said, content};
 use crate::json::{JsonError, Kind, Scanner};
 use crate::lenient::{count, is_filled, members, text};
+use crate::tokens::Written;
 
 /// What stands in one chunk, or in one plain answer.
 #[derive(Debug, Default)]
@@ -83,8 +84,8 @@ impl Chunk {
             match name {
                 "index" => index = count(scanner)?.unwrap_or(index),
                 "finish_reason" => finish = finish_reason(scanner)?,
-                "text" => self.content |= is_filled(scanner)?,
-                "delta" | "message" => self.read_message(scanner)?,
+                "text" => self.content |= content::read(scanner, &mut progress.written)?,
+                "delta" | "message" => self.read_message(scanner, &mut progress.written)?,
                 _ => {}
             }
             Ok(())
@@ -95,17 +96,25 @@ impl Chunk {
     }
 
     /// Any part of a message that a client would show or act on.
-    fn read_message(&mut self, scanner: &mut Scanner<'_>) -> Result<(), JsonError> {
+    fn read_message(&mut self, scanner: &mut Scanner<'_>, written: &mut Written) -> Result<(), JsonError> {
+        // Some say their reasoning twice, as a text and as its details.
+        let mut reasoning = written.beside();
         members(scanner, |scanner, name| {
-            let is_answer = matches!(
-                name,
-                "content" | "tool_calls" | "function_call" | "refusal" | "audio" | "images" | "thinking"
-            ) || name.starts_with("reasoning");
-            if is_answer {
-                self.content |= is_filled(scanner)?;
+            match name {
+                "content" | "tool_calls" | "function_call" | "refusal" | "audio" | "images" | "thinking" => {
+                    self.content |= content::read(scanner, written)?;
+                }
+                name if name.starts_with("reasoning") => {
+                    let mut once = written.beside();
+                    self.content |= content::read(scanner, &mut once)?;
+                    reasoning = reasoning.heavier(once);
+                }
+                _ => {}
             }
             Ok(())
-        })
+        })?;
+        written.append(reasoning);
+        Ok(())
     }
 }
 

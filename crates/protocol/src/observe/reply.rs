@@ -30,9 +30,7 @@ pub fn observe_reply(dialect: Dialect, body: &[u8]) -> Result<Facts, ReplyFault>
         Dialect::Completions | Dialect::Chat => read_choices(body, &mut progress)?,
         Dialect::Embeddings => read_embeddings(body, &mut progress)?,
         Dialect::Responses => {
-            let mut scanner = Scanner::new(body);
-            let response = responses::read_response(&mut scanner, &mut progress)?;
-            scanner.finish()?;
+            let response = responses::read_reply(body, &mut progress)?;
             expect(response.output || response.named, "output", body)?;
             response.content
         }
@@ -45,7 +43,12 @@ pub fn observe_reply(dialect: Dialect, body: &[u8]) -> Result<Facts, ReplyFault>
         }
     };
     let usage = progress.counts.usage(dialect);
-    Ok(Facts { usage, content_events: u64::from(content), content_tokens: 0, finish: progress.finish })
+    Ok(Facts {
+        usage,
+        content_events: u64::from(content),
+        content_tokens: progress.written.tokens(),
+        finish: progress.finish,
+    })
 }
 
 fn read_choices(body: &[u8], progress: &mut Progress) -> Result<bool, ReplyFault> {

@@ -2,9 +2,11 @@ use super::*;
 use crate::observe::Finish;
 use crate::usage::Usage;
 
-fn facts(input: u64, output: u64, content: bool, finish: Option<Finish>) -> Result<Facts, ReplyFault> {
+/// `content` is how many tokens its text is estimated at, where there is any content.
+fn facts(input: u64, output: u64, content: Option<u64>, finish: Option<Finish>) -> Result<Facts, ReplyFault> {
     let usage = Some(Usage { input, output, ..Usage::default() });
-    Ok(Facts { usage, content_events: u64::from(content), content_tokens: 0, finish })
+    let content_events = u64::from(content.is_some());
+    Ok(Facts { usage, content_events, content_tokens: content.unwrap_or_default(), finish })
 }
 
 #[test]
@@ -13,37 +15,37 @@ fn plain_answers_of_every_dialect_are_believed() {
         (
             Dialect::Completions,
             r#"{"id":"cmpl-1","object":"text_completion","created":1,"model":"m","choices":[{"text":" a","index":0,"finish_reason":"length"}],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}"#,
-            facts(1, 2, true, Some(Finish::Length)),
+            facts(1, 2, Some(1), Some(Finish::Length)),
         ),
         (
             Dialect::Chat,
             r#" {"choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":1,"completion_tokens":2}} "#,
-            facts(1, 2, true, Some(Finish::ToolCalls)),
+            facts(1, 2, Some(2), Some(Finish::ToolCalls)),
         ),
         (
             Dialect::Chat,
             r#"{"error":null,"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":0}}"#,
-            facts(1, 0, false, None),
+            facts(1, 0, None, None),
         ),
         (
             Dialect::Embeddings,
             r#"{"object":"list","data":[{"object":"embedding","index":0,"embedding":[0.1,-2e-3]}],"model":"e","usage":{"prompt_tokens":8,"total_tokens":8}}"#,
-            facts(8, 0, true, None),
+            facts(8, 0, Some(0), None),
         ),
         (
             Dialect::Responses,
             r#"{"id":"r","object":"response","status":"completed","error":null,"output":[{"type":"message"}],"usage":{"input_tokens":1,"output_tokens":2}}"#,
-            facts(1, 2, true, Some(Finish::Stop)),
+            facts(1, 2, Some(0), Some(Finish::Stop)),
         ),
         (
             Dialect::Responses,
             r#"{"object":"response","status":"queued","error":null,"usage":{"input_tokens":0}}"#,
-            facts(0, 0, false, None),
+            facts(0, 0, None, None),
         ),
         (
             Dialect::Messages,
             r#"{"id":"m","type":"message","role":"assistant","content":[{"type":"text","text":"a"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2}}"#,
-            facts(1, 2, true, Some(Finish::Stop)),
+            facts(1, 2, Some(1), Some(Finish::Stop)),
         ),
     ] {
         assert_eq!(observe_reply(dialect, body.as_bytes()), expected, "{dialect:?}");
@@ -88,12 +90,12 @@ fn a_success_that_is_not_an_answer_is_a_fault_with_a_short_text() {
 #[test]
 fn of_two_usage_objects_the_last_counts() {
     let body = r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1},"usage":{"prompt_tokens":5,"completion_tokens":6}}"#;
-    assert_eq!(observe_reply(Dialect::Chat, body.as_bytes()), facts(5, 6, false, None));
+    assert_eq!(observe_reply(Dialect::Chat, body.as_bytes()), facts(5, 6, None, None));
 }
 
 #[test]
 fn megabytes_are_read_in_one_pass() {
     let numbers = "0.0123456789,".repeat(100_000);
     let body = format!(r#"{{"data":[{{"embedding":[{numbers}0]}}],"usage":{{"prompt_tokens":8}}}}"#);
-    assert_eq!(observe_reply(Dialect::Embeddings, body.as_bytes()), facts(8, 0, true, None));
+    assert_eq!(observe_reply(Dialect::Embeddings, body.as_bytes()), facts(8, 0, Some(0), None));
 }

@@ -35,14 +35,12 @@ impl StreamObserver {
     pub fn observe(&mut self, event: &Event) -> Verdict {
         let verdict = self.judge(event);
         match verdict {
-            Verdict::Content => {
-                self.facts.content_events += 1;
-                self.facts.content_tokens = self.facts.content_tokens.max(self.facts.content_events);
-            }
+            Verdict::Content => self.facts.content_events += 1,
             Verdict::Terminal => self.terminal = true,
             Verdict::Error | Verdict::Malformed => self.broken = true,
             Verdict::Forward | Verdict::Withhold => {}
         }
+        self.facts.content_tokens = self.progress.written.tokens().max(self.facts.content_events);
         verdict
     }
 

@@ -16,6 +16,9 @@ const BLOCK: usize = 64;
 /// Bytes of `\uXXXX`.
 const ESCAPE: usize = 6;
 
+/// Before a text that follows on nothing: it takes nothing off what comes next.
+const SPACE: u8 = b' ';
+
 /// One token.
 const TOKEN: u64 = 128;
 
@@ -44,7 +47,7 @@ const IDEOGRAPH: u8 = 125;
 const BEYOND: u8 = 246;
 
 /// What some text weighs.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Weight(u64);
 
 impl Weight {
@@ -69,31 +72,53 @@ impl AddAssign for Weight {
 
 /// The weight of UTF-8, or of JSON as written.
 pub(super) fn plain(bytes: &[u8]) -> Weight {
+    plain_after(SPACE, bytes)
+}
+
+/// The same for what follows on a byte.
+fn plain_after(before: u8, bytes: &[u8]) -> Weight {
     let Some((first, behind)) = bytes.split_first() else { return Weight::default() };
     let rest = blocks(behind, bytes, |block, before| match block.is_ascii() {
         true => sum_block(block, before, weigh_ascii),
         false => sum_block(block, before, weigh_any),
     });
-    Weight(u64::from(weigh_any(*first, b' ')) + rest)
+    Weight(u64::from(weigh_any(*first, before)) + rest)
 }
 
 /// The weight of a string.
 pub(super) fn quoted(text: RawStr<'_>) -> Weight {
+    quoted_after(SPACE, text)
+}
+
+/// The same for what follows on a byte.
+pub(super) fn quoted_after(before: u8, text: RawStr<'_>) -> Weight {
     let raw = text.raw().as_bytes();
-    if text.is_escaped() { written(raw) } else { plain(raw) }
+    if text.is_escaped() { written_after(before, raw) } else { plain_after(before, raw) }
+}
+
+/// The last byte of a string, as what follows on it is weighed.
+pub(super) fn last(text: RawStr<'_>) -> Option<u8> {
+    let raw = text.raw().as_bytes();
+    let escape = raw.len().checked_sub(ESCAPE).and_then(|at| raw.get(at..)).filter(|_| text.is_escaped());
+    if escape.is_some_and(is_escape) { Some(SPACE) } else { raw.last().copied() }
 }
 
 /// The weight of JSON whose characters may stand there as `\uXXXX`.
 pub(super) fn written(json: &[u8]) -> Weight {
+    written_after(SPACE, json)
+}
+
+fn written_after(mut before: u8, json: &[u8]) -> Weight {
     let finder = memmem::Finder::new(br"\u");
     let mut weight = Weight::default();
     let mut rest = json;
     while !rest.is_empty() {
         let (text, escape) = rest.split_at_checked(next_escape(&finder, rest)).unwrap_or((rest, &[]));
         let (character, after) = escape.split_at_checked(ESCAPE).unwrap_or_default();
-        weight += plain(text);
+        weight += plain_after(before, text);
         weight += Weight(u64::from(weigh_escape(character)));
         rest = after;
+        before = SPACE;
     }
     weight
 }
@@ -204,7 +229,7 @@ fn weigh_escape(escape: &[u8]) -> u8 {
         unit => {
             let mut utf8 = [0; 4];
             let written = char::from_u32(unit).unwrap_or(' ').encode_utf8(&mut utf8);
-            written.bytes().next().map_or(0, |byte| weigh_any(byte, b' '))
+            written.bytes().next().map_or(0, |byte| weigh_any(byte, SPACE))
         }
     }
 }
