@@ -3,7 +3,7 @@
 use crate::{client::Answer, client::Request, upstream::Upstream};
 use sluice::{Running, StartOptions};
 use sluice_config::{Env, Options, Source, model::Settings};
-use sluice_core::{LogSink, MemoryLog};
+use sluice_core::{LedgerPlace, LogSink, MemoryLog};
 use std::{fmt::Write as _, net::SocketAddr, path::Path};
 
 /// The secret of the key that every configuration here has; it may use every model.
@@ -178,7 +178,8 @@ impl Gateway {
     pub async fn start(yaml: &str) -> Self {
         raise_descriptor_limit();
         let (sink, log) = LogSink::memory();
-        let running = sluice::start(settings(yaml), StartOptions::new(sink)).await.expect("a gateway");
+        let running = sluice::start(settings(yaml), StartOptions::new(sink, LedgerPlace::Memory)).await;
+        let running = running.expect("a gateway");
         Self { api: running.api, admin: running.admin, log, running }
     }
 

@@ -5,7 +5,7 @@ use sluice_config::{
     Env,
     model::{Redis, RedisMode, Secret, Settings},
 };
-use sluice_core::{BuildInfo, LogSink};
+use sluice_core::{BuildInfo, LogSink, ledger::LedgerPlace};
 use std::collections::BTreeMap;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -35,7 +35,7 @@ impl Admin {
         settings.listeners.admin.token = token.map(|token| Secret::new(token.to_owned()));
         change(&mut settings);
         let info = BuildInfo { version: "1.2.3", revision: "abc" };
-        let app = App::build(settings, info, LogSink::discard()).unwrap();
+        let app = App::build(settings, info, LogSink::discard(), LedgerPlace::Memory).unwrap();
         let server = AdminServer::bind(Arc::clone(&app)).await.unwrap();
         let (address, stop) = (server.local_addr(), CancellationToken::new());
         let serving = TaskTracker::new().spawn(server.serve(stop.clone()));
@@ -193,7 +193,7 @@ async fn an_address_in_use_is_named_with_the_way_out() {
     let mut settings = Settings::clone(&admin.app.settings());
     settings.listeners.admin.bind = admin.address;
     let info = BuildInfo { version: "1.2.3", revision: "abc" };
-    let app = App::build(settings, info, LogSink::discard()).unwrap();
+    let app = App::build(settings, info, LogSink::discard(), LedgerPlace::Memory).unwrap();
     let Err(fault) = AdminServer::bind(app).await else { panic!("bound twice") };
     let text = fault.to_string();
     for part in [&admin.address.to_string(), "listeners.admin.bind", "SLUICE__LISTENERS__ADMIN__BIND"] {

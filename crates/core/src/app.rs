@@ -5,6 +5,7 @@ use crate::{
         generations::Purge,
         store::{Occupancy, ResponseCache},
     },
+    ledger::{Ledger, LedgerError, LedgerMetrics, LedgerPlace, LedgerStatus},
     redis::LinkState,
     state::{
         handles::{EndpointMetrics, ModelMetrics},
@@ -49,6 +50,9 @@ pub enum BuildError {
     /// A metric is declared wrongly: a fault of ours.
     #[error("metrics: {0}")]
     Metrics(prometheus::Error),
+    /// The usage ledger cannot be used.
+    #[error("{0}; usage records are kept under `state_dir`")]
+    Ledger(LedgerError),
 }
 
 /// One gateway.
@@ -63,6 +67,7 @@ pub struct App {
     pub(crate) unknown_model: ModelMetrics,
     /// Where log lines go.
     pub(crate) logs: LogSink,
+    ledger: Ledger,
     /// Requests being served.
     pub(crate) in_flight: InFlight,
     log_format: LogFormat,
@@ -77,12 +82,18 @@ impl App {
     /// Builds a gateway from validated settings.
     ///
     /// # Errors
-    /// When a provider cannot be made ready.
-    pub fn build(settings: Settings, info: BuildInfo, logs: LogSink) -> Result<Arc<Self>, BuildError> {
+    /// When a provider cannot be made ready, or the usage ledger cannot be used.
+    pub fn build(
+        settings: Settings,
+        info: BuildInfo,
+        logs: LogSink,
+        ledger: LedgerPlace,
+    ) -> Result<Arc<Self>, BuildError> {
         let metrics = Metrics::new().map_err(BuildError::Metrics)?;
         let settings = Arc::new(settings);
         let shared = Shared::default();
         let snapshot = Snapshot::build(settings.clone(), &shared, &metrics)?;
+        let ledger = ledger.open(&settings, LedgerMetrics::of(&metrics)).map_err(BuildError::Ledger)?;
         metrics.build_info.with_label_values(&[info.version, info.revision]).set(1);
         metrics.config_info.with_label_values(&[&snapshot.hash]).set(1);
         metrics.ready.set(1);
@@ -99,6 +110,7 @@ impl App {
             started: Instant::now(),
             metrics,
             logs,
+            ledger,
             info,
         }))
     }
@@ -170,6 +182,12 @@ impl App {
         self.shared.redis_state().filter(|_| self.snapshot.load().settings.redis.is_some())
     }
 
+    /// The usage ledger.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
     /// Ends what goes on behind the requests' backs, and waits for it no longer than `patience`.
     pub async fn finish_background(&self, patience: Duration) {
         self.shared.finish_background(patience).await;
@@ -207,6 +225,7 @@ impl App {
             config_hash: snapshot.hash.clone(),
             requests_in_flight: self.in_flight.total(),
             redis: self.redis_state().map(LinkState::as_str),
+            ledger: self.ledger.status(),
             cache: snapshot.cache.as_ref().map(|setup| CacheStatus::of(&setup.cache)),
             keys: snapshot.settings.keys.len(),
             providers: snapshot
@@ -225,7 +244,7 @@ impl App {
                 .all()
                 .iter()
                 .map(|model| ModelStatus {
-                    name: model.name.clone(),
+                    name: model.name.to_string(),
                     targets: model
                         .targets
                         .iter()
@@ -270,6 +289,7 @@ pub struct Status {
     /// Absent where none is configured or used.
     #[serde(skip_serializing_if = "Option::is_none")]
     redis: Option<&'static str>,
+    ledger: LedgerStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     cache: Option<CacheStatus>,
     keys: usize,

@@ -18,6 +18,7 @@ use crate::{
     app::{App, BuildError, BuildInfo},
     error::GatewayError,
     facts::{Call, Plan},
+    ledger::LedgerPlace,
     reply::render,
     stages::{cache, intake, route},
     state::snapshot::{KeyEntry, ModelEntry, Snapshot, Target},
@@ -167,7 +168,12 @@ pub fn explain(mut settings: Settings, question: &Question) -> Result<Explanatio
                 .to_owned(),
         );
     }
-    let app = App::build(settings, BuildInfo { version: "", revision: "" }, LogSink::discard())?;
+    let app = App::build(
+        settings,
+        BuildInfo { version: "", revision: "" },
+        LogSink::discard(),
+        LedgerPlace::Memory,
+    )?;
     let snapshot = app.snapshot();
     let caller = caller(&snapshot, question.key.as_deref())?;
     let head = head(&question.headers);
@@ -221,7 +227,7 @@ impl Run<'_> {
         Ok(Explanation {
             model: ModelFacts {
                 requested: self.question.model.clone(),
-                entry: entry.name.clone(),
+                entry: entry.name.to_string(),
                 wildcard: entry.name.ends_with('*'),
                 attempts: entry.attempts,
             },
@@ -242,8 +248,8 @@ impl Run<'_> {
         let Self { key, question, .. } = self;
         let by = key.models.iter().find(|pattern| pattern.matches(&question.model));
         CallerFacts {
-            key: (self.snapshot.open.is_none()).then(|| key.name.clone()),
-            tenant: key.tenant.clone(),
+            key: (self.snapshot.open.is_none()).then(|| key.name.to_string()),
+            tenant: key.tenant.to_string(),
             may_use_by: by.map(ToString::to_string).unwrap_or_default(),
             expired: key.has_expired(jiff::Timestamp::now().as_second()),
         }
@@ -272,7 +278,7 @@ impl Run<'_> {
         ordered.sort_by_key(|target| (target.priority, target.weight == 0));
         ordered.extend(all.iter().filter(|target| !target.provider.kind.is_active()));
         let facts = |target: &&Arc<Target>| TargetFacts {
-            provider: target.provider.name.clone(),
+            provider: target.provider.name.to_string(),
             model: target.upstream_model(self.entry, &self.question.model).into_owned(),
             priority: target.priority,
             weight: target.weight,

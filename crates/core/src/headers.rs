@@ -37,6 +37,10 @@ names! {
     CACHE_STATUS = "cache-status";
     /// Members that were not forwarded.
     DROPPED = "x-sluice-dropped";
+    /// For the request's usage record: `name=value, …`.
+    TAGS = "x-sluice-tags";
+    /// For whom the proxies on the way have asked.
+    FORWARDED_FOR = "x-forwarded-for";
     /// Size of the bucket of requests.
     LIMIT_REQUESTS = "x-ratelimit-limit-requests";
     /// What is left of it.

@@ -38,7 +38,34 @@ pub use query::{By, Reader, Row, Scope, Totals};
 pub use record::{AttemptRecord, Cost, Counted, TargetName, TokenSource, Tokens, UsageRecord};
 pub use records::{Bought, StoredAttempt, StoredRecord};
 pub use trouble::{LedgerError, Trouble};
-pub use writer::Ledger;
+pub use writer::{Ledger, LedgerStatus};
 
-/// Name of the ledger's file below `state_dir`.
+use sluice_config::model::Settings;
+
+/// Name of the file in `state_dir`.
 pub const FILE: &str = "usage.sqlite";
+
+/// Records that a ledger in memory keeps.
+const IN_MEMORY: u32 = 10_000;
+
+/// Where a gateway keeps its records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LedgerPlace {
+    /// In `state_dir`.
+    File,
+    /// In this process, and gone with it: the demo leaves nothing behind.
+    Memory,
+}
+
+impl LedgerPlace {
+    /// Opens the ledger of some settings.
+    ///
+    /// # Errors
+    /// When it cannot be used at all.
+    pub fn open(self, settings: &Settings, metrics: LedgerMetrics) -> Result<Ledger, LedgerError> {
+        match self {
+            Self::File => Ledger::open(&settings.state_dir.join(FILE), settings.ledger.retention, metrics),
+            Self::Memory => Ledger::in_memory(IN_MEMORY, metrics),
+        }
+    }
+}

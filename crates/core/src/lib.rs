@@ -10,7 +10,7 @@
 //! cache       answers kept and given again
 //! redis       the link to a shared Redis: bounded, with a breaker
 //! limits      the buckets
-//! ledger      one record per request, kept in SQLite; nothing writes to it yet
+//! ledger      one record per request, kept in SQLite
 //! state       snapshot (one configuration, made ready) and what outlives it
 //! explain     a dry run: what would be done with a request, and why
 //! telemetry   the record of a request, metrics, the log line, the log sink
@@ -39,4 +39,5 @@ pub mod timer;
 pub mod upstream;
 
 pub use app::{App, BuildError, BuildInfo, Status};
+pub use ledger::LedgerPlace;
 pub use telemetry::logs::{LogSink, MemoryLog};

@@ -15,6 +15,7 @@ use crate::{
         render::Audience,
     },
     server::{
+        client_address,
         io::ConnState,
         routes::{self, Endpoint, Route},
     },
@@ -27,6 +28,7 @@ use crate::{
     telemetry::{
         exchange::{CacheNote, Recorder},
         labels::{CacheResult, EndpointLabel},
+        tags,
     },
     upstream::{
         failover::{self, Walk},
@@ -38,7 +40,7 @@ use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header, request::Parts};
 use http_body::Body as _;
 use hyper::body::Incoming;
-use sluice_protocol::Dialect;
+use sluice_protocol::{Dialect, tokens::estimate_prompt};
 use std::{
     net::SocketAddr,
     panic::AssertUnwindSafe,
@@ -103,6 +105,8 @@ async fn answer(
 ) -> Response<ReplyBody> {
     // One configuration for the whole request, whatever is reloaded meanwhile.
     let snapshot = app.snapshot();
+    let proxies = &snapshot.settings.listeners.api.trusted_proxies;
+    recorder.client = client_address::of(recorder.client, &head.headers, proxies);
     match admit(app, &snapshot, head, body, route, &cut, &mut recorder).await {
         Ok(Admitted::Own(json)) => head::own(recorder, json),
         Ok(Admitted::Hit(recalled)) => {
@@ -144,7 +148,9 @@ async fn admit(
     check_host(head)?;
     // The key, before a byte of the body is read: strangers cost nothing.
     let caller = auth::identify(snapshot, head, &app.metrics)?;
+    // From here on the request is an accepted one, which leaves a usage record whatever becomes of it.
     x.key = Some(caller.key.clone());
+    x.tags = tags::read(&head.headers, &snapshot.tags);
     let dialect = match &route.endpoint {
         Endpoint::Call(dialect) => *dialect,
         Endpoint::Models => return Ok(Admitted::Own(models::list(snapshot, &caller.key))),
@@ -166,6 +172,8 @@ async fn admit(
     };
     x.received(body.len());
     let call = intake::read(head, body, dialect, route.profile())?;
+    x.prompt_tokens = estimate_prompt(&call.envelope);
+    x.user = if snapshot.settings.ledger.keep_user { tags::user(&call.envelope) } else { None };
     x.stream = call.stream;
     // The model: only a sound body names one.
     let model = route::resolve(snapshot, &caller.key, &call, &app.metrics)

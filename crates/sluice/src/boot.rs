@@ -6,7 +6,7 @@
 use sluice_admin::AdminServer;
 use sluice_config::model::Settings;
 use sluice_core::{
-    App, BuildError, BuildInfo, LogSink,
+    App, BuildError, BuildInfo, LedgerPlace, LogSink,
     server::{ApiServer, BindError, Drain},
 };
 use std::{net::SocketAddr, sync::Arc, time::Duration};
@@ -20,6 +20,8 @@ use tokio_util::{
 const CUT_GRACE: Duration = Duration::from_secs(2);
 /// What answers on their way to Redis get to arrive there.
 const BACKGROUND_LIMIT: Duration = Duration::from_secs(2);
+/// What usage records get to reach the disk. They are a fraction of a second behind, unless it is in trouble.
+const LEDGER_LIMIT: Duration = Duration::from_secs(5);
 /// What the log gets to empty its buffer into a slow pipe.
 const FLUSH_LIMIT: Duration = Duration::from_secs(2);
 
@@ -30,13 +32,15 @@ pub struct StartOptions {
     pub logs: LogSink,
     /// What `/status` and `sluice_build_info` say.
     pub build: BuildInfo,
+    /// Where usage records are kept.
+    pub ledger: LedgerPlace,
 }
 
 impl StartOptions {
     /// With this binary's own version.
     #[must_use]
-    pub fn new(logs: LogSink) -> Self {
-        Self { logs, build: BUILD }
+    pub fn new(logs: LogSink, ledger: LedgerPlace) -> Self {
+        Self { logs, build: BUILD, ledger }
     }
 }
 
@@ -94,8 +98,8 @@ pub enum Stopped {
 pub async fn start(settings: Settings, options: StartOptions) -> Result<Running, StartError> {
     // The first gateway of the process chooses; asking again changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let StartOptions { logs, build } = options;
-    let app = App::build(settings, build, logs.clone())?;
+    let StartOptions { logs, build, ledger } = options;
+    let app = App::build(settings, build, logs.clone(), ledger)?;
     let api_server = ApiServer::bind(Arc::clone(&app)).await?;
     let admin_server = AdminServer::bind(Arc::clone(&app)).await?;
     let (api, admin) = (api_server.local_addr(), admin_server.local_addr());
@@ -125,10 +129,11 @@ impl Running {
         };
         // Last, so that probes and a final scrape see the drain to its end.
         self.admin_stop.cancel();
-        // Side by side, since both may have to be waited for to the end.
+        // Side by side, since each may have to be waited for to the end.
         let _ = tokio::join!(
             timeout(CUT_GRACE, &mut self.admin_serving),
             self.app.finish_background(BACKGROUND_LIMIT),
+            close_ledger(Arc::clone(&self.app)),
         );
         self.flush_logs().await;
         stopped
@@ -146,6 +151,11 @@ impl Running {
         let logs = self.logs.clone();
         let _ = tokio::task::spawn_blocking(move || logs.flush(FLUSH_LIMIT)).await;
     }
+}
+
+/// The last request has ended, so the last record is in the queue. What is lost is told by the ledger itself.
+async fn close_ledger(app: Arc<App>) {
+    let _ = tokio::task::spawn_blocking(move || app.ledger().close(LEDGER_LIMIT)).await;
 }
 
 impl Drop for Running {

@@ -15,7 +15,7 @@ fn settings() -> Settings {
 }
 
 fn options() -> StartOptions {
-    StartOptions::new(LogSink::discard())
+    StartOptions::new(LogSink::discard(), LedgerPlace::Memory)
 }
 
 #[tokio::test]

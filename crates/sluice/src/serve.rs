@@ -11,10 +11,11 @@ use crate::{
 };
 use rustix::process::{Resource, getrlimit, setrlimit};
 use sluice_config::{Diagnostic, Level, Loaded, Options, Report, Source};
-use sluice_core::LogSink;
+use sluice_core::{App, LedgerPlace, LogSink};
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::runtime::Builder;
@@ -25,7 +26,7 @@ const DEFAULT_FILE: &str = "sluice.yaml";
 pub(crate) const INVALID: u8 = 2;
 /// What is left after the drain (a slow DNS look-up on its own thread) may not hold the process longer.
 const RUNTIME_LIMIT: Duration = Duration::from_millis(500);
-/// What the last log lines get when a second signal wants the process gone.
+/// What the last log lines get when a second signal wants the process gone, and the last usage records.
 const FLUSH_LIMIT: Duration = Duration::from_millis(500);
 
 /// Why serving ends before it began.
@@ -82,11 +83,22 @@ fn boot_and_wait(args: &ServeArgs, begun: Instant) -> Result<ExitCode, Refusal> 
         .build()
         .map_err(|fault| format!("cannot start the runtime: {fault}"))?;
     let logs = LogSink::stdout();
-    let code = runtime.block_on(serve(file.as_deref(), loaded, logs.clone(), begun));
+    let served = runtime.block_on(serve(file.as_deref(), loaded, logs.clone(), begun));
     runtime.shutdown_timeout(RUNTIME_LIMIT);
-    // Last of all: requests that the end of the runtime cut off leave their lines, too.
+    // Last of all: requests that the end of the runtime cut off leave their lines and records, too.
+    let code = served.map(|Served { code, app }| {
+        // What is lost is told by the ledger itself; closed already, it has nothing to lose.
+        let _ = app.ledger().close(FLUSH_LIMIT);
+        code
+    });
     logs.flush(FLUSH_LIMIT);
     code
+}
+
+/// A gateway that has served.
+struct Served {
+    code: ExitCode,
+    app: Arc<App>,
 }
 
 async fn serve(
@@ -94,10 +106,10 @@ async fn serve(
     loaded: Option<Loaded>,
     logs: LogSink,
     begun: Instant,
-) -> Result<ExitCode, Refusal> {
+) -> Result<Served, Refusal> {
     // Before anything else, so that a signal during the start is not lost.
     let signals = Signals::listen().map_err(|fault| format!("cannot listen for signals: {fault}"))?;
-    let (Loaded { mut settings, report }, _demo) = match loaded {
+    let (Loaded { mut settings, report }, demo) = match loaded {
         Some(loaded) => (loaded, None),
         None => {
             let (settings, demo) = demo::start().map_err(|fault| match fault {
@@ -111,10 +123,13 @@ async fn serve(
     logging::install(settings.telemetry.logs, logs.clone())?;
 
     let shutdown = settings.shutdown;
-    let started = boot::start(settings, StartOptions::new(logs.clone())).await;
+    // The demo leaves nothing behind.
+    let ledger = if demo.is_some() { LedgerPlace::Memory } else { LedgerPlace::File };
+    let started = boot::start(settings, StartOptions::new(logs.clone(), ledger)).await;
     let running = started.map_err(|fault| fault.to_string())?;
     announce(file, &report, &running, begun.elapsed());
-    Ok(shutdown::wait(running, signals, shutdown).await)
+    let app = Arc::clone(&running.app);
+    Ok(Served { code: shutdown::wait(running, signals, shutdown).await, app })
 }
 
 /// Tells a person, or the log when nobody watches.

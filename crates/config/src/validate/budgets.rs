@@ -99,7 +99,7 @@ fn is_published(target: &Target, model: &str, settings: &Settings) -> bool {
         // Reported as such; its price is no second problem.
         return true;
     };
-    if provider.preset.base_url != Some(provider.base_url.as_str()) {
+    if !provider.preset.is_home(&provider.base_url) {
         return false;
     }
     let rows: Vec<_> = published::rows().filter(|row| row.kind == provider.preset.id).collect();

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use std::{
     fmt,
     ops::Range,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -34,11 +35,11 @@ pub enum Form {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tags {
     /// Tenant of the key.
-    pub tenant: String,
+    pub tenant: Arc<str>,
     /// Name of the key in the configuration; never the secret.
-    pub key: String,
+    pub key: Arc<str>,
     /// Name of the model in the configuration.
-    pub model: String,
+    pub model: Arc<str>,
 }
 
 /// A stored answer, as the upstream sent it.
@@ -108,8 +109,8 @@ impl Entry {
     /// Bytes that it takes up in memory.
     #[must_use]
     pub fn weight(&self) -> u32 {
-        let names = [&self.provider, &self.model, &self.tags.tenant, &self.tags.key, &self.tags.model];
-        let names = names.iter().map(|name| name.len()).sum::<usize>();
+        let Tags { tenant, key, model } = &self.tags;
+        let names = self.provider.len() + self.model.len() + tenant.len() + key.len() + model.len();
         let spilled = if self.usage_events.spilled() { self.usage_events.capacity() } else { 0 };
         let events = spilled.saturating_mul(size_of::<Range<usize>>());
         let bytes = OVERHEAD.saturating_add(self.body.len()).saturating_add(names).saturating_add(events);

@@ -11,7 +11,7 @@ pub(crate) fn entry(body: &[u8]) -> Entry {
         giver: Giver::new("openai", "gpt-4o-mini"),
         provider: "openai".to_owned(),
         model: "gpt-4o-mini".to_owned(),
-        tags: Tags { tenant: "acme".to_owned(), key: "ci".to_owned(), model: "small".to_owned() },
+        tags: Tags { tenant: "acme".into(), key: "ci".into(), model: "small".into() },
         generation: [0; 4],
         ttl: Duration::from_secs(3600),
         born: Instant::now(),
@@ -36,7 +36,7 @@ fn every_byte_held_is_weighed() {
     let small = entry(b"");
     let mut large = entry(&[b'x'; 1000]);
     assert_eq!(large.weight() - small.weight(), 1000);
-    large.tags.tenant.push_str("-subsidiary");
+    large.tags.tenant = "acme-subsidiary".into();
     assert_eq!(large.weight() - small.weight(), 1011);
     large.usage_events = SmallVec::from_vec(vec![0..1, 1..2]);
     assert_eq!(large.weight() - small.weight(), 1011 + 32);

@@ -4,6 +4,7 @@ use crate::{
     app::BuildInfo,
     cache::{entry::tests::entry, flights::Boarding},
     error::ErrorKind,
+    ledger::LedgerPlace,
     telemetry::labels::EndpointLabel,
 };
 use sluice_config::{Env, Options, Source as Yaml, load};
@@ -80,7 +81,8 @@ models: [{name: m, targets: [{provider: a, model: m}]}]
         let options = Options { env: Env::Map(BTreeMap::new()), env_optional: false };
         let (sink, log) = LogSink::memory();
         let info = BuildInfo { version: "0", revision: "0" };
-        let app = App::build(load(source, &options).unwrap().settings, info, sink).unwrap();
+        let app =
+            App::build(load(source, &options).unwrap().settings, info, sink, LedgerPlace::Memory).unwrap();
         let flights = Arc::new(Flights::default());
         let Boarding::Lead(ticket) =
             flights.board(CacheKey::for_tests(KEY), &terms(), false, limit, &Bytes::new(), || None)

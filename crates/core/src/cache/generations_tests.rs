@@ -95,7 +95,7 @@ fn merging_takes_the_larger_and_gives_back_what_is_ahead() {
         ("tenants", 1),
     ]));
     assert_eq!(ahead, remote(&[("tenant:acme", tenant)]));
-    let tags = Tags { tenant: "acme".to_owned(), key: "ci".to_owned(), model: "small:q4".to_owned() };
+    let tags = Tags { tenant: "acme".into(), key: "ci".into(), model: "small:q4".into() };
     assert_eq!(generations.current(&tags), [7, tenant, 9, key]);
 
     assert_eq!(generations.merge(&remote(&[])).len(), 4, "all of it, once Redis has lost its numbers");
@@ -106,12 +106,12 @@ fn merging_takes_the_larger_and_gives_back_what_is_ahead() {
 
 #[test]
 fn the_fields_of_an_entry_are_in_the_order_of_its_numbers() {
-    let tags = Tags { tenant: "t".to_owned(), key: "k".to_owned(), model: "m".to_owned() };
+    let tags = Tags { tenant: "t".into(), key: "k".into(), model: "m".into() };
     let generations = Generations::default();
     generations.merge(&remote(&[("all", 1), ("tenant:t", 2), ("model:m", 3), ("key:k", 4)]));
     generations.merge(&remote(&[("all", 0), ("tenant:t", 5)]));
     assert_eq!(generations.current(&tags), [1, 5, 3, 4]);
-    let other = Tags { tenant: "k".to_owned(), key: "m".to_owned(), model: "t".to_owned() };
+    let other = Tags { tenant: "k".into(), key: "m".into(), model: "t".into() };
     assert_eq!(generations.current(&other), [1, 0, 0, 0]);
     let purges = [Purge::All, Purge::Tenant("t".into()), Purge::Model("m".into()), Purge::Key("k".into())];
     let fields = purges.map(|purge| purge.field());

@@ -106,7 +106,7 @@ pub fn seal(key: &CacheKey, entry: &Entry, compress_from: usize) -> Vec<u8> {
     put(&mut rest, u64::try_from(entry.ttl.as_millis()).unwrap_or(u64::MAX));
     put_length(&mut rest, entry.body.len());
     let tags = &entry.tags;
-    for name in [&entry.provider, &entry.model, &tags.tenant, &tags.key, &tags.model] {
+    for name in [entry.provider.as_str(), &entry.model, &tags.tenant, &tags.key, &tags.model] {
         put_length(&mut rest, name.len());
         rest.extend_from_slice(name.as_bytes());
     }
@@ -157,7 +157,8 @@ pub fn open(
         return Err(Invalid::TooLarge);
     }
     let (provider, model) = (reader.name()?, reader.name()?);
-    let tags = Tags { tenant: reader.name()?, key: reader.name()?, model: reader.name()? };
+    let tags =
+        Tags { tenant: reader.name()?.into(), key: reader.name()?.into(), model: reader.name()?.into() };
     let usage = if flags & USAGE == 0 { None } else { Some(reader.usage()?) };
     let usage_events = reader.ranges(length)?;
     let stored = bytes.slice_ref(reader.rest);

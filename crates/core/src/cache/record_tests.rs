@@ -59,7 +59,7 @@ prop_compose! {
             giver: Giver::new(&provider, &model),
             provider,
             model,
-            tags: Tags { tenant, key: key_name, model: configured },
+            tags: Tags { tenant: tenant.into(), key: key_name.into(), model: configured.into() },
             generation,
             ttl: Duration::from_millis(ttl),
             born: Instant::now(),

@@ -1,7 +1,7 @@
 //! Which limits apply to a request, scope by scope, and whose word each one is. Told from the settings alone: how
 //! much of them is used up is the running gateway's to know.
 
-use crate::limits::{refusal::period, scope::share_of};
+use crate::limits::{refusal::period, share::share_of};
 use serde::Serialize;
 use sluice_config::model::{
     Budget, Limits, Model, OnRedisDown, Period, Provider, RateLimit, Ratio, Settings,
@@ -143,7 +143,7 @@ fn of_tenant(settings: &Settings, asked: Asked<'_>, facts: &mut Vec<LimitFact>) 
     let common = settings.limits.as_ref().and_then(|common| common.tenant_share);
     if let Some((share, from)) = share_of_own.or(common.map(|share| (share, "limits"))) {
         let whole = settings.listeners.api.max_in_flight;
-        let most = share_of(share, u32::try_from(whole).unwrap_or(u32::MAX));
+        let most = share_of(share, whole);
         scope.add("tenant_share", format!("{} of {whole}: {most} in flight", percent(share)), from);
     }
     scope.budget(entry.and_then(|entry| entry.budget.as_ref()), "tenants[].budget");

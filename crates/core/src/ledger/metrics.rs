@@ -3,6 +3,7 @@
 //! The families belong to the registry's owner; here their closed labels are resolved once.
 
 use super::trouble::Trouble;
+use crate::telemetry::metrics::Metrics;
 use prometheus::{IntCounter, IntCounterVec, IntGauge};
 use std::fmt;
 
@@ -43,6 +44,14 @@ pub struct LedgerMetrics {
 }
 
 impl LedgerMetrics {
+    /// The handles of a gateway's families.
+    #[must_use]
+    pub fn of(metrics: &Metrics) -> Self {
+        let (written, waiting) = (metrics.usage_records.clone(), metrics.ledger_queue.clone());
+        let errors = metrics.ledger_errors.clone();
+        Self::new(written, &metrics.usage_dropped, errors, waiting, metrics.ledger_up.clone())
+    }
+
     /// Resolves the handles of `usage_records_total`, `usage_dropped_total{reason}`, `ledger_errors_total{kind}`,
     /// `ledger_queue_records` and `ledger_up`.
     #[must_use]
@@ -89,6 +98,11 @@ impl LedgerMetrics {
     /// Records that wait to be written.
     pub(super) fn waiting(&self, records: usize) {
         self.waiting.set(i64::try_from(records).unwrap_or(i64::MAX));
+    }
+
+    /// See [`up`](Self::up).
+    pub(super) fn is_up(&self) -> bool {
+        self.up.get() == 1
     }
 
     /// Could the ledger be written to, the last time it was tried?

@@ -8,6 +8,7 @@ use super::trouble::LedgerError;
 use jiff::Timestamp;
 use std::{
     ffi::OsString,
+    fmt,
     fs::{DirBuilder, File, OpenOptions, TryLockError},
     io,
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
@@ -91,6 +92,16 @@ impl Place {
         }
         std::fs::rename(path, &aside).map_err(wrong(path))?;
         Ok(Some(aside))
+    }
+}
+
+/// For people.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Memory(_) => f.write_str("memory"),
+        }
     }
 }
 

@@ -105,6 +105,12 @@ pub struct Tokens {
 }
 
 impl Tokens {
+    /// The whole prompt.
+    #[must_use]
+    pub fn prompt(self) -> u64 {
+        self.input.saturating_add(self.cache_read).saturating_add(self.cache_write)
+    }
+
     /// Both together.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {

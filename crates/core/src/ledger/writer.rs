@@ -15,6 +15,7 @@ use super::{
     trouble::{LedgerError, Trouble},
 };
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 use std::{
     fmt,
     path::Path,
@@ -43,6 +44,17 @@ const MOST_PATIENCE: Duration = Duration::from_secs(86_400);
 
 /// Names of ledgers in memory.
 static IN_MEMORY: AtomicU64 = AtomicU64::new(0);
+
+/// What an operator may see of a ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LedgerStatus {
+    /// Could it be written to, the last time that was tried?
+    up: bool,
+    /// Records that wait to be written.
+    queued: usize,
+    /// Its path, or `memory`.
+    place: String,
+}
 
 /// How much of the past is kept.
 #[derive(Debug, Clone, Copy)]
@@ -130,6 +142,16 @@ impl Ledger {
         self.queue.close(patience);
         // What is in SQLite's hands cannot be called back.
         self.queue.wait_gone(patience + schema::BUSY + Duration::from_millis(500))
+    }
+
+    /// How it is doing.
+    #[must_use]
+    pub fn status(&self) -> LedgerStatus {
+        LedgerStatus {
+            up: self.metrics.is_up(),
+            queued: self.queue.unsettled(),
+            place: self.place.to_string(),
+        }
     }
 
     /// Something that reads what has been written so far.

@@ -83,18 +83,13 @@ impl Feed {
         match self {
             Self::Own(events, _) => {
                 let (facts, pace) = (events.facts(), events.pace());
-                recorder.usage = facts.usage;
+                recorder.answered(facts);
                 recorder.upstream_wait += pace.waited;
                 let streaming = recorder.streaming.get_or_insert_default();
                 streaming.first_content = pace.first_content;
                 streaming.last_content = pace.last_content;
                 streaming.content_events = facts.content_events;
                 streaming.max_gap = pace.max_gap;
-                if facts.usage.is_none()
-                    && let Some(target) = &recorder.target
-                {
-                    target.metrics.usage_missing.inc();
-                }
                 if let Some(last) = recorder.attempts.last_mut() {
                     last.end(attempt, None);
                 }

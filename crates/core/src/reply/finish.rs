@@ -1,14 +1,17 @@
-//! The end of a request: metrics and one log line, told once.
+//! The end of a request: metrics, one log line and one usage record, told once.
 //!
 //! A plain function over a finished record; whoever owns the record decides when it is finished.
 
 use crate::{
     app::App,
+    ledger::Tokens,
     state::snapshot::Target,
     telemetry::{
         exchange::{Attempt, Exchange, Streaming},
         labels::{CacheResult, Outcome, StreamEnd},
-        line,
+        line::{self, Ended},
+        spent::Spent,
+        usage,
     },
 };
 use std::{
@@ -21,7 +24,7 @@ thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Counts the request and writes its line.
+/// Counts the request, writes its line and hands over its record.
 pub fn tell(app: &App, x: &Exchange) {
     let total = Instant::now().saturating_duration_since(x.started);
     // A try that the client's leaving ended was a wait to its last moment.
@@ -33,6 +36,7 @@ pub fn tell(app: &App, x: &Exchange) {
     let overhead = total.saturating_sub(waited).saturating_sub(x.client_wait);
     let source = x.source();
     let metrics = &app.metrics;
+    let spent = Spent::of(app, x);
 
     let outcome = x.outcome;
     let handles = x.model.as_ref().map_or(&app.unknown_model, |model| &model.metrics);
@@ -56,31 +60,29 @@ pub fn tell(app: &App, x: &Exchange) {
         app.endpoints.bypassed(why.label());
     }
     if let Some(key) = &x.key {
-        key.metrics.count(metrics, key, outcome, x.usage.as_ref());
+        key.metrics.count(metrics, key, outcome, &spent);
     }
-    for attempt in &x.attempts {
-        attempt.target.metrics.attempt(attempt.outcome, attempt.took());
+    for (attempt, bought) in x.attempts.iter().zip(&spent.tries) {
+        let metrics = &attempt.target.metrics;
+        metrics.attempt(attempt.outcome, attempt.took());
+        metrics.count_bought(bought);
     }
-    if let Some(target) = &x.target {
-        if let Some(usage) = &x.usage {
-            target.metrics.count_tokens(usage);
-            let price = x.model_upstream().and_then(|model| app.price(&target.provider.name, model));
-            target.metrics.count_cost(price, usage);
-        }
-        if let Some(stream) = &x.streaming {
-            tell_stream(x, target, stream);
-        }
+    if let (Some(target), Some(stream)) = (&x.target, &x.streaming) {
+        tell_stream(x, target, stream, spent.told());
     }
     if app.log_line_wanted(x) {
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.clear();
-            line::write(scratch, app.log_format(), x, total, overhead);
+            line::write(scratch, app.log_format(), x, &Ended { total, overhead, spent: &spent });
             app.logs.push(scratch);
         });
     }
+    if let Some(record) = usage::record(x, spent, total) {
+        app.ledger().push(record);
+    }
 }
 
-fn tell_stream(x: &Exchange, target: &Target, stream: &Streaming) {
+fn tell_stream(x: &Exchange, target: &Target, stream: &Streaming, told: Option<Tokens>) {
     let metrics = &target.metrics;
     // A record that nobody ended is one whose client left.
     metrics.stream_end(stream.end.unwrap_or(StreamEnd::ClientDisconnect));
@@ -88,7 +90,7 @@ fn tell_stream(x: &Exchange, target: &Target, stream: &Streaming) {
         metrics.first_token.observe(first.saturating_duration_since(x.started).as_secs_f64());
         metrics.max_gap.observe(stream.max_gap.as_secs_f64());
         // The upstream's own count where it told one: several tokens can share an event.
-        let tokens = x.usage.as_ref().map_or(stream.content_events, |usage| usage.output);
+        let tokens = told.map_or(stream.content_events, |told| told.output);
         if tokens > 1 {
             metrics
                 .per_token

@@ -80,12 +80,7 @@ fn stream(recorder: Recorder, ready: Bytes, feed: Feed, rules: StreamRules) -> R
 }
 
 fn plain(mut recorder: Recorder, body: Bytes, facts: &Facts) -> Response<ReplyBody> {
-    recorder.usage = facts.usage;
-    if facts.usage.is_none()
-        && let Some(target) = &recorder.target
-    {
-        target.metrics.usage_missing.inc();
-    }
+    recorder.answered(facts);
     let mut response = empty();
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     common(&recorder, response.headers_mut());
@@ -200,8 +195,7 @@ fn common(x: &Exchange, headers: &mut HeaderMap) {
     } else if let Some(target) = &x.target {
         headers.insert(names::PROVIDER, target.provider.header.clone());
         headers.insert(names::ATTEMPTS, number(x.attempts.len() as u64));
-        let model =
-            target.model_header.clone().or_else(|| HeaderValue::from_str(x.upstream_model.as_deref()?).ok());
+        let model = target.model_header.clone().or_else(|| HeaderValue::from_str(x.model_upstream()?).ok());
         if let Some(model) = model {
             headers.insert(names::MODEL, model);
         }

@@ -2,6 +2,7 @@
 //!
 //! HTTP/1.1, with TLS where configured. What a request means is the pipeline's.
 
+pub mod client_address;
 pub mod connection;
 pub mod drain;
 pub mod io;

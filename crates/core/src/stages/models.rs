@@ -23,7 +23,7 @@ struct Model<'a> {
 
 impl<'a> Model<'a> {
     fn of(id: &'a str, entry: &'a ModelEntry) -> Self {
-        let owner = entry.targets.first().map_or("sluice", |target| target.provider.name.as_str());
+        let owner = entry.targets.first().map_or("sluice", |target| &*target.provider.name);
         Self { id, object: "model", created: 0, owned_by: owner }
     }
 }
@@ -35,9 +35,11 @@ pub fn list(snapshot: &Snapshot, key: &KeyEntry) -> Bytes {
     let is_model = |entry: &&Arc<ModelEntry>| !entry.name.ends_with('*') && key.may_use(&entry.name);
     let exact = snapshot.models.all().iter().filter(is_model).map(|entry| Model::of(&entry.name, entry));
     let spelled = key.models.iter().filter_map(|pattern| match pattern {
-        Pattern::Exact(name) => {
-            snapshot.models.find(name).filter(|entry| entry.name != *name).map(|entry| Model::of(name, entry))
-        }
+        Pattern::Exact(name) => snapshot
+            .models
+            .find(name)
+            .filter(|entry| *entry.name != **name)
+            .map(|entry| Model::of(name, entry)),
         Pattern::Prefix(_) => None,
     });
     to_json(&List { object: "list", data: exact.chain(spelled).collect() })

@@ -151,7 +151,7 @@ pub fn shown(name: &str) -> String {
 /// Names what the key may use: its own patterns, or the models themselves where it may use all.
 fn may_use(snapshot: &Snapshot, key: &KeyEntry) -> String {
     const LISTED: usize = 10;
-    let all = || snapshot.models.all().iter().map(|entry| entry.name.clone());
+    let all = || snapshot.models.all().iter().map(|entry| entry.name.to_string());
     let everything = key.models.contains(&Pattern::Prefix(String::new()));
     let mut names: Vec<String> =
         if everything { all().collect() } else { key.models.iter().map(ToString::to_string).collect() };
@@ -172,7 +172,7 @@ fn unknown(snapshot: &Snapshot, key: &KeyEntry, requested: &str) -> GatewayError
         .models
         .all()
         .iter()
-        .map(|entry| entry.name.as_str())
+        .map(|entry| &*entry.name)
         .filter(|model| !model.ends_with('*') && key.may_use(model))
         .map(|model| (strsim::osa_distance(model, &name), model))
         .min()
@@ -218,8 +218,8 @@ models:
         let mut first = BTreeMap::<String, u32>::new();
         for ordered in plans {
             assert_eq!(ordered.len(), 4);
-            assert_eq!(ordered.last().unwrap().model, "last");
-            *first.entry(ordered.first().unwrap().model.clone()).or_default() += 1;
+            assert_eq!(&*ordered.last().unwrap().model, "last");
+            *first.entry(ordered.first().unwrap().model.to_string()).or_default() += 1;
         }
         assert_eq!(first.get("never"), None);
         let heavy = first["heavy"];

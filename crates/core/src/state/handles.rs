@@ -3,6 +3,7 @@
 //! Combinations that are rare (errors) are looked up when they happen.
 
 use crate::{
+    ledger::{Counted, Tokens},
     state::keys::KeyEntry,
     telemetry::{
         exchange::CacheNote,
@@ -11,10 +12,11 @@ use crate::{
             StreamEnd, TokenType,
         },
         metrics::Metrics,
+        spent::{Bought, Spent},
     },
 };
 use prometheus::{Counter, Histogram, IntCounter, IntGauge};
-use sluice_protocol::{price::Price, usage::Usage};
+use sluice_protocol::price::Price;
 use std::time::Duration;
 
 const BOOL: [&str; 2] = ["false", "true"];
@@ -118,7 +120,7 @@ impl ModelMetrics {
             input.inc_by(saved.input);
             output.inc_by(saved.output);
             if let Some(price) = price(note) {
-                self.cost_saved.inc_by(price.cost(&saved) as f64 / 1e9);
+                self.cost_saved.inc_by(usd(price.cost(&saved)));
             }
         }
     }
@@ -198,36 +200,36 @@ impl TargetMetrics {
         }
     }
 
-    /// Counts what an answer cost; without a price, that there is none.
-    pub fn count_cost(&self, price: Option<Price>, usage: &Usage) {
-        match price {
-            Some(price) => self.cost.inc_by(price.cost(usage) as f64 / 1e9),
+    /// Counts what a try bought; without a price, that there is none.
+    pub fn count_bought(&self, bought: &Bought) {
+        let Some(Counted { tokens, .. }) = &bought.counted else { return };
+        count_tokens(&self.tokens, tokens);
+        self.reasoning.inc_by(tokens.reasoning);
+        match bought.nano_usd {
+            Some(nano_usd) => self.cost.inc_by(usd(nano_usd)),
             None => self.price_missing.inc(),
         }
     }
-
-    /// Counts tokens, by disjoint types.
-    pub fn count_tokens(&self, usage: &Usage) {
-        for (kind, amount) in disjoint(usage) {
-            if amount > 0
-                && let Some(counter) = self.tokens.get(kind)
-            {
-                counter.inc_by(amount);
-            }
-        }
-        self.reasoning.inc_by(usage.reasoning);
-    }
 }
 
-/// Splits usage so that the parts add up: providers count cached tokens inside the input.
-fn disjoint(usage: &Usage) -> [(TokenType, u64); 4] {
-    let fresh = usage.input.saturating_sub(usage.cache_read).saturating_sub(usage.cache_write);
-    [
-        (TokenType::Input, fresh),
-        (TokenType::Output, usage.output),
-        (TokenType::CacheRead, usage.cache_read),
-        (TokenType::CacheWrite, usage.cache_write),
-    ]
+/// Nano-dollars as a metric's dollars.
+fn usd(nano: u64) -> f64 {
+    nano as f64 / 1e9
+}
+
+fn count_tokens(counters: &PerLabel<TokenType, IntCounter>, tokens: &Tokens) {
+    for (kind, amount) in [
+        (TokenType::Input, tokens.input),
+        (TokenType::Output, tokens.output),
+        (TokenType::CacheRead, tokens.cache_read),
+        (TokenType::CacheWrite, tokens.cache_write),
+    ] {
+        if amount > 0
+            && let Some(counter) = counters.get(kind)
+        {
+            counter.inc_by(amount);
+        }
+    }
 }
 
 /// Handles of one key.
@@ -237,6 +239,7 @@ pub struct KeyMetrics {
     allowed: IntCounter,
     limited: [IntCounter; 2],
     tokens: PerLabel<TokenType, IntCounter>,
+    cost: Counter,
 }
 
 impl KeyMetrics {
@@ -251,9 +254,10 @@ impl KeyMetrics {
                 metrics.limit_decisions.with_label_values(&[tenant, "limited", "requests"]),
                 metrics.key_limited.with_label_values(&[tenant, key, "requests"]),
             ],
-            tokens: PerLabel::new(&[TokenType::Input, TokenType::Output], |kind| {
+            tokens: PerLabel::new(TokenType::ALL, |kind| {
                 metrics.key_tokens.with_label_values(&[tenant, key, kind.as_str()])
             }),
+            cost: metrics.key_cost.with_label_values(&[tenant, key]),
         }
     }
 
@@ -266,19 +270,18 @@ impl KeyMetrics {
         }
     }
 
-    /// Counts a finished request.
-    pub fn count(&self, metrics: &Metrics, key: &KeyEntry, outcome: Outcome, usage: Option<&Usage>) {
+    /// Counts a finished request, and what it bought.
+    pub fn count(&self, metrics: &Metrics, key: &KeyEntry, outcome: Outcome, spent: &Spent) {
         if outcome == Outcome::Ok {
             self.ok.inc();
         } else {
-            metrics.key_requests.with_label_values(&[&key.tenant, &self.label, outcome.as_str()]).inc();
+            metrics.key_requests.with_label_values(&[&*key.tenant, &self.label, outcome.as_str()]).inc();
         }
-        if let Some(usage) = usage {
-            for (kind, amount) in [(TokenType::Input, usage.input), (TokenType::Output, usage.output)] {
-                if let Some(counter) = self.tokens.get(kind) {
-                    counter.inc_by(amount);
-                }
-            }
+        if let Some(counted) = &spent.counted {
+            count_tokens(&self.tokens, &counted.tokens);
+        }
+        if let Some(cost) = &spent.cost {
+            self.cost.inc_by(usd(cost.nano_usd));
         }
     }
 }

@@ -9,9 +9,9 @@ use subtle::ConstantTimeEq;
 /// A caller's key, without its secret.
 pub struct KeyEntry {
     /// Configured name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Whom it belongs to.
-    pub tenant: String,
+    pub tenant: Arc<str>,
     /// When it stops working.
     pub expires: Option<Expiry>,
     /// What it may ask for.
@@ -105,7 +105,7 @@ impl KeyIndex {
     /// Finds a key by its configured name; for people, as it walks through all of them.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<&Arc<KeyEntry>> {
-        self.by_prefix.values().flatten().map(|(_, entry)| entry).find(|entry| entry.name == name)
+        self.by_prefix.values().flatten().map(|(_, entry)| entry).find(|entry| *entry.name == *name)
     }
 }
 

@@ -9,16 +9,16 @@ use sluice_protocol::price::{
     Price,
     published::{self, Published},
 };
-use std::{cmp::Reverse, collections::HashMap};
+use std::{cmp::Reverse, collections::HashMap, sync::Arc};
 
 /// Prices by provider and upstream model.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct PriceTable {
     /// Exact names first, then longer prefixes before shorter ones.
     rows: Vec<Row>,
     /// By the names of the providers that they hold for.
     published: HashMap<String, Vec<Published>>,
-    version: String,
+    version: Arc<str>,
 }
 
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl PriceTable {
             (provider.name.clone(), of_kind.collect())
         };
         let published = providers.iter().filter(at_home).map(published).collect();
-        Self { rows, published, version: version(prices) }
+        Self { rows, published, version: version(prices).into() }
     }
 
     /// The price of a provider's model.
@@ -60,7 +60,7 @@ impl PriceTable {
 
     /// Tells apart tables with different prices: the month of the published ones, and a hash of all.
     #[must_use]
-    pub fn version(&self) -> &str {
+    pub fn version(&self) -> &Arc<str> {
         &self.version
     }
 }

@@ -7,11 +7,12 @@ use sluice_protocol::{
     Dialect,
     provider::{self, DropFields, ProviderKind},
 };
+use std::sync::Arc;
 
 /// One upstream account, ready to be asked.
 pub struct Provider {
     /// Configured name.
-    pub name: String,
+    pub name: Arc<str>,
     /// The name as a header.
     pub header: HeaderValue,
     /// Wire family.
@@ -85,7 +86,7 @@ impl Provider {
         let bad_name = |_| ProviderError::Header(name.clone(), "name".to_owned());
         Ok(Self {
             header: HeaderValue::try_from(name).map_err(bad_name)?,
-            name: name.clone(),
+            name: name.as_str().into(),
             kind: settings.preset.kind,
             client,
             timeouts: settings.timeouts,

@@ -11,7 +11,7 @@ use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
 /// One configured model.
 pub struct ModelEntry {
     /// Configured name; may end in `*`.
-    pub name: String,
+    pub name: Arc<str>,
     /// Where it leads, in the order in which targets are tried: by priority, then as written.
     pub targets: Vec<Arc<Target>>,
     /// Tokens of prompt and answer together.
@@ -35,7 +35,7 @@ pub struct Target {
     /// Whom to ask.
     pub provider: Arc<Provider>,
     /// As configured; may hold `*`.
-    pub model: String,
+    pub model: Arc<str>,
     /// Share among equal priorities.
     pub weight: u32,
     /// Lower is asked first.
@@ -74,7 +74,7 @@ impl RouteTable {
                 let at = self.prefixes.partition_point(|(own, _)| own.len() >= prefix.len());
                 self.prefixes.insert(at, (prefix.to_owned(), entry.clone()));
             }
-            None => drop(self.exact.insert(entry.name.clone(), entry.clone())),
+            None => drop(self.exact.insert(entry.name.to_string(), entry.clone())),
         }
         self.all.push(entry);
     }

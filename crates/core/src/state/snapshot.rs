@@ -37,6 +37,8 @@ pub struct Snapshot {
     pub prices: PriceTable,
     /// The response cache, when one is configured.
     pub cache: Option<CacheSetup>,
+    /// Names of tags that are kept in usage records.
+    pub tags: Box<[Arc<str>]>,
 }
 
 /// The response cache and its common settings.
@@ -104,7 +106,8 @@ impl Snapshot {
             .map(|(cache, common)| CacheSetup { cache, common });
         let hash = hash(&settings);
         let prices = PriceTable::new(&settings.prices, &settings.providers);
-        Ok(Self { settings, hash, keys, open, models, prices, cache })
+        let tags = settings.ledger.tags.iter().map(|name| name.as_str().into()).collect();
+        Ok(Self { settings, hash, keys, open, models, prices, cache, tags })
     }
 }
 
@@ -127,7 +130,7 @@ fn model_entry(
                 model_header: (!target.model.contains(['*', '{']))
                     .then(|| HeaderValue::from_str(&target.model).ok())
                     .flatten(),
-                model: target.model.clone(),
+                model: target.model.as_str().into(),
                 weight: target.weight,
                 priority: target.priority,
                 settings: target.clone(),
@@ -138,7 +141,7 @@ fn model_entry(
     let own = model.resilience.as_ref();
     let common = &settings.resilience;
     ModelEntry {
-        name: model.name.clone(),
+        name: model.name.as_str().into(),
         targets,
         context_window: model.context_window,
         max_output_tokens: model.max_output_tokens,
@@ -161,8 +164,8 @@ fn key_entry(
     let requests = |limits: &Option<Limits>| limits.as_ref().and_then(|limits| limits.requests);
     let limit = requests(&key.limits).or_else(|| requests(&settings.limits));
     KeyEntry {
-        name: key.name.clone(),
-        tenant: key.tenant.clone(),
+        name: key.name.as_str().into(),
+        tenant: key.tenant.as_str().into(),
         expires: key.expires,
         models: key.models.iter().map(|pattern| Pattern::parse(pattern)).collect(),
         cache: key.cache.clone(),
@@ -175,8 +178,8 @@ fn key_entry(
 fn open_entry(settings: &Settings, shared: &Shared, metrics: &Metrics) -> KeyEntry {
     let limit = settings.limits.as_ref().and_then(|limits| limits.requests);
     KeyEntry {
-        name: "open".to_owned(),
-        tenant: "default".to_owned(),
+        name: "open".into(),
+        tenant: "default".into(),
         expires: None,
         models: vec![Pattern::Prefix(String::new())],
         cache: None,

@@ -43,7 +43,7 @@ fn targets_stand_in_the_order_of_their_priorities() {
     );
     let snapshot = snapshot(&yaml);
     let order: Vec<_> =
-        snapshot.models.find("m").unwrap().targets.iter().map(|target| target.model.as_str()).collect();
+        snapshot.models.find("m").unwrap().targets.iter().map(|target| &*target.model).collect();
     assert_eq!(order, ["early", "late"]);
 }
 

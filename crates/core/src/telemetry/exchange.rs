@@ -3,25 +3,24 @@
 //! An [`Exchange`] is plain data. The [`Recorder`] owns it and makes sure that every request is told about
 //! exactly once: `finish` when it ends, or its drop when the client left and the future with it.
 
+pub use crate::telemetry::cache_note::CacheNote;
+
 use crate::{
     app::App,
-    cache::{
-        entry::{Entry, Giver},
-        policy::Bypass,
-    },
     limits::local::Left,
     reply::finish,
     state::snapshot::{KeyEntry, ModelEntry, Target},
-    telemetry::labels::{
-        AbortPhase, AttemptOutcome, CacheResult, CacheTier, EndpointLabel, Outcome, Source, StreamEnd,
+    telemetry::{
+        labels::{AbortPhase, AttemptOutcome, EndpointLabel, Outcome, Source, StreamEnd},
+        tags::Tags,
     },
-    upstream::attempt::UpstreamHead,
+    upstream::{attempt::UpstreamHead, body::Sent},
 };
 use prometheus::IntGauge;
-use sluice_protocol::usage::Usage;
+use sluice_protocol::observe::Facts;
 use smallvec::SmallVec;
 use std::{
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
     ops::{Deref, DerefMut},
     sync::{
         Arc,
@@ -36,22 +35,26 @@ pub struct Exchange {
     pub id: Arc<str>,
     /// When the head had been read.
     pub started: Instant,
-    /// Who connected.
-    pub peer: SocketAddr,
+    /// Where the client is: who connected, or for whom a trusted proxy did.
+    pub client: IpAddr,
     /// Which endpoint.
     pub endpoint: EndpointLabel,
     /// Who called, once known.
     pub key: Option<Arc<KeyEntry>>,
+    /// What the client says of the request for its record.
+    pub tags: Tags,
+    /// The end user whom the client named, where that is kept.
+    pub user: Option<Box<str>>,
     /// Which configured model, once known.
     pub model: Option<Arc<ModelEntry>>,
     /// The target that answered, or the last one tried.
     pub target: Option<Arc<Target>>,
-    /// The upstream's name for the model, where the configuration does not spell it out.
-    pub upstream_model: Option<Box<str>>,
     /// Did the client ask for a stream?
     pub stream: bool,
     /// Bytes of the request's body.
     pub request_bytes: u64,
+    /// Tokens of the prompt, estimated; 0 until the body has been read.
+    pub prompt_tokens: u64,
     /// The body, or a part of it, has not been read.
     pub body_left: bool,
     /// The client sends its body since.
@@ -72,8 +75,6 @@ pub struct Exchange {
     pub attempts: SmallVec<[Attempt; 2]>,
     /// Members that were not forwarded.
     pub dropped: Vec<String>,
-    /// Tokens as the upstream told.
-    pub usage: Option<Usage>,
     /// Status that the client saw; 0 when it saw none.
     pub status: u16,
     /// How it ended.
@@ -98,6 +99,8 @@ pub struct Exchange {
 pub struct Attempt {
     /// Where.
     pub target: Arc<Target>,
+    /// The upstream's name for the model.
+    pub model: Arc<str>,
     /// How it ended.
     pub outcome: AttemptOutcome,
     /// The upstream's status, when it sent one.
@@ -108,6 +111,10 @@ pub struct Attempt {
     pub began: Instant,
     /// How long it took, to its last byte; open while it runs.
     pub took: Option<Duration>,
+    /// Has the upstream been asked, or was there no connection yet?
+    pub sent: Sent,
+    /// What its answer told, as far as it came; absent when none began.
+    pub facts: Option<Facts>,
 }
 
 impl Attempt {
@@ -163,6 +170,14 @@ impl Exchange {
         }
     }
 
+    /// Notes what the answer of the last try told, whole or cut. An answer without usage is counted as one.
+    pub fn answered(&mut self, facts: &Facts) {
+        let Some(attempt) = self.attempts.last_mut() else { return };
+        if attempt.facts.replace(*facts).is_none() && facts.usage.is_none() {
+            attempt.target.metrics.usage_missing.inc();
+        }
+    }
+
     /// Name of the provider that answered, or was tried last; for a stored answer the one that gave it then.
     #[must_use]
     pub fn provider(&self) -> Option<&str> {
@@ -175,8 +190,8 @@ impl Exchange {
     /// That provider's name for the model.
     #[must_use]
     pub fn model_upstream(&self) -> Option<&str> {
-        match &self.target {
-            Some(target) => Some(self.upstream_model.as_deref().unwrap_or(&target.model)),
+        match self.attempts.last() {
+            Some(attempt) => Some(&attempt.model),
             None => self.cache.giver.as_ref()?.model.to_str().ok(),
         }
     }
@@ -191,66 +206,6 @@ impl Exchange {
         } else {
             Source::Gateway
         }
-    }
-}
-
-/// What the response cache made of a request, and what of it the client is told.
-#[derive(Clone, Default)]
-pub struct CacheNote {
-    /// Absent until the cache is come to.
-    pub result: Option<CacheResult>,
-    /// Where the answer was.
-    pub tier: Option<CacheTier>,
-    /// Why it was passed by.
-    pub bypass: Option<Bypass>,
-    /// The client wanted a new answer.
-    pub refreshed: bool,
-    /// Only a stored answer would do, so no upstream was asked.
-    pub only: bool,
-    /// The answer is kept from now on.
-    pub stored: bool,
-    /// Age of the answer and the rest of its life.
-    pub life: Option<(Duration, Duration)>,
-    /// Who gave the answer.
-    pub giver: Option<Giver>,
-    /// Tokens that were not bought.
-    pub saved: Option<Usage>,
-}
-
-impl CacheNote {
-    /// A result with nothing more to tell.
-    #[must_use]
-    pub fn new(result: CacheResult) -> Self {
-        Self { result: Some(result), ..Self::default() }
-    }
-
-    /// Passed by.
-    #[must_use]
-    pub fn bypass(why: Bypass) -> Self {
-        Self { bypass: Some(why), ..Self::new(CacheResult::Bypass) }
-    }
-
-    /// Found.
-    #[must_use]
-    pub fn hit(entry: &Entry, tier: CacheTier) -> Self {
-        let now = Instant::now();
-        let mut note = Self::new(CacheResult::Hit);
-        note.tier = Some(tier);
-        note.life = Some((entry.age(now), entry.left(now)));
-        note.give(entry);
-        note
-    }
-
-    /// The answer is this one.
-    pub fn give(&mut self, entry: &Entry) {
-        self.saved = entry.usage;
-        self.giver.clone_from(&entry.giver);
-    }
-
-    /// The answer was not bought by this request.
-    #[must_use]
-    pub fn is_given(&self) -> bool {
-        matches!(self.result, Some(CacheResult::Hit | CacheResult::Coalesced))
     }
 }
 
@@ -288,14 +243,16 @@ impl Recorder {
         let exchange = Box::new(Exchange {
             id,
             started: Instant::now(),
-            peer,
+            client: peer.ip().to_canonical(),
             endpoint,
             key: None,
+            tags: Tags::default(),
+            user: None,
             model: None,
             target: None,
-            upstream_model: None,
             stream: false,
             request_bytes: 0,
+            prompt_tokens: 0,
             body_left: false,
             upload_since: None,
             head_only: false,
@@ -306,7 +263,6 @@ impl Recorder {
             cache: CacheNote::default(),
             attempts: SmallVec::new(),
             dropped: Vec::new(),
-            usage: None,
             status: 0,
             outcome: Outcome::Cancelled,
             error_code: None,

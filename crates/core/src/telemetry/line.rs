@@ -3,7 +3,13 @@
 //! Never a prompt, an answer, a secret or a header of the client's. Written once per request, so it is put
 //! together by hand: names and closed words need no escaping, and the clock's text changes once a second.
 
-use crate::telemetry::exchange::{Attempt, Exchange};
+use crate::{
+    ledger::Counted,
+    telemetry::{
+        exchange::{Attempt, Exchange},
+        spent::Spent,
+    },
+};
 use sluice_config::model::LogFormat;
 use std::{
     cell::RefCell,
@@ -11,16 +17,27 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
+/// What is reckoned at the end of a request.
+#[derive(Clone, Copy)]
+pub struct Ended<'a> {
+    /// From its first byte to the answer's last.
+    pub total: Duration,
+    /// Our own time in it.
+    pub overhead: Duration,
+    /// What it bought.
+    pub spent: &'a Spent,
+}
+
 /// Appends the line, with its line feed.
-pub fn write(out: &mut Vec<u8>, format: LogFormat, x: &Exchange, total: Duration, overhead: Duration) {
+pub fn write(out: &mut Vec<u8>, format: LogFormat, x: &Exchange, ended: &Ended<'_>) {
     match format {
-        LogFormat::Json => json(out, x, total, overhead),
-        LogFormat::Text => text(out, x, total),
+        LogFormat::Json => json(out, x, ended),
+        LogFormat::Text => text(out, x, ended),
     }
     out.push(b'\n');
 }
 
-fn json(out: &mut Vec<u8>, x: &Exchange, total: Duration, overhead: Duration) {
+fn json(out: &mut Vec<u8>, x: &Exchange, ended: &Ended<'_>) {
     let mut line = Object::open(out);
     line.name("time");
     now(line.out, b"\"");
@@ -34,9 +51,9 @@ fn json(out: &mut Vec<u8>, x: &Exchange, total: Duration, overhead: Duration) {
     line.some("error", x.error_code, Object::word);
     line.some("reason", x.reason, Object::word);
     line.some("requested_model", x.requested_model.as_deref(), Object::text);
-    line.some("tenant", x.key.as_ref().map(|key| key.tenant.as_str()), Object::text);
-    line.some("key", x.key.as_ref().map(|key| key.name.as_str()), Object::text);
-    line.some("model", x.model.as_ref().map(|model| model.name.as_str()), Object::text);
+    line.some("tenant", x.key.as_ref().map(|key| &*key.tenant), Object::text);
+    line.some("key", x.key.as_ref().map(|key| &*key.name), Object::text);
+    line.some("model", x.model.as_ref().map(|model| &*model.name), Object::text);
     line.some("provider", x.provider(), Object::text);
     line.some("upstream_model", x.model_upstream(), Object::text);
     line.word_raw("stream", if x.stream { "true" } else { "false" });
@@ -52,18 +69,20 @@ fn json(out: &mut Vec<u8>, x: &Exchange, total: Duration, overhead: Duration) {
         line.name("attempts");
         attempts(line.out, &x.attempts);
     }
-    if let Some(usage) = &x.usage {
-        line.number("input_tokens", usage.input);
-        line.number("output_tokens", usage.output);
-        line.number("cache_read_tokens", usage.cache_read);
+    if let Some(Counted { tokens, source }) = &ended.spent.counted {
+        line.number("input_tokens", tokens.prompt());
+        line.number("output_tokens", tokens.output);
+        line.number("cache_read_tokens", tokens.cache_read);
+        line.word("token_source", source.as_str());
     }
+    line.some("cost_nano_usd", ended.spent.cost.as_ref().map(|cost| cost.nano_usd), Object::number);
     if let Some(saved) = x.cache.saved {
         line.number("saved_input_tokens", saved.input);
         line.number("saved_output_tokens", saved.output);
     }
     line.some("ttft_ms", ttft(x), Object::millis);
-    line.millis("duration_ms", total);
-    line.number("overhead_us", u64::try_from(overhead.as_micros()).unwrap_or(u64::MAX));
+    line.millis("duration_ms", ended.total);
+    line.number("overhead_us", u64::try_from(ended.overhead.as_micros()).unwrap_or(u64::MAX));
     line.number("request_bytes", x.request_bytes);
     line.number("response_bytes", x.response_bytes);
     if !x.dropped.is_empty() {
@@ -72,7 +91,7 @@ fn json(out: &mut Vec<u8>, x: &Exchange, total: Duration, overhead: Duration) {
         drop(serde_json::to_writer(&mut *line.out, &x.dropped));
     }
     line.name("client");
-    let _ = write!(line.out, "\"{}\"", x.peer.ip());
+    let _ = write!(line.out, "\"{}\"", x.client);
     line.out.push(b'}');
 }
 
@@ -199,7 +218,7 @@ fn now(out: &mut Vec<u8>, quote: &[u8]) {
 }
 
 /// For people: what happened, to whom, how long it took.
-fn text(out: &mut Vec<u8>, x: &Exchange, total: Duration) {
+fn text(out: &mut Vec<u8>, x: &Exchange, ended: &Ended<'_>) {
     let dash = "-";
     let named = |name: Option<&str>| name.unwrap_or(dash).to_owned();
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
@@ -211,16 +230,16 @@ fn text(out: &mut Vec<u8>, x: &Exchange, total: Duration) {
         x.status,
         x.outcome.as_str(),
         x.endpoint.as_str(),
-        named(x.model.as_ref().map(|model| model.name.as_str())),
+        named(x.model.as_ref().map(|model| &*model.name)),
         named(x.provider()),
-        named(x.key.as_ref().map(|key| key.name.as_str())),
-        ms(total),
+        named(x.key.as_ref().map(|key| &*key.name)),
+        ms(ended.total),
     );
     if let Some(ttft) = ttft(x) {
         let _ = write!(out, " ttft={:.1}ms", ms(ttft));
     }
-    if let Some(usage) = &x.usage {
-        let _ = write!(out, " tokens={}+{}", usage.input, usage.output);
+    if let Some(Counted { tokens, .. }) = &ended.spent.counted {
+        let _ = write!(out, " tokens={}+{}", tokens.prompt(), tokens.output);
     }
     match (x.cache.result, x.cache.bypass) {
         (_, Some(why)) => drop(write!(out, " cache=bypass({})", why.as_str())),

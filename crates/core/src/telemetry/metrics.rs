@@ -126,7 +126,9 @@ families! {
     key_requests = counter "key_requests_total" ["tenant", "key", "outcome"]:
         "Finished requests by key.";
     key_tokens = counter "key_tokens_total" ["tenant", "key", "type"]:
-        "Tokens by key.";
+        "Tokens by key and disjoint type, as tokens_total counts them.";
+    key_cost = float_counter "key_cost_usd_total" ["tenant", "key"]:
+        "Spend by key.";
     limit_decisions = counter "limit_decisions_total" ["tenant", "decision", "limit"]:
         "Decisions of rate limits.";
     key_limited = counter "key_limited_total" ["tenant", "key", "limit"]:
@@ -169,6 +171,16 @@ families! {
         "Operations on Redis.";
     redis_errors = counter "redis_errors_total" ["op", "kind"]:
         "Operations on Redis that failed.";
+    usage_records = single_counter "usage_records_total" []:
+        "Usage records written to the ledger.";
+    usage_dropped = counter "usage_dropped_total" ["reason"]:
+        "Usage records that are lost.";
+    ledger_errors = counter "ledger_errors_total" ["kind"]:
+        "Writes to the ledger that failed; they are tried again.";
+    ledger_queue = single_gauge "ledger_queue_records" []:
+        "Usage records that wait to be written.";
+    ledger_up = single_gauge "ledger_up" []:
+        "1 while the ledger can be written to.";
     client_connections = single_gauge "client_connections" []:
         "Open client connections.";
     connect_duration = histogram "upstream_connect_duration_seconds" ["provider"] in OVERHEAD:

@@ -2,8 +2,12 @@
 //!
 //! Nothing here decides anything about a request; it is told and it tells on.
 
+pub mod cache_note;
 pub mod exchange;
 pub mod labels;
 pub mod line;
 pub mod logs;
 pub mod metrics;
+pub mod spent;
+pub mod tags;
+pub mod usage;

@@ -12,7 +12,7 @@ use crate::{
     headers as names,
     state::snapshot::Target,
     upstream::{
-        body::{ReadClock, read_all, read_some},
+        body::{ReadClock, Sent, read_all, read_some},
         classify::{self, Class},
         failure::{self, EXCERPT, Failure},
         stream::{Ending, EventStream, Step, UsageEvents},
@@ -105,8 +105,9 @@ impl Tried {
     }
 }
 
-/// Tries one target. `model` is the upstream's name for it; `deadline` bounds all tries of the request together.
-pub async fn run(call: &Call, target: &Arc<Target>, model: &str, deadline: Instant) -> Tried {
+/// Tries one target. `model` is the upstream's name for it; `deadline` bounds all tries of the request together;
+/// `sent` is told when the request goes out.
+pub async fn run(call: &Call, target: &Arc<Target>, model: &str, deadline: Instant, sent: &Sent) -> Tried {
     let provider = &target.provider;
     let encoding = Encoding { upstream_model: model, ask_usage: provider.ask_usage, drop: &provider.drop };
     let encoded = match provider::encode(provider.kind, &call.envelope, &encoding) {
@@ -121,7 +122,8 @@ pub async fn run(call: &Call, target: &Arc<Target>, model: &str, deadline: Insta
         end: (began + provider.timeouts.total).min(deadline),
     };
     let mut head = UpstreamHead::default();
-    let result = send(call, target, encoded.body, encoded.strip_usage, &clocks, &mut head).await;
+    let outgoing = Outgoing { body: encoded.body, strip_usage: encoded.strip_usage, sent };
+    let result = send(call, target, &outgoing, &clocks, &mut head).await;
     Tried { result, dropped: encoded.dropped, head, waited: began.elapsed() }
 }
 
@@ -132,11 +134,18 @@ struct Clocks {
     end: Instant,
 }
 
+/// A request for one upstream.
+struct Outgoing<'a> {
+    body: Segments,
+    /// Only we asked for usage.
+    strip_usage: bool,
+    sent: &'a Sent,
+}
+
 async fn send(
     call: &Call,
     target: &Arc<Target>,
-    body: Segments,
-    strip_usage: bool,
+    outgoing: &Outgoing<'_>,
     clocks: &Clocks,
     head: &mut UpstreamHead,
 ) -> Result<Delivery, Failure> {
@@ -149,7 +158,7 @@ async fn send(
         headers
     };
     let dialect = call.envelope.dialect();
-    let sent = provider.client.post(provider.uri(dialect), headers, &body);
+    let sent = provider.client.post(provider.uri(dialect), headers, &outgoing.body, outgoing.sent);
     let response = tokio::time::timeout_at(first_byte, sent).await.map_err(|_| late())??;
     let (parts, incoming) = response.into_parts();
     *head = UpstreamHead::of(&parts.headers);
@@ -170,7 +179,7 @@ async fn send(
     if !is_event_stream(&parts.headers) {
         return Err(not_a_stream(status, incoming, target).await);
     }
-    let usage = match (call.shared, strip_usage) {
+    let usage = match (call.shared, outgoing.strip_usage) {
         (true, _) => UsageEvents::Apart,
         (false, true) => UsageEvents::Strip,
         (false, false) => UsageEvents::Pass,

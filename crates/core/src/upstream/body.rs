@@ -9,22 +9,43 @@ use std::{
     convert::Infallible,
     future::poll_fn,
     pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::{Duration, Instant},
 };
+
+/// Whether a request has begun to go out. Clones tell of the same request.
+#[derive(Debug, Clone, Default)]
+pub struct Sent(Arc<AtomicBool>);
+
+impl Sent {
+    /// There was a connection, and the request went out on it.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn begin(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 /// A request's body as segments of the client's own bytes: nothing is copied together.
 pub struct RequestBody {
     segments: <Segments as IntoIterator>::IntoIter,
     left: u64,
+    sent: Sent,
 }
 
 impl RequestBody {
-    /// A body over segments.
+    /// A body over segments, which tells when it begins to be sent.
     #[must_use]
-    pub fn new(segments: Segments) -> Self {
+    pub fn new(segments: Segments, sent: Sent) -> Self {
         let left = segments.len() as u64;
-        Self { segments: segments.into_iter(), left }
+        Self { segments: segments.into_iter(), left, sent }
     }
 }
 
@@ -36,6 +57,7 @@ impl Body for RequestBody {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.sent.begin();
         Poll::Ready(self.segments.next().map(|bytes| {
             self.left = self.left.saturating_sub(bytes.len() as u64);
             Ok(Frame::data(bytes))

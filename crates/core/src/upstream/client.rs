@@ -4,7 +4,7 @@
 //! an attempt, statuses and bodies are the attempt's.
 
 use crate::upstream::{
-    body::RequestBody,
+    body::{RequestBody, Sent},
     connect::{ConnectError, Connector},
     tally::Tally,
 };
@@ -113,7 +113,8 @@ impl UpstreamClient {
         Ok(Self { pooled: client(IDLE_PER_HOST), fresh: client(0), reused_retries, http2: settings.http2 })
     }
 
-    /// Sends a POST and waits for the head of the answer. `headers` is called once per sending.
+    /// Sends a POST and waits for the head of the answer. `headers` is called once per sending; `sent` is told when
+    /// the first of them begins.
     ///
     /// # Errors
     /// When no connection can be made or no head comes. There is no timer here.
@@ -122,20 +123,21 @@ impl UpstreamClient {
         uri: &Uri,
         headers: impl Fn() -> HeaderMap,
         body: &Segments,
+        sent: &Sent,
     ) -> Result<Response<Incoming>, SendError> {
-        match self.pooled.request(request(uri, headers(), body)).await {
+        match self.pooled.request(request(uri, headers(), body, sent)).await {
             Ok(response) => Ok(response),
             Err(error) if !self.http2 && died_silently_after_use(&error) => {
                 self.reused_retries.inc();
-                self.fresh.request(request(uri, headers(), body)).await.map_err(|error| explain(&error))
+                self.fresh.request(request(uri, headers(), body, sent)).await.map_err(|error| explain(&error))
             }
             Err(error) => Err(explain(&error)),
         }
     }
 }
 
-fn request(uri: &Uri, headers: HeaderMap, body: &Segments) -> Request<RequestBody> {
-    let mut request = Request::new(RequestBody::new(body.clone()));
+fn request(uri: &Uri, headers: HeaderMap, body: &Segments, sent: &Sent) -> Request<RequestBody> {
+    let mut request = Request::new(RequestBody::new(body.clone(), sent.clone()));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri.clone();
     *request.headers_mut() = headers;

@@ -13,6 +13,7 @@ use crate::{
     },
     upstream::{
         attempt::{self, Delivery},
+        body::Sent,
         failure::Failure,
     },
 };
@@ -83,23 +84,24 @@ async fn one(
     recorder: &mut Recorder,
 ) -> Result<Delivery, Failure> {
     recorder.target = Some(target.clone());
+    let model = target.upstream_model(&plan.entry, &plan.requested);
+    let sent = Sent::default();
     // Cancelled until it is known better: the client may leave at any moment.
     recorder.attempts.push(Attempt {
         target: target.clone(),
+        model: if *model == *target.model { target.model.clone() } else { model.as_ref().into() },
         outcome: AttemptOutcome::Cancelled,
         status: None,
         reason: None,
         began: Instant::now(),
         took: None,
+        sent: sent.clone(),
+        facts: None,
     });
-    let model = target.upstream_model(&plan.entry, &plan.requested);
-    if target.model_header.is_none() {
-        recorder.upstream_model = Some(model.clone().into());
-    }
-    let tried = attempt::run(call, target, &model, deadline).await;
+    let tried = attempt::run(call, target, &model, deadline, &sent).await;
     recorder.upstream_wait += tried.waited;
     for field in &tried.dropped {
-        recorder.app().metrics.dropped_fields.with_label_values(&[&target.provider.name, field]).inc();
+        recorder.app().metrics.dropped_fields.with_label_values(&[&*target.provider.name, field]).inc();
     }
     recorder.dropped = tried.dropped;
     recorder.upstream_head = tried.head;

@@ -38,7 +38,7 @@ pub struct Lead {
     /// The target that the key names.
     planned: Option<Arc<Target>>,
     /// The target that answers, its name for the model, and whether it answers with 200.
-    giver: Option<(Arc<Target>, String, bool)>,
+    giver: Option<(Arc<Target>, Arc<str>, bool)>,
     told: Told,
     outgrown: bool,
 }
@@ -138,11 +138,10 @@ impl Lead {
     }
 }
 
-fn giver(recorder: &Recorder, status: u16) -> Option<(Arc<Target>, String, bool)> {
-    let target = recorder.target.clone()?;
-    let model = recorder.upstream_model.as_deref().unwrap_or(&target.model).to_owned();
+fn giver(recorder: &Recorder, status: u16) -> Option<(Arc<Target>, Arc<str>, bool)> {
+    let attempt = recorder.attempts.last()?;
     // Other successes, such as a part of an answer, pass and are not kept.
-    Some((target, model, status == 200))
+    Some((attempt.target.clone(), attempt.model.clone(), status == 200))
 }
 
 impl Source for Lead {
@@ -208,12 +207,8 @@ impl Source for Lead {
             State::Open { events, .. } => (*events.facts(), Some(events.pace())),
             _ => (self.told.facts, self.told.pace),
         };
-        recorder.usage = facts.usage;
-        if facts.usage.is_none()
-            && self.giver.is_some()
-            && let Some(target) = &recorder.target
-        {
-            target.metrics.usage_missing.inc();
+        if self.giver.is_some() {
+            recorder.answered(&facts);
         }
         let Some(pace) = pace else { return };
         recorder.upstream_wait += pace.waited;
