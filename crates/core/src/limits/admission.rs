@@ -54,15 +54,12 @@ pub enum Denied {
     Unknown,
 }
 
-/// A request that may go on. Holds its places in flight, its tokens and its money until it is settled or dropped.
-///
-/// Dropped, it gives all back when no upstream was asked, and keeps the estimate as spent when one was: what an
-/// upstream did for a request that broke off is paid for, and nobody can tell how much it was.
+/// A request that may go on. Holds its places in flight, its tokens and its money until it is settled; dropped, it
+/// has used nothing.
 #[must_use = "dropping it ends the request"]
 #[derive(Default)]
 pub struct Permit {
     held: SmallVec<[HeldScope; FEW]>,
-    sent: bool,
     /// What was left after it was taken.
     pub remaining: Remaining,
     /// How long it waited in a line.
@@ -110,7 +107,7 @@ pub fn admit(scopes: &[Arc<LimitScope>], ask: Ask, how: How) -> Result<Permit, D
         low |= state.is_low(ask.at);
         held.push(HeldScope { scope: Arc::clone(scope), held: taken });
     }
-    Ok(Permit { held, sent: false, remaining, waited: Duration::ZERO, low })
+    Ok(Permit { held, remaining, waited: Duration::ZERO, low })
 }
 
 /// What [`admit`] would say, as far as can be told without taking and without asking.
@@ -128,11 +125,6 @@ impl Ask {
 }
 
 impl Permit {
-    /// An upstream has been asked: from now on the request costs something.
-    pub fn sent(&mut self) {
-        self.sent = true;
-    }
-
     /// Ends the request with what it has used: in every scope the rest is given back, or what is missing becomes
     /// a debt. A hit in the cache has used nothing.
     pub fn settle(mut self, spent: Spent, at: At) {
@@ -153,6 +145,11 @@ impl Permit {
         self.end(End::Unasked, at);
     }
 
+    /// Ends it with nothing used.
+    pub(super) fn drop_unused(self) {
+        self.settle(Spent::default(), At::present());
+    }
+
     /// Does it hold a part of this scope?
     #[must_use]
     pub fn holds(&self, scope: &Arc<LimitScope>) -> bool {
@@ -161,17 +158,20 @@ impl Permit {
 
     fn end(&mut self, end: End, at: At) {
         for HeldScope { scope, held } in self.held.drain(..) {
-            scope.lock().end(&held, end, at);
+            let warning = scope.lock().end(&held, end, at);
             scope.line.something_is_free();
+            if let Some(warning) = warning {
+                warning.tell(&scope);
+            }
         }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        // Nothing used is a refund, for which the time does not matter.
-        let end = if self.sent { End::Unknown } else { End::Used(Spent::default()) };
-        self.end(end, At::default());
+        if !self.held.is_empty() {
+            self.end(End::Used(Spent::default()), At::present());
+        }
     }
 }
 

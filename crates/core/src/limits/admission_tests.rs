@@ -111,9 +111,7 @@ fn the_time_that_is_told_is_enough_for_every_bucket_that_applies() {
     let key = key_with(requests(limit), &bucket);
     let tenant = scope(ScopeKind::Tenant, tokens(per_minute(60, 10)));
     let scopes = [key, tenant];
-    let mut permit = admit(&scopes, ask(10, 0)).unwrap();
-    permit.sent();
-    drop(permit);
+    admit(&scopes, ask(10, 0)).unwrap().settle(spent(10), at(0));
     // The tenant's tokens are there in five seconds, the key's next request in sixty.
     let refusal = admit(&scopes, ask(5, 0)).map(drop).unwrap_err();
     assert_eq!((refusal.scope.kind(), refusal.limit), (ScopeKind::Key, Limit::Requests));
@@ -135,16 +133,20 @@ fn settling_gives_back_the_rest_or_makes_a_debt_in_every_scope() {
 }
 
 #[test]
-fn a_dropped_permit_gives_tokens_back_unless_an_upstream_was_asked() {
-    let scopes = [key(ScopeLimits { concurrency: Some(1), ..tokens(per_minute(60, 100)) })];
-    let permit = admit(&scopes, ask(40, 0)).unwrap();
-    assert_eq!((left(&scopes[0], 0), scopes[0].in_flight()), (60, 1));
-    drop(permit);
-    assert_eq!((left(&scopes[0], 0), scopes[0].in_flight()), (100, 0));
-    let mut permit = admit(&scopes, ask(40, 0)).unwrap();
-    permit.sent();
-    drop(permit);
-    assert_eq!((left(&scopes[0], 0), scopes[0].in_flight()), (60, 0));
+fn a_dropped_permit_has_used_nothing_and_one_that_was_not_needed_does_not_even_count() {
+    let limits =
+        ScopeLimits { requests: Some(per_minute(1, 2)), concurrency: Some(1), ..tokens(per_minute(60, 100)) };
+    let scopes = [scope(ScopeKind::Provider, limits)];
+    for round in 0..5 {
+        let permit = admit(&scopes, ask(40, 0)).unwrap();
+        assert_eq!((left(&scopes[0], 0), scopes[0].in_flight()), (60, 1), "{round}");
+        permit.give_back(at(0));
+        assert_eq!((left(&scopes[0], 0), scopes[0].in_flight()), (100, 0), "{round}");
+    }
+    drop(admit(&scopes, ask(40, 0)).unwrap());
+    drop(admit(&scopes, ask(40, 0)).unwrap());
+    assert_eq!(left(&scopes[0], 0), 100);
+    assert_eq!(admit(&scopes, ask(40, 0)).map(drop).unwrap_err().limit, Limit::Requests);
 }
 
 #[test]
@@ -347,8 +349,8 @@ proptest! {
             }))
             .collect();
         for _ in 0..3 {
-            if let Ok(mut permit) = admit(&scopes, ask(first, 0)) {
-                permit.sent();
+            if let Ok(permit) = admit(&scopes, ask(first, 0)) {
+                permit.settle(spent(first), at(0));
             }
         }
         let found = admit(&scopes, ask(second, 0));

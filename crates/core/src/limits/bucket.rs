@@ -7,7 +7,7 @@
 use super::{
     cell::{Cell, Moment, Short},
     local::{Left, RequestBucket},
-    pot::{Exhausted, Pot},
+    pot::{Exhausted, Pot, Span},
     shared::lease::{Lease, Via},
 };
 use sluice_config::model::RateLimit;
@@ -143,6 +143,15 @@ impl Bucket {
         match self {
             Self::Pot(pot) => pot.peek(at.second).err(),
             Self::Lease(lease) => lease.spent(at),
+            Self::Taken { .. } | Self::Cell(_) => None,
+        }
+    }
+
+    /// Money: paid in its period, and the period.
+    pub(super) fn paid(&self) -> Option<(u64, Span)> {
+        match self {
+            Self::Pot(pot) => Some((pot.paid(), pot.span())),
+            Self::Lease(lease) => lease.paid(),
             Self::Taken { .. } | Self::Cell(_) => None,
         }
     }

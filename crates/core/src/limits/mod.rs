@@ -12,6 +12,8 @@
 //! queue      waiting a little instead of a refusal
 //! refusal    what a refused client is told
 //! learned    how long answers usually are, by key and model
+//! holding    all that one request holds, from its admission to its end
+//! warning    a budget comes near its end
 //! share      what one tenant may hold of all requests in flight
 //! ```
 //!
@@ -21,6 +23,7 @@
 pub mod admission;
 pub mod bucket;
 pub mod cell;
+pub mod holding;
 pub mod learned;
 pub mod local;
 pub mod pot;
@@ -30,3 +33,4 @@ pub mod scope;
 pub mod share;
 pub mod shared;
 mod state;
+mod warning;

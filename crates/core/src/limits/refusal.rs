@@ -2,6 +2,7 @@
 
 use super::{
     cell::Moment,
+    local::Left,
     pot::{Exhausted, Span},
     scope::{LimitScope, ScopeKind, ScopeLimits},
     state::Shortage,
@@ -46,6 +47,8 @@ pub struct Refusal {
     pub never: bool,
     /// Of a budget.
     pub money: Option<Exhausted>,
+    /// What is left of the bucket.
+    pub left: Option<Left>,
     rate: Option<(Rate, u64)>,
 }
 
@@ -60,6 +63,7 @@ impl Refusal {
             needed: short.needed,
             never: short.never,
             money: short.money,
+            left: short.left,
             rate: short.rate.map(|limit| (limit.rate, limit.burst)),
         }
     }
@@ -76,6 +80,7 @@ impl Refusal {
             needed: 1,
             never: false,
             money: None,
+            left: None,
             rate: None,
         }
     }
@@ -93,6 +98,7 @@ impl Refusal {
             needed: 1,
             never: false,
             money: None,
+            left: None,
             rate: None,
         }
     }
@@ -192,7 +198,7 @@ impl fmt::Debug for Refusal {
 }
 
 /// Dollars: at least cents where there are any, and never more than was spent.
-struct Dollars(u64);
+pub(super) struct Dollars(pub(super) u64);
 
 impl fmt::Display for Dollars {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

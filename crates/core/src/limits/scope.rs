@@ -16,7 +16,7 @@ use super::{
 use sluice_config::model::{Limits, OnRedisDown, Queue, RateLimit, Ratio};
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU32, AtomicU64, Ordering},
+    atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
 };
 
 /// What kind of thing is limited. The order is the order in which locks are taken and, of equal refusals, which
@@ -53,8 +53,15 @@ pub struct LimitScope {
     /// Of two scopes of one kind the older is locked first.
     serial: u64,
     state: Mutex<State>,
+    /// [`TOKENS`] and [`MONEY`], readable without the lock.
+    weighs: AtomicU8,
     pub(super) line: Line,
 }
+
+/// Tokens count here.
+const TOKENS: u8 = 1;
+/// Money counts here.
+const MONEY: u8 = 2;
 
 /// What a scope allows. What is absent is not limited.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -131,6 +138,8 @@ pub struct Wiring {
     pub paid: u64,
     /// The time, in seconds since 1970.
     pub second: i64,
+    /// Shares of the budget at which a warning is due.
+    pub warn_at: Vec<Ratio>,
 }
 
 impl LimitScope {
@@ -149,6 +158,7 @@ impl LimitScope {
             name: name.into(),
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             state: Mutex::new(State::default()),
+            weighs: AtomicU8::new(0),
             line: Line::default(),
         };
         scope.update(limits, wiring);
@@ -196,15 +206,25 @@ impl LimitScope {
     pub fn budget(&self, second: i64) -> Option<(Budget, u64, Span)> {
         let mut state = self.lock();
         let budget = state.limits.budget?;
-        let (paid, span) = match state.money.as_mut()? {
-            Bucket::Pot(pot) => {
-                pot.turn(second);
-                (pot.paid(), pot.span())
-            }
-            Bucket::Lease(lease) => lease.paid()?,
-            Bucket::Taken { .. } | Bucket::Cell(_) => return None,
-        };
+        let money = state.money.as_mut()?;
+        if let Bucket::Pot(pot) = money {
+            pot.turn(second);
+        }
+        let (paid, span) = money.paid()?;
         Some((budget, paid, span))
+    }
+
+    /// How many of the shares at which a warning is due were passed in the budget's period.
+    #[must_use]
+    pub fn warnings(&self) -> usize {
+        self.lock().warnings.told()
+    }
+
+    /// What a request has to tell to be weighed here: its tokens; what it may cost.
+    #[must_use]
+    pub fn weighs(&self) -> (bool, bool) {
+        let weighs = self.weighs.load(Ordering::Relaxed);
+        (weighs & TOKENS != 0, weighs & MONEY != 0)
     }
 
     /// Takes over other limits. Buckets stay as they are while their own limit is the same, and requests in
@@ -229,7 +249,10 @@ impl LimitScope {
         let money = state.money.take();
         state.money = limits.budget.map(|budget| pot(money, budget, down, wiring));
         state.limits = limits;
+        state.warnings.set(&wiring.warn_at);
         drop(state);
+        let weighs = u8::from(limits.tokens.is_some()) * TOKENS + u8::from(limits.budget.is_some()) * MONEY;
+        self.weighs.store(weighs, Ordering::Relaxed);
         self.line.something_is_free();
     }
 

@@ -7,6 +7,7 @@ use super::{
     pot::Exhausted,
     refusal::Limit,
     scope::{ScopeLimits, Spent, WHOLE},
+    warning::{Warning, Warnings},
 };
 use sluice_config::model::RateLimit;
 use std::time::Duration;
@@ -25,6 +26,8 @@ pub(super) struct Shortage {
     pub(super) never: bool,
     /// Of a budget.
     pub(super) money: Option<Exhausted>,
+    /// Of a bucket: what is left of it, for headers.
+    pub(super) left: Option<Left>,
 }
 
 /// What a request asks of each scope.
@@ -58,8 +61,6 @@ pub(super) enum End {
     Used(Spent),
     /// It was never sent here: its request counts no more either.
     Unasked,
-    /// Nobody knows: what it holds stays taken.
-    Unknown,
 }
 
 /// See the module.
@@ -76,6 +77,8 @@ pub(super) struct State {
     pub(super) taken_ratio: Option<f64>,
     /// The keeper of leases looks here.
     pub(super) kept: bool,
+    /// What is told when a budget comes near its end.
+    pub(super) warnings: Warnings,
 }
 
 impl State {
@@ -142,11 +145,10 @@ impl State {
         (left(&self.requests), left(&self.tokens))
     }
 
-    /// Ends a request.
-    pub(super) fn end(&mut self, held: &Held, end: End, at: At) {
+    /// Ends a request. Tells when a share of the budget was passed by it.
+    pub(super) fn end(&mut self, held: &Held, end: End, at: At) -> Option<Warning> {
         self.in_flight = self.in_flight.saturating_sub(1);
         let spent = match end {
-            End::Unknown => return,
             End::Used(spent) => spent,
             End::Unasked => {
                 if let Some(requests) = &mut self.requests {
@@ -160,9 +162,10 @@ impl State {
         {
             tokens.settle(held.tokens, weighed(spent, self.limits.cached_input_weight), at);
         }
-        if let Some(money) = &mut self.money {
-            money.settle(held.money, spent.nano_usd, at);
-        }
+        let money = self.money.as_mut()?;
+        money.settle(held.money, spent.nano_usd, at);
+        let (paid, span) = money.paid()?;
+        self.warnings.passed(self.limits.budget?, paid, span)
     }
 
     /// Does a slice of what replicas share run low?
@@ -181,7 +184,17 @@ impl State {
 
 impl Shortage {
     fn of(limit: Limit, of: u64) -> Self {
-        Self { limit, rate: None, of, remaining: 0, needed: 1, wait: None, never: false, money: None }
+        Self {
+            limit,
+            rate: None,
+            of,
+            remaining: 0,
+            needed: 1,
+            wait: None,
+            never: false,
+            money: None,
+            left: None,
+        }
     }
 
     /// Does `other` last longer? Waiting for it is then enough for this one, too. What has no known end comes
@@ -216,12 +229,13 @@ fn shortage(bucket: &Bucket, limit: Limit, needed: u64, short: Short, at: At) ->
     let left = bucket.left(at);
     let of = left.map(|left| left.limit).or(rate.map(|limit| limit.burst)).unwrap_or(0);
     let remaining = left.map_or(0, |left| left.remaining);
-    Shortage { rate, remaining, needed, wait, never, ..Shortage::of(limit, of) }
+    Shortage { rate, remaining, needed, wait, never, left, ..Shortage::of(limit, of) }
 }
 
 fn of_taken(bucket: &RequestBucket, wait: Duration) -> Shortage {
     let rate = RateLimit { rate: bucket.rate(), burst: bucket.burst() };
-    Shortage { rate: Some(rate), wait: Some(wait), ..Shortage::of(Limit::Requests, bucket.burst()) }
+    let left = Some(bucket.empty_for(wait));
+    Shortage { rate: Some(rate), wait: Some(wait), left, ..Shortage::of(Limit::Requests, bucket.burst()) }
 }
 
 /// What the bucket is charged. Cached input cannot be more than all there is.
