@@ -60,7 +60,7 @@ fn answer(args: &UsageArgs, now: Timestamp) -> Result<String, Refusal> {
 
 fn tell_records(reader: &Reader, args: &UsageArgs) -> Result<String, LedgerError> {
     let records = reader.records(args.since, args.until, args.limit)?;
-    Ok(if args.json { records::json_lines(&records) } else { records::text(&records) })
+    Ok(if args.json { records::json_lines(&records) } else { records::text(&records, args.limit) })
 }
 
 fn tell_sums(reader: &Reader, args: &UsageArgs, now: Timestamp) -> Result<String, LedgerError> {
