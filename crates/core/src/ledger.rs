@@ -40,5 +40,5 @@ pub use records::{Bought, StoredAttempt, StoredRecord};
 pub use trouble::{LedgerError, Trouble};
 pub use writer::Ledger;
 
-/// Name of the ledger's file below `state_dir`.
+/// Name of the file in `state_dir`.
 pub const FILE: &str = "usage.sqlite";

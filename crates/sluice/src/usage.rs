@@ -123,7 +123,8 @@ fn cannot_read(path: &Path, why: &LedgerError) -> Refusal {
     Refusal::Failed(match why {
         LedgerError::Missing { .. } => format!(
             "there is no usage ledger at {path} yet.\n\
-             `sluice serve` makes it in the `state_dir` of its configuration, and writes a record of every request.\n\
+             `sluice serve` makes it in the `state_dir` of its configuration and writes a record of every request; \
+             the demo keeps none.\n\
              Name the configuration that is served with --config FILE, or the folder with --state-dir DIR."
         ),
         LedgerError::Foreign { .. } => why.to_string(),
