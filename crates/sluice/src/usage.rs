@@ -60,7 +60,7 @@ fn answer(args: &UsageArgs, now: Timestamp) -> Result<String, Refusal> {
 
 fn tell_records(reader: &Reader, args: &UsageArgs) -> Result<String, LedgerError> {
     let records = reader.records(args.since, args.until, args.limit)?;
-    Ok(if args.json { records::json_lines(&records) } else { records::text(&records) })
+    Ok(if args.json { records::json_lines(&records) } else { records::text(&records, args.limit) })
 }
 
 fn tell_sums(reader: &Reader, args: &UsageArgs, now: Timestamp) -> Result<String, LedgerError> {
@@ -123,7 +123,8 @@ fn cannot_read(path: &Path, why: &LedgerError) -> Refusal {
     Refusal::Failed(match why {
         LedgerError::Missing { .. } => format!(
             "there is no usage ledger at {path} yet.\n\
-             `sluice serve` makes it in the `state_dir` of its configuration, and writes a record of every request.\n\
+             `sluice serve` makes it in the `state_dir` of its configuration and writes a record of every request; \
+             the demo keeps none.\n\
              Name the configuration that is served with --config FILE, or the folder with --state-dir DIR."
         ),
         LedgerError::Foreign { .. } => why.to_string(),

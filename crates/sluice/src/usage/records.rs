@@ -6,7 +6,7 @@ use sluice_core::ledger::{Bought, StoredAttempt, StoredRecord, Tokens};
 use std::{collections::BTreeMap, time::Duration};
 
 /// For people.
-pub(super) fn text(records: &[StoredRecord]) -> String {
+pub(super) fn text(records: &[StoredRecord], limit: u32) -> String {
     if records.is_empty() {
         return "no requests\n".to_owned();
     }
@@ -35,7 +35,11 @@ pub(super) fn text(records: &[StoredRecord]) -> String {
             _ => Align::Left,
         })
         .collect();
-    columns(&align, rows)
+    let mut text = columns(&align, rows);
+    if u32::try_from(records.len()).is_ok_and(|shown| shown >= limit) {
+        text.push_str(&format!("\nat most {limit} are shown; --limit N shows more\n"));
+    }
+    text
 }
 
 fn line(record: &StoredRecord) -> Vec<String> {

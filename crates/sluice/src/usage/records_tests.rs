@@ -63,7 +63,7 @@ fn nothing() -> StoredRecord {
 
 #[test]
 fn a_record_is_a_line_with_its_attempts() {
-    let text = text(&[record(), nothing()]);
+    let text = text(&[record(), nothing()], 3);
     let lines: Vec<Vec<&str>> = text
         .lines()
         .map(|line| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect())
@@ -105,7 +105,9 @@ fn a_record_is_a_line_with_its_attempts() {
         ]
     );
     assert_eq!((lines[0].len(), lines.len()), (13, 3));
-    assert_eq!(super::text(&[]), "no requests\n");
+    assert_eq!(super::text(&[], 0), "no requests\n");
+    let full = super::text(&[record(), nothing()], 2);
+    assert_eq!(full, format!("{text}\nat most 2 are shown; --limit N shows more\n"));
 }
 
 #[test]
