@@ -34,6 +34,8 @@ mod explain;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
+mod ledger;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod passthrough;
