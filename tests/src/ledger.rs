@@ -60,6 +60,15 @@ impl Bookkeeper {
         self.records(1).await.remove(0)
     }
 
+    /// Stops the gateway; what its ledger holds then, in a file that is whole.
+    pub async fn stop(self, delay: Duration, drain: Duration) -> Vec<Value> {
+        let Self { gateway, folder } = self;
+        gateway.running.stop(delay, drain).await;
+        let file = folder.path().join(FILE);
+        assert!(!folder.path().join(format!("{FILE}-wal")).exists(), "closing leaves one file");
+        records(&file)
+    }
+
     /// What the ledger says itself is what its records add up to.
     fn sums_agree(&self, records: &[Value]) {
         let reader = self.gateway.running.app.ledger().reader().expect("a reader");
@@ -146,7 +155,7 @@ pub fn records(file: &Path) -> Vec<Value> {
 
 fn rows(connection: &Connection, sql: &str) -> Vec<Value> {
     let mut statement = connection.prepare(sql).expect("SQL");
-    let names: Vec<String> = statement.column_names().into_iter().map(Into::into).collect();
+    let names: Vec<String> = statement.column_names().map(Into::into).collect();
     let row = |row: &rusqlite::Row<'_>| {
         let cells = names.iter().enumerate().map(|(at, name)| Ok((name.clone(), json(row.get(at)?))));
         cells.collect::<Result<Map<_, _>, rusqlite::Error>>().map(Value::Object)

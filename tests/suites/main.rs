@@ -36,6 +36,10 @@ mod failover;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
+mod ledger_facts;
+#[cfg(test)]
+mod ledger_shared;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod passthrough;
