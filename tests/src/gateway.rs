@@ -155,6 +155,12 @@ impl Config {
         )
     }
 
+    /// Where the ledger's file is kept; nowhere unless the gateway is told to keep one.
+    #[must_use]
+    pub fn state_dir(self, folder: &Path) -> Self {
+        self.section(&format!("state_dir: \"{}\"", folder.display()))
+    }
+
     /// Starts a gateway with it.
     pub async fn start(&self) -> Gateway {
         Gateway::start(&self.yaml("127.0.0.1:0", "127.0.0.1:0")).await
@@ -174,11 +180,17 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Loads `yaml` and starts it; fails the test with the report when it is not valid.
+    /// Loads `yaml` and starts it; fails the test with the report when it is not valid. Usage records are kept in
+    /// memory.
     pub async fn start(yaml: &str) -> Self {
+        Self::start_keeping(yaml, LedgerPlace::Memory).await
+    }
+
+    /// The same with usage records kept in this place.
+    pub async fn start_keeping(yaml: &str, ledger: LedgerPlace) -> Self {
         raise_descriptor_limit();
         let (sink, log) = LogSink::memory();
-        let running = sluice::start(settings(yaml), StartOptions::new(sink, LedgerPlace::Memory)).await;
+        let running = sluice::start(settings(yaml), StartOptions::new(sink, ledger)).await;
         let running = running.expect("a gateway");
         Self { api: running.api, admin: running.admin, log, running }
     }

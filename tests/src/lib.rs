@@ -3,6 +3,7 @@
 //! - [`gateway`]: Sluice, in this process from YAML, or the built binary
 //! - [`upstream`]: a raw-TCP upstream that does exactly what its script says, and remembers what it was sent
 //! - [`client`] and [`sse`]: a client that sends exact bytes and times what comes back
+//! - [`ledger`]: the usage records that a gateway has left
 //! - [`redis`]: a real `redis-server` that can be killed
 //!
 //! A harness panics where a program would return an error: a panic here is a failed test with its reason.
@@ -10,6 +11,7 @@
 pub mod chunked;
 pub mod client;
 pub mod gateway;
+pub mod ledger;
 pub mod process;
 pub mod redis;
 pub mod sse;

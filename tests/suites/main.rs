@@ -34,6 +34,12 @@ mod explain;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
+mod ledger;
+#[cfg(test)]
+mod ledger_facts;
+#[cfg(test)]
+mod ledger_shared;
+#[cfg(test)]
 mod limits;
 #[cfg(test)]
 mod passthrough;

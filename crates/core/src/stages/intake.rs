@@ -15,7 +15,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use sluice_config::model::ApiListener;
 use sluice_protocol::{BodyFault, Dialect, Envelope, Profile};
-use std::time::Duration;
+use std::{error::Error as _, io, time::Duration};
 
 /// Headers of the client's that upstreams may see. Credentials, cookies and addresses are not among them.
 const FORWARDED: [HeaderName; 4] =
@@ -90,10 +90,18 @@ async fn collect(mut body: Incoming, limit: u64) -> Result<Bytes, GatewayError> 
 
 /// A body that ends too early is a client that left; anything else is a client that is still there to be told.
 fn broken(error: &hyper::Error) -> GatewayError {
-    if error.is_incomplete_message() {
+    if error.is_incomplete_message() || has_ended(error) {
         return GatewayError::new(ErrorKind::BodyCut, "The request body was cut off.");
     }
     GatewayError::new(ErrorKind::BodyBroken, "The request body is not framed as its headers say.")
+}
+
+/// Did the connection end in the middle of the body? Both framings tell it so, and a reset does.
+fn has_ended(error: &hyper::Error) -> bool {
+    let system = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    system.is_some_and(|error| {
+        matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset)
+    })
 }
 
 fn too_large(limit: u64) -> GatewayError {
