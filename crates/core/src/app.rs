@@ -6,9 +6,12 @@ use crate::{
         store::{Occupancy, ResponseCache},
     },
     ledger::{Ledger, LedgerError, LedgerMetrics, LedgerPlace, LedgerStatus},
+    limits::{learned::LearnedLengths, shared::SharedLimits},
     redis::LinkState,
     state::{
         handles::{EndpointMetrics, ModelMetrics},
+        limit_gauges::{self, LimitsStatus},
+        limits::LimitStock,
         shared::Shared,
         snapshot::{ProviderError, Snapshot},
     },
@@ -67,7 +70,7 @@ pub struct App {
     pub(crate) unknown_model: ModelMetrics,
     /// Where log lines go.
     pub(crate) logs: LogSink,
-    ledger: Ledger,
+    ledger: Arc<Ledger>,
     /// Requests being served.
     pub(crate) in_flight: InFlight,
     log_format: LogFormat,
@@ -91,9 +94,11 @@ impl App {
     ) -> Result<Arc<Self>, BuildError> {
         let metrics = Metrics::new().map_err(BuildError::Metrics)?;
         let settings = Arc::new(settings);
-        let shared = Shared::default();
-        let snapshot = Snapshot::build(settings.clone(), &shared, &metrics)?;
         let ledger = ledger.open(&settings, LedgerMetrics::of(&metrics)).map_err(BuildError::Ledger)?;
+        let ledger = Arc::new(ledger);
+        // What was spent before is read from the ledger.
+        let shared = Shared::new(LimitStock::new(ledger.clone()));
+        let snapshot = Snapshot::build(settings.clone(), &shared, &metrics)?;
         metrics.build_info.with_label_values(&[info.version, info.revision]).set(1);
         metrics.config_info.with_label_values(&[&snapshot.hash]).set(1);
         metrics.ready.set(1);
@@ -140,6 +145,16 @@ impl App {
         self.snapshot.load().settings.clone()
     }
 
+    /// How long answers usually are.
+    pub(crate) fn learned(&self) -> &LearnedLengths {
+        &self.shared.limits.learned
+    }
+
+    /// Limits that replicas share.
+    pub(crate) fn shared_limits(&self) -> Option<Arc<SharedLimits>> {
+        self.snapshot.load().shared_limits.clone()
+    }
+
     /// What a provider's model costs, as far as it is known.
     #[must_use]
     pub(crate) fn price(&self, provider: &str, model: &str) -> Option<Price> {
@@ -161,6 +176,7 @@ impl App {
             show(&self.metrics.cache_capacity, occupancy.capacity);
             show(&self.metrics.cache_entries, occupancy.entries);
         }
+        limit_gauges::show(&self.snapshot.load(), &self.metrics);
         self.metrics.text()
     }
 
@@ -226,6 +242,7 @@ impl App {
             requests_in_flight: self.in_flight.total(),
             redis: self.redis_state().map(LinkState::as_str),
             ledger: self.ledger.status(),
+            limits: limit_gauges::status(&snapshot, &self.metrics),
             cache: snapshot.cache.as_ref().map(|setup| CacheStatus::of(&setup.cache)),
             keys: snapshot.settings.keys.len(),
             providers: snapshot
@@ -290,6 +307,7 @@ pub struct Status {
     #[serde(skip_serializing_if = "Option::is_none")]
     redis: Option<&'static str>,
     ledger: LedgerStatus,
+    limits: LimitsStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     cache: Option<CacheStatus>,
     keys: usize,

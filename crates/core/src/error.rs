@@ -73,6 +73,10 @@ pub enum ErrorKind {
     MaxTokens,
     /// A rate limit of ours.
     Limited,
+    /// A budget of ours is spent.
+    Quota,
+    /// Limits of ours that cannot be checked, where nothing may pass then.
+    LimitsUnknown,
     /// Too many requests in flight.
     Overloaded,
     /// The model leads to a provider that this build cannot speak to yet.
@@ -134,6 +138,8 @@ impl ErrorKind {
             Self::ModelUnknown => (&codes::MODEL_NOT_FOUND, ClientError, Some(Rejection::Model)),
             Self::MaxTokens => (&codes::CONTEXT_LENGTH_EXCEEDED, ClientError, Some(Rejection::MaxTokens)),
             Self::Limited => (&codes::RATE_LIMIT_EXCEEDED, Limited, Some(Rejection::Limit)),
+            Self::Quota => (&codes::INSUFFICIENT_QUOTA, Limited, Some(Rejection::Limit)),
+            Self::LimitsUnknown => (&codes::OVERLOADED, GatewayError, Some(Rejection::Limit)),
             Self::Overloaded => (&codes::OVERLOADED, GatewayError, Some(Rejection::Overload)),
             Self::NotActive => (&codes::NOT_ACTIVE, GatewayError, Some(Rejection::NotActive)),
             Self::NotCached => (&codes::NOT_CACHED, ClientError, Some(Rejection::NotCached)),

@@ -67,6 +67,9 @@ pub struct Plan {
     pub requested: String,
     /// Targets in the order in which they are tried.
     pub targets: SmallVec<[Arc<Target>; 2]>,
+    /// So many of them are not tried: our limits leave their providers no room. They stay in the plan, since what
+    /// was planned enters the cache's key.
+    pub passed_over: usize,
 }
 
 /// How a request may be answered from the cache, and its answer kept.

@@ -47,6 +47,28 @@ names! {
     REMAINING_REQUESTS = "x-ratelimit-remaining-requests";
     /// Until it is full again.
     RESET_REQUESTS = "x-ratelimit-reset-requests";
+    /// Size of the bucket of tokens.
+    LIMIT_TOKENS = "x-ratelimit-limit-tokens";
+    /// What is left of it.
+    REMAINING_TOKENS = "x-ratelimit-remaining-tokens";
+    /// Until it is full again.
+    RESET_TOKENS = "x-ratelimit-reset-tokens";
+    /// Anthropic's spelling of the same.
+    ANTHROPIC_LIMIT_REQUESTS = "anthropic-ratelimit-requests-limit";
+    /// See there.
+    ANTHROPIC_REMAINING_REQUESTS = "anthropic-ratelimit-requests-remaining";
+    /// See there; a time.
+    ANTHROPIC_RESET_REQUESTS = "anthropic-ratelimit-requests-reset";
+    /// See there.
+    ANTHROPIC_LIMIT_TOKENS = "anthropic-ratelimit-tokens-limit";
+    /// See there.
+    ANTHROPIC_REMAINING_TOKENS = "anthropic-ratelimit-tokens-remaining";
+    /// See there; a time.
+    ANTHROPIC_RESET_TOKENS = "anthropic-ratelimit-tokens-reset";
+    /// The IETF's: what limits apply.
+    RATE_LIMIT_POLICY = "ratelimit-policy";
+    /// The IETF's: what is left of them.
+    RATE_LIMIT = "ratelimit";
     /// Whether an SDK should try again by itself.
     SHOULD_RETRY = "x-should-retry";
     /// `Retry-After` in milliseconds.

@@ -159,9 +159,10 @@ async fn admit(
             return Ok(Admitted::Own(models::one(id, entry)));
         }
     };
-    // Room, before memory is spent on a body.
+    // Room, before memory is spent on a body: of the gateway, and of the tenant's share of it.
     let listener = &snapshot.settings.listeners.api;
     check_room(app, listener.max_in_flight)?;
+    limits::enter(&caller.key, &app.metrics, &mut x.limits)?;
     // What the head says of the body, before the body.
     intake::check_head(head, &body, listener)?;
     x.upload_since = Some(Instant::now());
@@ -179,12 +180,19 @@ async fn admit(
     let model = route::resolve(snapshot, &caller.key, &call, &app.metrics)
         .inspect_err(|_| x.requested_model = Some(route::shown(&call.envelope.model())))?;
     x.model = Some(model.clone());
-    // The limits: a request that could not be served takes nothing from anybody's bucket, and a stored answer
-    // is a request like any other.
-    limits::admit(&caller.key, x)?;
     // May the answer be a stored one? Before the targets, since the key of such a request chooses among them.
     let candidate = cache::judge(snapshot.cache.as_ref(), &caller.key, &model, &head.headers, &call, x)?;
-    let plan = route::plan(model, &call, candidate.as_ref().map(|candidate| &candidate.draft))?;
+    let draft = candidate.as_ref().map(|candidate| &candidate.draft);
+    let mut plan = route::plan(model, &call, draft)?;
+    // The limits, once it is known whom the request may burden: one that could not be served takes nothing from
+    // anybody's bucket. Before the look-up, since a stored answer is a request like any other.
+    let admitted = tokio::select! {
+        biased;
+        admitted = limits::admit(app, snapshot, &caller.key, &call, &mut plan, x) => admitted,
+        () = cut.cancelled() => Err(draining()),
+    };
+    // The cache is not come to by a request that is refused.
+    admitted.inspect_err(|_| x.cache = CacheNote::default())?;
     let (Some(setup), Some(candidate)) = (&snapshot.cache, candidate) else {
         return Ok(Admitted::Call(call, plan, None));
     };

@@ -41,6 +41,7 @@ struct Facts {
     include_usage: Option<bool>,
     seed: Option<i64>,
     max_tokens: Option<i64>,
+    samples: u64,
 }
 
 impl Envelope {
@@ -131,6 +132,12 @@ impl Envelope {
         self.facts.max_tokens
     }
 
+    /// How many answers the upstream makes of the prompt: the larger of `n` and `best_of`, at least 1.
+    #[must_use]
+    pub fn samples(&self) -> u64 {
+        self.facts.samples.max(1)
+    }
+
     fn is_called(&self, member: &Member, name: &str) -> bool {
         if self.escaped_names {
             return self.string(&member.name).is_some_and(|meant| meant == *name);
@@ -154,6 +161,10 @@ impl Facts {
             "stream" => self.stream = value == b"true",
             "stream_options" => self.include_usage = include_usage(value),
             "seed" => self.seed = integer(value),
+            "n" | "best_of" => {
+                let samples = integer(value).and_then(|samples| u64::try_from(samples).ok());
+                self.samples = self.samples.max(samples.unwrap_or_default());
+            }
             "max_tokens" | "max_completion_tokens" | "max_output_tokens" => {
                 self.max_tokens = self.max_tokens.max(integer(value));
             }

@@ -132,7 +132,6 @@ impl Permit {
     }
 
     /// Takes the part of one kind of scope out, to be ended by itself.
-    #[must_use]
     pub fn split_off(&mut self, kind: ScopeKind) -> Self {
         let (part, rest): (SmallVec<_>, SmallVec<_>) =
             self.held.drain(..).partition(|held| held.scope.kind() == kind);

@@ -121,6 +121,7 @@ impl Cell {
             remaining: u64::try_from(free / u128::from(self.cost)).unwrap_or(u64::MAX),
             reset: self.duration(used),
             next: self.duration(self.short(used, n)),
+            window: self.duration(self.size),
         }
     }
 

@@ -16,7 +16,7 @@ pub struct RequestBucket {
 }
 
 /// What is left of a bucket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Left {
     /// Size of the bucket.
     pub limit: u64,
@@ -26,6 +26,8 @@ pub struct Left {
     pub reset: Duration,
     /// Until one more request may come.
     pub next: Duration,
+    /// In which time an empty bucket is full again.
+    pub window: Duration,
 }
 
 impl RequestBucket {
@@ -70,12 +72,13 @@ impl RequestBucket {
     pub fn take(&self) -> Result<Left, Left> {
         let limit = self.limit.burst;
         let period = period(self.limit.rate);
+        let window = times(period, limit);
         match self.limiter.check() {
             Ok(state) => {
                 let remaining = u64::from(state.remaining_burst_capacity());
                 let reset = times(period, limit.saturating_sub(remaining));
                 let next = if remaining == 0 { period } else { Duration::ZERO };
-                Ok(Left { limit, remaining, reset, next })
+                Ok(Left { limit, remaining, reset, next, window })
             }
             Err(until) => Err(self.empty_for(until.wait_time_from(self.limiter.clock().now()))),
         }
@@ -85,8 +88,9 @@ impl RequestBucket {
     #[must_use]
     pub fn empty_for(&self, next: Duration) -> Left {
         let limit = self.limit.burst;
-        let reset = next + times(period(self.limit.rate), limit.saturating_sub(1));
-        Left { limit, remaining: 0, reset, next }
+        let period = period(self.limit.rate);
+        let reset = next + times(period, limit.saturating_sub(1));
+        Left { limit, remaining: 0, reset, next, window: times(period, limit) }
     }
 }
 

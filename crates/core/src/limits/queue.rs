@@ -153,7 +153,7 @@ async fn wait(
 fn is_in_vain(refusal: &Refusal, left: Duration) -> bool {
     let is_certain = match refusal.limit {
         Limit::Requests => true,
-        Limit::Budget => refusal.money.is_some_and(|money| money.is_final()),
+        Limit::Budget => refusal.money.as_ref().is_some_and(|money| money.is_final()),
         _ => false,
     };
     refusal.never || (is_certain && refusal.retry_after.is_some_and(|wait| wait > left))

@@ -7,8 +7,12 @@ use super::{
     scope::{LimitScope, ScopeKind, ScopeLimits},
     state::Shortage,
 };
+use crate::error::{ErrorKind, GatewayError};
 use sluice_config::model::{Period, Rate};
 use std::{fmt, sync::Arc, time::Duration};
+
+/// When it is worth another try while requests in flight stand in the way; nobody knows when they end.
+pub const TRY_AGAIN: Duration = Duration::from_secs(1);
 
 /// Which limit of a scope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,9 +50,9 @@ pub struct Refusal {
     /// More than the bucket ever holds: no wait helps.
     pub never: bool,
     /// Of a budget.
-    pub money: Option<Exhausted>,
+    pub money: Option<Box<Exhausted>>,
     /// What is left of the bucket.
-    pub left: Option<Left>,
+    pub left: Option<Box<Left>>,
     rate: Option<(Rate, u64)>,
 }
 
@@ -62,8 +66,8 @@ impl Refusal {
             remaining: short.remaining,
             needed: short.needed,
             never: short.never,
-            money: short.money,
-            left: short.left,
+            money: short.money.map(Box::new),
+            left: short.left.map(Box::new),
             rate: short.rate.map(|limit| (limit.rate, limit.burst)),
         }
     }
@@ -109,6 +113,21 @@ impl Refusal {
         self
     }
 
+    /// As the client is told it.
+    #[must_use]
+    pub fn to_error(&self) -> GatewayError {
+        let kind = match self.limit {
+            Limit::Budget if self.money.as_ref().is_some_and(|money| money.is_final()) => ErrorKind::Quota,
+            Limit::Unknown => ErrorKind::LimitsUnknown,
+            _ => ErrorKind::Limited,
+        };
+        let after = match self.limit {
+            Limit::Concurrency | Limit::Queue => Some(TRY_AGAIN),
+            _ => self.retry_after,
+        };
+        GatewayError::new(kind, self.to_string()).retry_after(after.filter(|_| !self.never))
+    }
+
     /// `Key 'nightly'`.
     fn who(&self) -> String {
         let kind = match self.scope.kind() {
@@ -137,7 +156,7 @@ impl Refusal {
     /// `Tenant 'search' spent $500.03 of $500 this month; resets 2026-12-01.`
     fn write_budget(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let who = self.who();
-        let Some(money) = self.money else { return write!(f, "{who} has spent its budget.") };
+        let Some(money) = &self.money else { return write!(f, "{who} has spent its budget.") };
         let (paid, of) = (Dollars(money.paid), Dollars(money.budget.nano_usd));
         let (when, reset) = match money.budget.per {
             Period::Day => ("today", Span::around(Period::Day, money.resets - 1).reset_date()),

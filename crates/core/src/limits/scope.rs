@@ -16,7 +16,7 @@ use super::{
 use sluice_config::model::{Limits, OnRedisDown, Queue, RateLimit, Ratio};
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
 };
 
 /// What kind of thing is limited. The order is the order in which locks are taken and, of equal refusals, which
@@ -53,15 +53,11 @@ pub struct LimitScope {
     /// Of two scopes of one kind the older is locked first.
     serial: u64,
     state: Mutex<State>,
-    /// [`TOKENS`] and [`MONEY`], readable without the lock.
-    weighs: AtomicU8,
+    /// Readable without the lock: the size of the bucket of tokens, 0 for none; whether money counts here.
+    token_burst: AtomicU64,
+    weighs_money: AtomicBool,
     pub(super) line: Line,
 }
-
-/// Tokens count here.
-const TOKENS: u8 = 1;
-/// Money counts here.
-const MONEY: u8 = 2;
 
 /// What a scope allows. What is absent is not limited.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -158,7 +154,8 @@ impl LimitScope {
             name: name.into(),
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             state: Mutex::new(State::default()),
-            weighs: AtomicU8::new(0),
+            token_burst: AtomicU64::new(0),
+            weighs_money: AtomicBool::new(false),
             line: Line::default(),
         };
         scope.update(limits, wiring);
@@ -223,8 +220,16 @@ impl LimitScope {
     /// What a request has to tell to be weighed here: its tokens; what it may cost.
     #[must_use]
     pub fn weighs(&self) -> (bool, bool) {
-        let weighs = self.weighs.load(Ordering::Relaxed);
-        (weighs & TOKENS != 0, weighs & MONEY != 0)
+        (self.token_burst().is_some(), self.weighs_money.load(Ordering::Relaxed))
+    }
+
+    /// The most tokens that its bucket ever holds.
+    #[must_use]
+    pub fn token_burst(&self) -> Option<u64> {
+        match self.token_burst.load(Ordering::Relaxed) {
+            0 => None,
+            burst => Some(burst),
+        }
     }
 
     /// Takes over other limits. Buckets stay as they are while their own limit is the same, and requests in
@@ -251,8 +256,8 @@ impl LimitScope {
         state.limits = limits;
         state.warnings.set(&wiring.warn_at);
         drop(state);
-        let weighs = u8::from(limits.tokens.is_some()) * TOKENS + u8::from(limits.budget.is_some()) * MONEY;
-        self.weighs.store(weighs, Ordering::Relaxed);
+        self.token_burst.store(limits.tokens.map_or(0, |limit| limit.burst.max(1)), Ordering::Relaxed);
+        self.weighs_money.store(limits.budget.is_some(), Ordering::Relaxed);
         self.line.something_is_free();
     }
 

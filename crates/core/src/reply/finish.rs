@@ -5,12 +5,13 @@
 use crate::{
     app::App,
     ledger::Tokens,
+    limits::scope::Spent as Used,
     state::snapshot::Target,
     telemetry::{
         exchange::{Attempt, Exchange, Streaming},
         labels::{CacheResult, Outcome, StreamEnd},
         line::{self, Ended},
-        spent::Spent,
+        spent::{Bought, Spent},
         usage,
     },
 };
@@ -25,7 +26,7 @@ thread_local! {
 }
 
 /// Counts the request, writes its line and hands over its record.
-pub fn tell(app: &App, x: &Exchange) {
+pub fn tell(app: &App, x: &mut Exchange) {
     let total = Instant::now().saturating_duration_since(x.started);
     // A try that the client's leaving ended was a wait to its last moment.
     let unfinished: Duration =
@@ -37,6 +38,7 @@ pub fn tell(app: &App, x: &Exchange) {
     let source = x.source();
     let metrics = &app.metrics;
     let spent = Spent::of(app, x);
+    settle(x, &spent);
 
     let outcome = x.outcome;
     let handles = x.model.as_ref().map_or(&app.unknown_model, |model| &model.metrics);
@@ -60,7 +62,7 @@ pub fn tell(app: &App, x: &Exchange) {
         app.endpoints.bypassed(why.label());
     }
     if let Some(key) = &x.key {
-        key.metrics.count(metrics, key, outcome, &spent);
+        key.metrics.count(metrics, outcome, &spent);
     }
     for (attempt, bought) in x.attempts.iter().zip(&spent.tries) {
         let metrics = &attempt.target.metrics;
@@ -79,6 +81,30 @@ pub fn tell(app: &App, x: &Exchange) {
     }
     if let Some(record) = usage::record(x, spent, total) {
         app.ledger().push(record);
+    }
+}
+
+/// Gives back what was reserved too much, or takes what was used beyond it.
+fn settle(x: &mut Exchange, spent: &Spent) {
+    if let (Outcome::Ok, Some(told), Some(learner)) = (x.outcome, spent.told(), &x.limits.learner) {
+        learner.observe(told.output);
+    }
+    if x.attempts.is_empty() {
+        x.limits.leave_provider();
+    }
+    let last = spent.tries.last().copied().unwrap_or_default();
+    let all = Bought { counted: spent.counted, nano_usd: spent.cost.as_ref().map(|cost| cost.nano_usd) };
+    x.limits.settle(used(&all), used(&last));
+}
+
+/// What limits are charged.
+fn used(bought: &Bought) -> Used {
+    let tokens = bought.counted.map(|counted| counted.tokens).unwrap_or_default();
+    let input = tokens.input.saturating_add(tokens.cache_read).saturating_add(tokens.cache_write);
+    Used {
+        tokens: input.saturating_add(tokens.output),
+        cached_input: tokens.cache_read,
+        nano_usd: bought.nano_usd.unwrap_or_default(),
     }
 }
 

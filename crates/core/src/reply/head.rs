@@ -8,12 +8,13 @@ use crate::{
         body::ReplyBody,
         cache_headers,
         feed::Feed,
+        limit_headers,
         render::{self, Audience},
         stream::StreamReply,
     },
     telemetry::{
         exchange::{CacheNote, Exchange, Recorder},
-        labels::Outcome,
+        labels::{EndpointLabel, Outcome},
     },
     upstream::{
         attempt::Delivery,
@@ -152,24 +153,6 @@ fn request_id(id: &str, headers: &mut HeaderMap) {
     }
 }
 
-/// A duration in OpenAI's spelling, which is Go's: `12ms`, `19.9s`, `6m0s`.
-fn go_duration(time: Duration) -> String {
-    let millis = time.as_millis();
-    if millis < 1000 {
-        return format!("{millis}ms");
-    }
-    let (minutes, rest) = (millis / 60_000, millis % 60_000);
-    let seconds = match rest % 1000 {
-        0 => format!("{}s", rest / 1000),
-        part => format!("{}.{part:03}", rest / 1000).trim_end_matches('0').to_owned() + "s",
-    };
-    match (minutes / 60, minutes % 60) {
-        (0, 0) => seconds,
-        (0, minutes) => format!("{minutes}m{seconds}"),
-        (hours, minutes) => format!("{hours}h{minutes}m{seconds}"),
-    }
-}
-
 /// A response with room for its headers: growing the table step by step would cost more than it.
 fn empty() -> Response<()> {
     let mut response = Response::new(());
@@ -200,37 +183,11 @@ fn common(x: &Exchange, headers: &mut HeaderMap) {
             headers.insert(names::MODEL, model);
         }
     }
-    if let Some(left) = x.requests_left {
-        headers.insert(names::LIMIT_REQUESTS, number(left.limit));
-        headers.insert(names::REMAINING_REQUESTS, number(left.remaining));
-        if let Ok(reset) = HeaderValue::try_from(go_duration(left.reset)) {
-            headers.insert(names::RESET_REQUESTS, reset);
-        }
-    }
+    limit_headers::write(&x.limits.remaining, x.endpoint == EndpointLabel::Messages, headers);
     x.upstream_head.write(headers);
     if !x.dropped.is_empty()
         && let Ok(list) = HeaderValue::from_str(&x.dropped.join(", "))
     {
         headers.insert(names::DROPPED, list);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn durations_are_spelled_as_openai_spells_them() {
-        for (millis, spelled) in [
-            (0, "0ms"),
-            (12, "12ms"),
-            (1000, "1s"),
-            (19_930, "19.93s"),
-            (60_000, "1m0s"),
-            (360_000, "6m0s"),
-            (3_661_500, "1h1m1.5s"),
-        ] {
-            assert_eq!(go_duration(Duration::from_millis(millis)), spelled);
-        }
     }
 }

@@ -5,5 +5,6 @@ pub mod cache_headers;
 pub mod feed;
 pub mod finish;
 pub mod head;
+pub mod limit_headers;
 pub mod render;
 pub mod stream;

@@ -72,6 +72,10 @@ pub fn headers(error: &GatewayError, audience: Audience, status: u16, headers: &
     };
     if let Some(after) = after {
         retry_after(after, headers);
+        if error.kind == ErrorKind::Quota {
+            // The wait is true, and far too long for an SDK to sit it out.
+            headers.insert(names::SHOULD_RETRY, HeaderValue::from_static("false"));
+        }
     } else if asked_again_by_clients(status) && !matches!(error.kind, ErrorKind::BodyTimeout) {
         // Official SDKs try 408, 409, 429 and every 5xx twice more by themselves; ours are spent already.
         headers.insert(names::SHOULD_RETRY, HeaderValue::from_static("false"));

@@ -1,40 +1,167 @@
-//! May the caller go on now? One request is taken from its key's bucket.
+//! May the request go on now? A place of the tenant's before its body is read; requests, tokens, money and places
+//! in flight of key, tenant, model and provider once it is known what is asked for.
 
 use crate::{
+    app::App,
     error::{ErrorKind, GatewayError},
-    state::snapshot::KeyEntry,
-    telemetry::exchange::Exchange,
+    facts::{Call, Plan},
+    limits::{
+        admission::{Ask, Remaining},
+        bucket::At,
+        holding::Holding,
+        learned::Learner,
+        queue,
+        refusal::{self, Limit, Refusal},
+        scope::{LimitScope, ScopeKind},
+    },
+    state::snapshot::{KeyEntry, ModelEntry, Snapshot, Target},
+    telemetry::{exchange::Exchange, labels::LimitLabel, metrics::Metrics},
 };
-use sluice_config::model::Rate;
+use sluice_protocol::{Dialect, usage::Usage};
+use smallvec::SmallVec;
+use std::sync::Arc;
 
-/// Takes one request and notes what is left.
+/// The answer of a call that names no limit, before any answer of the model is known.
+const UNKNOWN_ANSWER: u64 = 512;
+
+/// Takes a place of what the tenant may hold of all requests in flight.
 ///
 /// # Errors
-/// `Limited`, with the true time to wait.
-pub fn admit(key: &KeyEntry, x: &mut Exchange) -> Result<(), GatewayError> {
-    let Some(bucket) = &key.requests else { return Ok(()) };
-    let taken = bucket.take();
-    let (Ok(left) | Err(left)) = taken;
-    x.requests_left = Some(left);
-    key.metrics.limit_decision(taken.is_ok());
-    if taken.is_ok() {
-        return Ok(());
+/// `Limited` when it holds them all.
+pub fn enter(key: &KeyEntry, metrics: &Metrics, holding: &mut Holding) -> Result<(), GatewayError> {
+    match key.share.enter() {
+        Ok(place) => {
+            holding.place = Some(place);
+            Ok(())
+        }
+        Err(most) => {
+            key.metrics.limited(metrics, LimitLabel::Concurrency);
+            let text = format!(
+                "Tenant '{}' has {most}/{most} requests in flight, its share of this gateway. Retry when one of \
+                 them has ended.",
+                key.tenant
+            );
+            Err(GatewayError::new(ErrorKind::Limited, text).retry_after(Some(refusal::TRY_AGAIN)))
+        }
     }
-    let seconds = left.next.as_secs_f64().ceil().max(1.0);
-    let rate = spelled(bucket.rate());
-    let text =
-        format!("Key '{}' is limited to {rate} (burst {}). Retry in {seconds} s.", key.name, left.limit);
-    Err(GatewayError::new(ErrorKind::Limited, text).retry_after(Some(left.next)))
 }
 
-/// `600 requests/min`.
-pub(crate) fn spelled(rate: Rate) -> String {
-    let unit = match rate.per.as_secs() {
-        1 => "s".to_owned(),
-        60 => "min".to_owned(),
-        3600 => "h".to_owned(),
-        86400 => "d".to_owned(),
-        other => format!("{other}s"),
+/// Takes what the request needs from every scope that applies, or from none. A provider of the plan without room
+/// is passed over as long as there is another.
+///
+/// # Errors
+/// `Limited`, with the true time to wait where there is one; `Quota`; `Overloaded` where limits cannot be checked.
+pub async fn admit(
+    app: &App,
+    snapshot: &Snapshot,
+    key: &KeyEntry,
+    call: &Call,
+    plan: &mut Plan,
+    x: &mut Exchange,
+) -> Result<(), GatewayError> {
+    let mut refused: Option<Refusal> = None;
+    for (index, target) in plan.targets.iter().enumerate() {
+        let provider = target.provider.limits.as_ref();
+        // The same provider under another model has no more room.
+        if let Some(refused) = &refused
+            && provider.is_some_and(|scope| Arc::ptr_eq(scope, &refused.scope))
+        {
+            continue;
+        }
+        let scopes: SmallVec<[Arc<LimitScope>; 4]> =
+            key.limits.iter().chain(&plan.entry.limits).chain(provider).cloned().collect();
+        if scopes.is_empty() {
+            plan.passed_over = index;
+            break;
+        }
+        let ask = weigh(app, snapshot, &scopes, target, plan, call, key, x);
+        match queue::admit_or_wait(&scopes, ask, snapshot.shared_limits.as_deref(), At::present).await {
+            Ok(permit) => {
+                key.metrics.allowed(!permit.waited.is_zero());
+                x.limits.admitted(ask, permit);
+                plan.passed_over = index;
+                return Ok(());
+            }
+            Err(refusal) if refusal.scope.kind() == ScopeKind::Provider => refused = Some(refusal),
+            Err(refusal) => return Err(refuse(app, key, &refusal, x)),
+        }
+    }
+    match refused {
+        Some(refusal) if plan.passed_over == 0 => Err(refuse(app, key, &refusal, x)),
+        _ => {
+            key.metrics.allowed(false);
+            Ok(())
+        }
+    }
+}
+
+/// What the request may come to use. Only what any of the scopes looks at is reckoned.
+#[expect(clippy::too_many_arguments, reason = "facts of six stages meet here, each of its own type")]
+fn weigh(
+    app: &App,
+    snapshot: &Snapshot,
+    scopes: &[Arc<LimitScope>],
+    target: &Target,
+    plan: &Plan,
+    call: &Call,
+    key: &KeyEntry,
+    x: &mut Exchange,
+) -> Ask {
+    let (tokens, money) = scopes.iter().fold((false, false), |(tokens, money), scope| {
+        let weighs = scope.weighs();
+        (tokens | weighs.0, money | weighs.1)
+    });
+    if !tokens && !money {
+        return Ask::default();
+    }
+    let learner = app.learned().of(&key.name, &plan.entry.name);
+    let prompt = x.prompt_tokens;
+    let bucket = scopes.iter().filter_map(|scope| scope.token_burst()).min();
+    let output = answer(call, &plan.entry, &learner, bucket.map(|burst| burst.saturating_sub(prompt)));
+    x.limits.learner = Some(learner);
+    let nano_usd = if money {
+        let model = target.upstream_model(&plan.entry, &plan.requested);
+        let usage = Usage { input: prompt, output, ..Usage::default() };
+        // Without a price nothing is known of the cost, which is told in metrics; the budget has to have something.
+        snapshot.prices.find(&target.provider.name, &model).map_or(0, |price| price.cost(&usage))
+    } else {
+        0
     };
-    format!("{} requests/{unit}", rate.amount)
+    Ask { tokens: prompt.saturating_add(output), nano_usd, at: At::default() }
+}
+
+/// Tokens that the answer may come to. What the client names is taken at its word; what is only guessed is never
+/// more than the bucket has room for, or a guess could refuse a request for ever.
+fn answer(call: &Call, entry: &ModelEntry, learner: &Learner, room: Option<u64>) -> u64 {
+    if call.envelope.dialect() == Dialect::Embeddings {
+        return 0;
+    }
+    let samples = call.envelope.samples();
+    if let Some(most) = call.envelope.max_tokens().and_then(|tokens| u64::try_from(tokens).ok()) {
+        return most.saturating_mul(samples);
+    }
+    let one = learner.p95().unwrap_or(UNKNOWN_ANSWER).min(entry.max_output_tokens.unwrap_or(u64::MAX));
+    one.saturating_mul(samples).min(room.unwrap_or(u64::MAX))
+}
+
+/// A refusal as the client is told it.
+fn refuse(app: &App, key: &KeyEntry, refusal: &Refusal, x: &mut Exchange) -> GatewayError {
+    key.metrics.limited(&app.metrics, label(refusal));
+    x.limits.remaining = match refusal.limit {
+        Limit::Requests => Remaining { requests: refusal.left.as_deref().copied(), tokens: None },
+        Limit::Tokens => Remaining { requests: None, tokens: refusal.left.as_deref().copied() },
+        _ => Remaining::default(),
+    };
+    refusal.to_error()
+}
+
+fn label(refusal: &Refusal) -> LimitLabel {
+    match refusal.limit {
+        Limit::Unknown => LimitLabel::Unavailable,
+        _ if refusal.scope.kind() == ScopeKind::Provider => LimitLabel::Upstream,
+        Limit::Requests => LimitLabel::Requests,
+        Limit::Tokens => LimitLabel::Tokens,
+        Limit::Concurrency | Limit::Queue => LimitLabel::Concurrency,
+        Limit::Budget => LimitLabel::Budget,
+    }
 }

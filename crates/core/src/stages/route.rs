@@ -49,7 +49,7 @@ pub fn plan(entry: Arc<ModelEntry>, call: &Call, draft: Option<&Draft>) -> Resul
         );
         return Err(GatewayError::new(ErrorKind::NotActive, text));
     }
-    Ok(Plan { targets, entry, requested })
+    Ok(Plan { targets, entry, requested, passed_over: 0 })
 }
 
 /// Finds a model that the key may use.

@@ -4,12 +4,11 @@
 
 use crate::{
     ledger::{Counted, Tokens},
-    state::keys::KeyEntry,
     telemetry::{
         exchange::CacheNote,
         labels::{
-            AttemptOutcome, BypassLabel, CacheResult, CacheTier, EndpointLabel, Outcome, PerLabel, Source,
-            StreamEnd, TokenType,
+            AttemptOutcome, BypassLabel, CacheResult, CacheTier, Decision, EndpointLabel, LimitLabel,
+            Outcome, PerLabel, Source, StreamEnd, TokenType,
         },
         metrics::Metrics,
         spent::{Bought, Spent},
@@ -234,10 +233,10 @@ fn count_tokens(counters: &PerLabel<TokenType, IntCounter>, tokens: &Tokens) {
 
 /// Handles of one key.
 pub struct KeyMetrics {
+    tenant: String,
     label: String,
     ok: IntCounter,
-    allowed: IntCounter,
-    limited: [IntCounter; 2],
+    allowed: [IntCounter; 2],
     tokens: PerLabel<TokenType, IntCounter>,
     cost: Counter,
 }
@@ -246,14 +245,22 @@ impl KeyMetrics {
     /// Resolves the handles for a tenant and a key.
     #[must_use]
     pub fn new(metrics: &Metrics, tenant: &str, key: &str) -> Self {
+        // They start at zero, so that `increase` sees the first refusal.
+        for limit in LimitLabel::ALL.iter().filter(|limit| **limit != LimitLabel::None) {
+            let decision = [tenant, Decision::Limited.as_str(), limit.as_str()];
+            metrics.limit_decisions.with_label_values(&decision);
+        }
+        for limit in [LimitLabel::Requests, LimitLabel::Tokens, LimitLabel::Concurrency] {
+            metrics.key_limited.with_label_values(&[tenant, key, limit.as_str()]);
+        }
         Self {
+            tenant: tenant.to_owned(),
             label: key.to_owned(),
             ok: metrics.key_requests.with_label_values(&[tenant, key, Outcome::Ok.as_str()]),
-            allowed: metrics.limit_decisions.with_label_values(&[tenant, "allowed", "none"]),
-            limited: [
-                metrics.limit_decisions.with_label_values(&[tenant, "limited", "requests"]),
-                metrics.key_limited.with_label_values(&[tenant, key, "requests"]),
-            ],
+            allowed: [Decision::Allowed, Decision::Queued].map(|decision| {
+                let labels = [tenant, decision.as_str(), LimitLabel::None.as_str()];
+                metrics.limit_decisions.with_label_values(&labels)
+            }),
             tokens: PerLabel::new(TokenType::ALL, |kind| {
                 metrics.key_tokens.with_label_values(&[tenant, key, kind.as_str()])
             }),
@@ -261,21 +268,37 @@ impl KeyMetrics {
         }
     }
 
-    /// Counts a decision of the key's bucket of requests.
-    pub fn limit_decision(&self, allowed: bool) {
-        if allowed {
-            self.allowed.inc();
-        } else {
-            self.limited.iter().for_each(IntCounter::inc);
-        }
+    /// The key's label.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
+    /// The tenant's label.
+    #[must_use]
+    pub fn tenant(&self) -> &str {
+        &self.tenant
+    }
+
+    /// Counts a request that all limits let go on, at once or after a wait.
+    pub fn allowed(&self, after_a_wait: bool) {
+        pick(&self.allowed, after_a_wait).inc();
+    }
+
+    /// Counts a request that a limit refused.
+    pub fn limited(&self, metrics: &Metrics, limit: LimitLabel) {
+        let limit = limit.as_str();
+        let decision = [&self.tenant, Decision::Limited.as_str(), limit];
+        metrics.limit_decisions.with_label_values(&decision).inc();
+        metrics.key_limited.with_label_values(&[&self.tenant, &self.label, limit]).inc();
     }
 
     /// Counts a finished request, and what it bought.
-    pub fn count(&self, metrics: &Metrics, key: &KeyEntry, outcome: Outcome, spent: &Spent) {
+    pub fn count(&self, metrics: &Metrics, outcome: Outcome, spent: &Spent) {
         if outcome == Outcome::Ok {
             self.ok.inc();
         } else {
-            metrics.key_requests.with_label_values(&[&*key.tenant, &self.label, outcome.as_str()]).inc();
+            metrics.key_requests.with_label_values(&[&self.tenant, &self.label, outcome.as_str()]).inc();
         }
         if let Some(counted) = &spent.counted {
             count_tokens(&self.tokens, &counted.tokens);

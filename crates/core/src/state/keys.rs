@@ -1,6 +1,9 @@
 //! Client keys by the hash of their secret, and what each may ask for.
 
-use crate::{limits::local::RequestBucket, state::handles::KeyMetrics};
+use crate::{
+    limits::{scope::LimitScope, share::TenantShare},
+    state::handles::KeyMetrics,
+};
 use sluice_config::model::{CacheOverride, Expiry, KeyHash};
 use smallvec::SmallVec;
 use std::{collections::HashMap, sync::Arc};
@@ -18,8 +21,10 @@ pub struct KeyEntry {
     pub models: Vec<Pattern>,
     /// Its own word on caching.
     pub cache: Option<CacheOverride>,
-    /// Its requests; absent when nothing limits them.
-    pub requests: Option<Arc<RequestBucket>>,
+    /// What limits it, and its tenant.
+    pub limits: SmallVec<[Arc<LimitScope>; 2]>,
+    /// What its tenant holds of all requests in flight.
+    pub share: Arc<TenantShare>,
     /// Resolved metric handles.
     pub metrics: KeyMetrics,
 }
@@ -102,10 +107,15 @@ impl KeyIndex {
         candidates.iter().find(|(own, _)| bool::from(own.0.ct_eq(hash.as_bytes()))).map(|(_, entry)| entry)
     }
 
+    /// All keys, in no order.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<KeyEntry>> {
+        self.by_prefix.values().flatten().map(|(_, entry)| entry)
+    }
+
     /// Finds a key by its configured name; for people, as it walks through all of them.
     #[must_use]
     pub fn named(&self, name: &str) -> Option<&Arc<KeyEntry>> {
-        self.by_prefix.values().flatten().map(|(_, entry)| entry).find(|entry| *entry.name == *name)
+        self.all().find(|entry| *entry.name == *name)
     }
 }
 

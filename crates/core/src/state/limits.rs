@@ -62,6 +62,14 @@ pub struct Limited<'a> {
     pub concurrency: Option<u32>,
 }
 
+impl<'a> Limited<'a> {
+    /// Not limited yet.
+    #[must_use]
+    pub fn new(kind: ScopeKind, name: &'a str) -> Self {
+        Self { kind, name, limits: None, budget: None, concurrency: None }
+    }
+}
+
 impl LimitStock {
     /// Limits of a process whose ledger knows what was spent before.
     #[must_use]
@@ -195,7 +203,7 @@ impl LimitStock {
     }
 
     /// A key's bucket of requests: the one in use, unless its limit has changed.
-    fn bucket(&self, key: &str, limit: model::RateLimit) -> Arc<RequestBucket> {
+    pub(super) fn bucket(&self, key: &str, limit: model::RateLimit) -> Arc<RequestBucket> {
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         match buckets.get(key) {
             Some(bucket) if bucket.is_of(limit) => bucket.clone(),

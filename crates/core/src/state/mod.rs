@@ -2,8 +2,11 @@
 //! outlives it.
 
 pub mod background;
+mod callers;
 pub mod handles;
 pub mod keys;
+pub mod limit_gauges;
+pub mod limits;
 pub mod prices;
 pub mod provider;
 pub mod routes;

@@ -1,6 +1,6 @@
 //! A provider as the data plane uses it: addresses, headers and timers made ready once.
 
-use crate::upstream::client::UpstreamClient;
+use crate::{limits::scope::LimitScope, upstream::client::UpstreamClient};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri::PathAndQuery};
 use sluice_config::model::{self, Secret, StreamUsage, Timeouts};
 use sluice_protocol::{
@@ -19,6 +19,8 @@ pub struct Provider {
     pub kind: ProviderKind,
     /// Pooled connections.
     pub client: UpstreamClient,
+    /// Our own care for the account.
+    pub limits: Option<Arc<LimitScope>>,
     /// Timers.
     pub timeouts: Timeouts,
     /// Members that are not forwarded.
@@ -64,7 +66,11 @@ impl Provider {
     ///
     /// # Errors
     /// When the settings hold what no validated settings hold, or a credential cannot be a header.
-    pub fn build(settings: &model::Provider, client: UpstreamClient) -> Result<Self, ProviderError> {
+    pub fn build(
+        settings: &model::Provider,
+        client: UpstreamClient,
+        limits: Option<Arc<LimitScope>>,
+    ) -> Result<Self, ProviderError> {
         let name = &settings.name;
         let bad_url = || ProviderError::BaseUrl(name.clone());
         let base: Uri = settings.base_url.parse().map_err(|_| bad_url())?;
@@ -89,6 +95,7 @@ impl Provider {
             name: name.as_str().into(),
             kind: settings.preset.kind,
             client,
+            limits,
             timeouts: settings.timeouts,
             drop,
             ask_usage: settings.stream_usage == StreamUsage::Auto,

@@ -1,8 +1,11 @@
 //! The models that clients may ask for, found by name: exact beats the longest prefix.
 
-use crate::state::{
-    handles::{ModelMetrics, TargetMetrics},
-    provider::Provider,
+use crate::{
+    limits::scope::LimitScope,
+    state::{
+        handles::{ModelMetrics, TargetMetrics},
+        provider::Provider,
+    },
 };
 use http::HeaderValue;
 use sluice_config::model;
@@ -24,6 +27,8 @@ pub struct ModelEntry {
     pub commit_after: Duration,
     /// Silence after which a stream gets a comment.
     pub heartbeat: Duration,
+    /// What limits all its callers together.
+    pub limits: Option<Arc<LimitScope>>,
     /// Its own word on caching.
     pub cache: Option<model::CacheOverride>,
     /// Resolved metric handles.

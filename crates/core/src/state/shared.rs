@@ -1,14 +1,14 @@
-//! State that outlives a reload, keyed by stable names: upstream connection pools, buckets.
+//! State that outlives a reload, keyed by stable names: upstream connection pools, the link to Redis, answers.
 
 use crate::{
     cache::{generations::Generations, metrics::TierMetrics, redis::RedisTier, store::ResponseCache},
-    limits::local::RequestBucket,
+    limits::shared::SharedLimits,
     redis::{LinkMetrics, LinkSettings, LinkState, RedisLink},
-    state::{background::Background, provider::ProviderError},
+    state::{background::Background, limits::LimitStock, provider::ProviderError},
     telemetry::{labels::CacheTier, metrics::Metrics},
     upstream::client::{ClientSettings, UpstreamClient},
 };
-use sluice_config::model::{self, RateLimit, Settings};
+use sluice_config::model::{self, Settings};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -25,7 +25,8 @@ pub struct Shared {
     cache: Mutex<Option<CacheInUse>>,
     generations: Arc<Generations>,
     clients: Mutex<HashMap<String, (ClientSettings, UpstreamClient)>>,
-    buckets: Mutex<HashMap<String, Arc<RequestBucket>>>,
+    /// Buckets and budgets.
+    pub limits: LimitStock,
 }
 
 /// The link to Redis, where it leads, and its end.
@@ -44,16 +45,37 @@ struct CacheInUse {
 }
 
 impl Shared {
-    /// Ends what goes on behind the requests' backs, and waits until what was begun is written.
+    /// A gateway's state whose limits know what was spent before.
+    #[must_use]
+    pub fn new(limits: LimitStock) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// Ends what goes on behind the requests' backs, and waits until what was begun is written and what was
+    /// borrowed is given back.
     pub async fn finish_background(&self, patience: Duration) {
+        if let Some(shared) = self.limits.shared_now() {
+            tokio::time::timeout(patience, shared.leave()).await.ok();
+        }
         self.background.finish(patience).await;
     }
 
-    /// The link to Redis: the one in use, unless where it leads has changed.
+    /// The limits that replicas share, when there is a Redis and anything to share.
     ///
     /// # Errors
-    /// When an address can never be used.
-    pub fn redis(&self, wanted: &model::Redis, metrics: &Metrics) -> Result<Arc<RedisLink>, ProviderError> {
+    /// When the address of Redis can never be used.
+    pub fn shared_limits(
+        &self,
+        settings: &Settings,
+        metrics: &Metrics,
+    ) -> Result<Option<Arc<SharedLimits>>, ProviderError> {
+        let wanted = settings.redis.as_ref().filter(|_| LimitStock::are_wanted(settings));
+        let link = wanted.map(|redis| self.redis(redis, metrics)).transpose()?;
+        Ok(self.limits.shared(link, settings, metrics, &self.background))
+    }
+
+    /// The link to Redis: the one in use, unless where it leads has changed.
+    fn redis(&self, wanted: &model::Redis, metrics: &Metrics) -> Result<Arc<RedisLink>, ProviderError> {
         let mut redis = self.redis.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(used) = redis.as_ref().filter(|used| used.settings == *wanted) {
             return Ok(used.link.clone());
@@ -94,7 +116,6 @@ impl Shared {
         let mut used = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(common) = &settings.cache else {
             *used = None;
-            self.forget_redis();
             return Ok(None);
         };
         let redis = settings.redis.as_ref().filter(|_| common.redis);
@@ -104,9 +125,6 @@ impl Shared {
             return Ok(Some(same.cache.clone()));
         }
         let second = redis.map(|redis| self.second_tier(redis, limit, metrics)).transpose()?;
-        if redis.is_none() {
-            self.forget_redis();
-        }
         let cache = Arc::new(match old {
             Some(old) => old.cache.with_second(second),
             None => ResponseCache::new(memory, second, self.generations.clone(), metrics),
@@ -128,8 +146,12 @@ impl Shared {
         Ok(RedisTier::start(link, &redis.key_prefix, limit, generations, handles, &self.background))
     }
 
-    /// Nothing uses Redis any more.
-    fn forget_redis(&self) {
+    /// Ends a link that nothing in these settings uses.
+    pub fn forget_unused_redis(&self, settings: &Settings) {
+        let of_cache = settings.cache.as_ref().is_some_and(|cache| cache.redis);
+        if settings.redis.is_some() && (of_cache || LimitStock::are_wanted(settings)) {
+            return;
+        }
         let mut redis = self.redis.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(old) = redis.take() {
             old.stop.cancel();
@@ -158,18 +180,5 @@ impl Shared {
             .map_err(|error| ProviderError::Tls(provider.name.clone(), error.to_string()))?;
         clients.insert(provider.name.clone(), (wanted, client.clone()));
         Ok(client)
-    }
-
-    /// The key's bucket of requests: the one in use, unless its limit has changed.
-    pub fn bucket(&self, key: &str, limit: RateLimit) -> Arc<RequestBucket> {
-        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        match buckets.get(key) {
-            Some(bucket) if bucket.is_of(limit) => bucket.clone(),
-            _ => {
-                let bucket = Arc::new(RequestBucket::new(limit));
-                buckets.insert(key.to_owned(), bucket.clone());
-                bucket
-            }
-        }
     }
 }

@@ -8,8 +8,14 @@ pub use crate::state::{
 };
 use crate::{
     cache::store::ResponseCache,
+    limits::{
+        scope::{LimitScope, ScopeKind},
+        shared::SharedLimits,
+    },
     state::{
-        handles::{KeyMetrics, ModelMetrics, TargetMetrics},
+        callers::Callers,
+        handles::{ModelMetrics, TargetMetrics},
+        limits::Limited,
         shared::Shared,
     },
     telemetry::{
@@ -18,7 +24,7 @@ use crate::{
     },
 };
 use http::HeaderValue;
-use sluice_config::model::{self, AuthMode, Limits, Settings};
+use sluice_config::model::{self, AuthMode, Settings};
 use std::{collections::HashMap, sync::Arc};
 
 /// One configuration, made ready.
@@ -39,6 +45,8 @@ pub struct Snapshot {
     pub cache: Option<CacheSetup>,
     /// Names of tags that are kept in usage records.
     pub tags: Box<[Arc<str>]>,
+    /// Limits that replicas share, when there is a Redis and anything to share.
+    pub shared_limits: Option<Arc<SharedLimits>>,
 }
 
 /// The response cache and its common settings.
@@ -54,14 +62,14 @@ const CALLS: &[EndpointLabel] =
     &[EndpointLabel::Completions, EndpointLabel::Chat, EndpointLabel::Embeddings, EndpointLabel::Responses];
 
 /// Caps the values of one label; what is beyond shares `_other`.
-struct Capped<'a> {
-    label: &'static str,
-    left: usize,
-    metrics: &'a Metrics,
+pub(super) struct Capped<'a> {
+    pub(super) label: &'static str,
+    pub(super) left: usize,
+    pub(super) metrics: &'a Metrics,
 }
 
 impl Capped<'_> {
-    fn value<'v>(&mut self, value: &'v str) -> &'v str {
+    pub(super) fn value<'v>(&mut self, value: &'v str) -> &'v str {
         if let Some(left) = self.left.checked_sub(1) {
             self.left = left;
             return value;
@@ -75,12 +83,20 @@ impl Snapshot {
     /// Builds a snapshot from validated settings.
     ///
     /// # Errors
-    /// When a provider cannot be made ready.
+    /// When a provider cannot be made ready, or Redis can never be reached.
     pub fn build(settings: Arc<Settings>, shared: &Shared, metrics: &Metrics) -> Result<Self, ProviderError> {
+        let shared_limits = shared.shared_limits(&settings, metrics)?;
+        let limits = |limited| shared.limits.scope(limited, shared_limits.is_some());
         let mut providers = HashMap::new();
         for provider in &settings.providers {
             metrics.start_provider(&provider.name);
-            let ready = Arc::new(Provider::build(provider, shared.client(provider, metrics)?)?);
+            let client = shared.client(provider, metrics)?;
+            let limited = Limited {
+                limits: provider.limits.as_ref(),
+                concurrency: provider.max_concurrency.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
+                ..Limited::new(ScopeKind::Provider, &provider.name)
+            };
+            let ready = Arc::new(Provider::build(provider, client, limits(limited))?);
             providers.insert(provider.name.as_str(), ready);
         }
 
@@ -89,25 +105,28 @@ impl Snapshot {
         let mut models = RouteTable::default();
         for model in &settings.models {
             let label = model_labels.value(&model.name);
-            models.insert(Arc::new(model_entry(model, label, &settings, &providers, metrics)));
+            let limited =
+                Limited { limits: model.limits.as_ref(), ..Limited::new(ScopeKind::Model, &model.name) };
+            let entry = model_entry(model, label, &settings, &providers, limits(limited), metrics);
+            models.insert(Arc::new(entry));
         }
 
-        let mut key_labels = Capped { label: "key", left: caps.max_keys, metrics };
+        let callers = Callers::new(&settings, &shared.limits, shared_limits.is_some(), metrics);
         let mut keys = KeyIndex::default();
+        let mut key_labels = Capped { label: "key", left: caps.max_keys, metrics };
         for key in &settings.keys {
-            let label = key_labels.value(&key.name);
-            keys.insert(key.hash, Arc::new(key_entry(key, label, &settings, shared, metrics)));
+            keys.insert(key.hash, Arc::new(callers.key(key, key_labels.value(&key.name))));
         }
-        let open =
-            (settings.auth.mode == AuthMode::Open).then(|| Arc::new(open_entry(&settings, shared, metrics)));
+        let open = (settings.auth.mode == AuthMode::Open).then(|| Arc::new(callers.everybody()));
         let cache = shared
             .response_cache(&settings, metrics)?
             .zip(settings.cache.clone())
             .map(|(cache, common)| CacheSetup { cache, common });
+        shared.forget_unused_redis(&settings);
         let hash = hash(&settings);
         let prices = PriceTable::new(&settings.prices, &settings.providers);
         let tags = settings.ledger.tags.iter().map(|name| name.as_str().into()).collect();
-        Ok(Self { settings, hash, keys, open, models, prices, cache, tags })
+        Ok(Self { settings, hash, keys, open, models, prices, cache, tags, shared_limits })
     }
 }
 
@@ -116,6 +135,7 @@ fn model_entry(
     label: &str,
     settings: &Settings,
     providers: &HashMap<&str, Arc<Provider>>,
+    limits: Option<Arc<LimitScope>>,
     metrics: &Metrics,
 ) -> ModelEntry {
     let mut targets: Vec<Arc<Target>> = model
@@ -148,43 +168,9 @@ fn model_entry(
         attempts: own.and_then(|own| own.attempts).unwrap_or(common.attempts),
         commit_after: own.and_then(|own| own.commit_after).unwrap_or(common.commit_after),
         heartbeat: own.and_then(|own| own.heartbeat).unwrap_or(common.heartbeat),
+        limits,
         cache: model.cache.clone(),
         metrics: ModelMetrics::new(metrics, label, CALLS),
-    }
-}
-
-fn key_entry(
-    key: &model::Key,
-    label: &str,
-    settings: &Settings,
-    shared: &Shared,
-    metrics: &Metrics,
-) -> KeyEntry {
-    // A key's own block replaces the common one.
-    let requests = |limits: &Option<Limits>| limits.as_ref().and_then(|limits| limits.requests);
-    let limit = requests(&key.limits).or_else(|| requests(&settings.limits));
-    KeyEntry {
-        name: key.name.as_str().into(),
-        tenant: key.tenant.as_str().into(),
-        expires: key.expires,
-        models: key.models.iter().map(|pattern| Pattern::parse(pattern)).collect(),
-        cache: key.cache.clone(),
-        requests: limit.map(|limit| shared.bucket(&key.name, limit)),
-        metrics: KeyMetrics::new(metrics, &key.tenant, label),
-    }
-}
-
-/// In open mode everybody is the same caller, who may ask for everything.
-fn open_entry(settings: &Settings, shared: &Shared, metrics: &Metrics) -> KeyEntry {
-    let limit = settings.limits.as_ref().and_then(|limits| limits.requests);
-    KeyEntry {
-        name: "open".into(),
-        tenant: "default".into(),
-        expires: None,
-        models: vec![Pattern::Prefix(String::new())],
-        cache: None,
-        requests: limit.map(|limit| shared.bucket("open", limit)),
-        metrics: KeyMetrics::new(metrics, "default", "open"),
     }
 }
 

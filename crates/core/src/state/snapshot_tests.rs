@@ -64,11 +64,11 @@ fn equal_settings_share_connections_and_buckets_across_snapshots() {
         rate: model::Rate { amount: 3, per: std::time::Duration::from_secs(60) },
         burst: 3,
     };
-    let first = shared.bucket("k", limit);
+    let first = shared.limits.bucket("k", limit);
     first.take().unwrap();
-    assert_eq!(shared.bucket("k", limit).take().unwrap().remaining, 1, "the same bucket");
+    assert_eq!(shared.limits.bucket("k", limit).take().unwrap().remaining, 1, "the same bucket");
     let changed = model::RateLimit { burst: 9, ..limit };
-    assert_eq!(shared.bucket("k", changed).take().unwrap().remaining, 8, "a new one for a new limit");
+    assert_eq!(shared.limits.bucket("k", changed).take().unwrap().remaining, 8, "a new one for a new limit");
 }
 
 #[test]

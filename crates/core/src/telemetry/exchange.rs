@@ -7,7 +7,7 @@ pub use crate::telemetry::cache_note::CacheNote;
 
 use crate::{
     app::App,
-    limits::local::Left,
+    limits::holding::Holding,
     reply::finish,
     state::snapshot::{KeyEntry, ModelEntry, Target},
     telemetry::{
@@ -67,8 +67,8 @@ pub struct Exchange {
     pub upstream_head: UpstreamHead,
     /// Bytes of the answer's body.
     pub response_bytes: u64,
-    /// What is left of the key's bucket of requests, when it has one.
-    pub requests_left: Option<Left>,
+    /// What it holds of limits.
+    pub limits: Holding,
     /// What the response cache made of it.
     pub cache: CacheNote,
     /// Tries, in order.
@@ -259,7 +259,7 @@ impl Recorder {
             committed: None,
             upstream_head: UpstreamHead::default(),
             response_bytes: 0,
-            requests_left: None,
+            limits: Holding::default(),
             cache: CacheNote::default(),
             attempts: SmallVec::new(),
             dropped: Vec::new(),
@@ -301,7 +301,7 @@ impl Recorder {
         if !std::mem::replace(&mut self.told, true) {
             self.upload_ended();
             self.settle_early_head();
-            finish::tell(&self.app, &self.exchange);
+            finish::tell(&self.app, &mut self.exchange);
             self.app.in_flight.leave(self.exchange.endpoint);
         }
     }

@@ -253,6 +253,50 @@ labels! {
 }
 
 labels! {
+    /// Which limit decided.
+    LimitLabel {
+        /// None: the request went on.
+        None = "none",
+        /// Requests in a time.
+        Requests = "requests",
+        /// Tokens in a time.
+        Tokens = "tokens",
+        /// Requests in flight, or waiting.
+        Concurrency = "concurrency",
+        /// Money.
+        Budget = "budget",
+        /// Our own care for a provider's account.
+        Upstream = "upstream",
+        /// Shared limits that could not be asked, where nothing may pass then.
+        Unavailable = "unavailable",
+    }
+}
+
+labels! {
+    /// What a limit decided.
+    Decision {
+        /// It went on.
+        Allowed = "allowed",
+        /// It went on after a wait.
+        Queued = "queued",
+        /// It was refused.
+        Limited = "limited",
+    }
+}
+
+labels! {
+    /// How shared limits were decided without Redis.
+    Alone {
+        /// By this replica's share.
+        Local = "local",
+        /// By nobody.
+        FailOpen = "fail_open",
+        /// Nothing passed.
+        FailClosed = "fail_closed",
+    }
+}
+
+labels! {
     /// Kinds of tokens; disjoint, so that sums are safe.
     TokenType {
         /// Prompt tokens that no cache knew.

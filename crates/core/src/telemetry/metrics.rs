@@ -4,10 +4,12 @@
 //! resolved; `with_label_values` hashes its labels on each call and is for rare events only.
 //! Names, labels and buckets are the observability page's; base units, `_total` on counters.
 
-use crate::telemetry::labels::{AbortPhase, AuthFailure, BypassLabel, EndpointLabel, Rejection, StreamEnd};
+use crate::telemetry::labels::{
+    AbortPhase, Alone, AuthFailure, BypassLabel, EndpointLabel, Rejection, StreamEnd,
+};
 use prometheus::{
-    CounterVec, Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder, core::Collector, process_collector::ProcessCollector,
+    CounterVec, Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry, TextEncoder, core::Collector, process_collector::ProcessCollector,
 };
 
 /// Whole requests and attempts, seconds.
@@ -46,6 +48,7 @@ macro_rules! families {
     (@type counter) => { IntCounterVec };
     (@type float_counter) => { CounterVec };
     (@type gauge) => { IntGaugeVec };
+    (@type float_gauge) => { GaugeVec };
     (@type histogram) => { HistogramVec };
     (@type single_counter) => { IntCounter };
     (@type single_gauge) => { IntGauge };
@@ -133,6 +136,22 @@ families! {
         "Decisions of rate limits.";
     key_limited = counter "key_limited_total" ["tenant", "key", "limit"]:
         "Requests refused by a rate limit, by key.";
+    key_remaining = float_gauge "key_remaining_ratio" ["tenant", "key", "limit"]:
+        "How full a key's bucket is, 0 to 1; read with min.";
+    limiter_degraded = counter "limiter_degraded_total" ["mode"]:
+        "Decisions about shared limits that were made without Redis.";
+    limiter_mode = single_gauge "limiter_degraded" []:
+        "1 while shared limits are decided without Redis.";
+    limiter_replicas = single_gauge "limiter_replicas" []:
+        "Replicas that share limits, as this one last heard; 0 where nothing is shared.";
+    budget_spent = float_gauge "budget_spent_usd" ["scope", "name", "period"]:
+        "Spent of a budget in its period; read with max.";
+    budget_limit = float_gauge "budget_limit_usd" ["scope", "name", "period"]:
+        "The budget.";
+    budget_reset = float_gauge "budget_reset_timestamp_seconds" ["scope", "name", "period"]:
+        "When the budget's next period begins.";
+    budget_warnings = float_gauge "budget_warnings" ["scope", "name", "period"]:
+        "Shares of warn_at that were passed in the period.";
     dropped_fields = counter "dropped_fields_total" ["provider", "field"]:
         "Request members that were not forwarded.";
     label_overflow = counter "label_overflow_total" ["label"]:
@@ -225,6 +244,10 @@ impl Registrar {
         self.keep(IntGaugeVec::new(Opts::new(name, help), labels))
     }
 
+    fn float_gauge(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<GaugeVec> {
+        self.keep(GaugeVec::new(Opts::new(name, help), labels))
+    }
+
     fn histogram(
         &self,
         name: &str,
@@ -258,6 +281,9 @@ impl Metrics {
         }
         for reason in BypassLabel::ALL {
             self.cache_bypass.with_label_values(&[reason.as_str()]);
+        }
+        for mode in Alone::ALL {
+            self.limiter_degraded.with_label_values(&[mode.as_str()]);
         }
         for phase in AbortPhase::ALL {
             self.client_aborts.with_label_values(&[phase.as_str()]);

@@ -6,6 +6,7 @@
 use crate::{
     error::{ErrorKind, GatewayError},
     facts::{Call, Plan},
+    limits::refusal::Refusal,
     state::snapshot::Target,
     telemetry::{
         exchange::{Attempt, Recorder},
@@ -43,30 +44,43 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
     let total = plan.targets.first().map_or(Duration::ZERO, |target| target.provider.timeouts.total);
     let deadline = Instant::now() + total;
     let tries = usize::try_from(plan.entry.attempts).unwrap_or(usize::MAX);
-    let mut last: Option<Failure> = None;
-    let mut targets = plan.targets.iter().take(tries).peekable();
-    while let Some(target) = targets.next() {
+    let mut failed: Option<(&Arc<Target>, Failure)> = None;
+    let mut no_room: Option<Refusal> = None;
+    let mut left = tries;
+    for target in plan.targets.iter().skip(plan.passed_over) {
+        if left == 0 || failed.as_ref().is_some_and(|(_, failure)| !failure.verdict.next) {
+            break;
+        }
+        // One that our own limits leave no room is passed over, as if it were not there.
+        let entered = tokio::select! {
+            biased;
+            entered = enter(target, &mut recorder) => entered,
+            () = cut.cancelled() => {
+                failed = Some((target, Failure::draining()));
+                break;
+            }
+        };
+        if let Err(refusal) = entered {
+            no_room = Some(refusal);
+            continue;
+        }
+        if let Some((from, failure)) = &failed {
+            fell_back(&plan, from, target, failure.verdict.outcome, &recorder);
+        }
+        left -= 1;
         let tried = tokio::select! {
             biased;
             tried = one(&plan, &call, target, deadline, &mut recorder) => tried,
             () = cut.cancelled() => Err(Failure::draining()),
         };
-        let failure = match tried {
+        match tried {
             Ok(delivery) => return Walked { recorder, result: Ok(delivery) },
-            Err(failure) => failure,
-        };
-        let next = targets.peek().filter(|_| failure.verdict.next);
-        if let Some(next) = next {
-            fell_back(&plan, target, next, failure.verdict.outcome, &recorder);
-        }
-        let stop = next.is_none();
-        last = Some(failure);
-        if stop {
-            break;
+            Err(failure) => failed = Some((target, failure)),
         }
     }
-    let Some(last) = last else {
-        let error = GatewayError::new(ErrorKind::Internal, "The model has no target.");
+    let Some((_, last)) = failed else {
+        let no_target = || GatewayError::new(ErrorKind::Internal, "The model has no target.");
+        let error = no_room.map_or_else(no_target, |refusal| refusal.to_error());
         return Walked { recorder, result: Err(error) };
     };
     if last.verdict.next {
@@ -74,6 +88,13 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
     }
     let tried = summary(&plan.requested, &recorder, &last);
     Walked { result: Err(last.into_error(&tried)), recorder }
+}
+
+/// Takes the request's part of the target's provider.
+async fn enter(target: &Target, recorder: &mut Recorder) -> Result<(), Refusal> {
+    let app = recorder.app().clone();
+    let shared = app.shared_limits();
+    recorder.limits.enter(target.provider.limits.as_ref(), shared.as_deref()).await
 }
 
 async fn one(

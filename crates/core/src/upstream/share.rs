@@ -70,6 +70,8 @@ pub async fn run(
             Boarding::Join(reader) => reader,
         };
         followed += 1;
+        // Whoever follows asks no provider.
+        recorder.limits.leave_provider();
         recorder.cache = CacheNote::new(CacheResult::Coalesced);
         cached.coalesced.store(true, Ordering::Relaxed);
         let followed_to = tokio::select! {

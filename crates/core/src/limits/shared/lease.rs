@@ -324,7 +324,7 @@ impl Lease {
     /// What is left of the whole, as far as is known here.
     pub(in crate::limits) fn left(&self, at: At) -> Left {
         let What::Rate(limit) = self.what else {
-            return Left { limit: 0, remaining: 0, reset: Duration::ZERO, next: Duration::ZERO };
+            return Left::default();
         };
         let burst = limit.burst.max(1);
         let own = positive(self.balance);

@@ -23,7 +23,7 @@ mod keeper;
 pub(in crate::limits) mod lease;
 mod script;
 
-pub use keeper::SharedLimits;
+pub use keeper::{SharedLimits, SharedMetrics};
 
 use super::{
     admission::{self, Ask, Denied, FEW, Permit},
