@@ -114,10 +114,8 @@ impl Bucket {
     pub(super) fn settle(&mut self, hold: Hold, used: u64, at: At) {
         match self {
             Self::Taken { .. } => {}
-            Self::Cell(cell) => match used.checked_sub(hold.units) {
-                Some(more) => cell.debit(more, at.now),
-                None => cell.refund(hold.units - used),
-            },
+            Self::Cell(cell) if used > hold.units => cell.debit(used - hold.units, at.now),
+            Self::Cell(cell) => cell.refund(hold.units - used),
             Self::Pot(pot) => {
                 pot.turn(at.second);
                 pot.settle(hold.start, hold.units, used);

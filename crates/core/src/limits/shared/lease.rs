@@ -291,10 +291,8 @@ impl Lease {
         let back = signed(taken) - signed(used);
         match (via, &mut self.share) {
             (Via::Open, _) => {}
-            (Via::Share, Some(Share::Rate(cell))) => match used.checked_sub(taken) {
-                Some(more) => cell.debit(more, at.now),
-                None => cell.refund(taken - used),
-            },
+            (Via::Share, Some(Share::Rate(cell))) if used > taken => cell.debit(used - taken, at.now),
+            (Via::Share, Some(Share::Rate(cell))) => cell.refund(taken - used),
             // Redis came back meanwhile: nobody there knows of these units.
             (Via::Share, _) => {}
             (Via::Own, _) => {

@@ -385,7 +385,7 @@ async fn a_budget_ends_where_it_says_over_all_replicas() {
     }
     assert_eq!(spent, 100_000);
     let refusal = world.ask(1, 1).await.map(drop).unwrap_err();
-    assert!(refusal.money.unwrap().is_final());
+    assert!(refusal.money.as_ref().unwrap().is_final());
     assert!(refusal.to_string().contains("this month; resets 2026-12-01."), "{refusal}");
     assert_eq!(refusal.retry_after, Some(Duration::from_secs(86_400 * 2 - 6)), "until midnight");
     world.advance_seconds(2 * 86_400).await;
