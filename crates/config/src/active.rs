@@ -19,8 +19,6 @@ use When::{Always, Is, Not};
 
 /// Path without indices, when, and what the note calls it.
 const NOT_YET: &[(&str, When, &str)] = &[
-    ("state_dir", Not("./sluice-data"), "state_dir"),
-    ("listeners.api.trusted_proxies", Not("[]"), "listeners.api.trusted_proxies"),
     ("listeners.api.cors", Always, "listeners.api.cors"),
     (
         "providers[].kind",
@@ -32,8 +30,6 @@ const NOT_YET: &[(&str, When, &str)] = &[
         Is("azure"),
         "providers[].kind: azure (its targets are passed over; a model with no other answers 501)",
     ),
-    ("providers[].max_concurrency", Always, "providers[].max_concurrency"),
-    ("providers[].limits", Always, "providers[].limits"),
     ("providers[].on_client_disconnect", Is("drain"), "providers[].on_client_disconnect: drain"),
     ("providers[].proxy", Always, "providers[].proxy"),
     ("models[].resume", Not("none"), "models[].resume"),
@@ -42,25 +38,9 @@ const NOT_YET: &[(&str, When, &str)] = &[
     ("models[].rules", Not("[]"), "models[].rules"),
     ("models[].strict", Not("false"), "models[].strict"),
     ("models[].hedge", Always, "models[].hedge"),
-    ("limits.tokens", Always, "limits.tokens"),
-    ("limits.concurrency", Always, "limits.concurrency"),
-    ("limits.cached_input_weight", Always, "limits.cached_input_weight"),
-    ("limits.queue", Always, "limits.queue"),
-    ("limits.tenant_share", Always, "limits.tenant_share"),
-    ("limits.on_redis_down", Always, "limits.on_redis_down"),
     ("resilience.backoff", Always, "resilience.backoff"),
     ("resilience.retry_budget", Always, "resilience.retry_budget"),
     ("resilience.circuit", Always, "resilience.circuit"),
-    ("tenants[].limits", Always, "tenants[].limits"),
-    ("tenants[].budget", Always, "tenants[].budget"),
-    ("keys[].limits.tokens", Always, "keys[].limits.tokens"),
-    ("keys[].limits.concurrency", Always, "keys[].limits.concurrency"),
-    ("keys[].limits.cached_input_weight", Always, "keys[].limits.cached_input_weight"),
-    ("keys[].limits.queue", Always, "keys[].limits.queue"),
-    ("keys[].limits.tenant_share", Always, "keys[].limits.tenant_share"),
-    ("keys[].limits.on_redis_down", Always, "keys[].limits.on_redis_down"),
-    ("ledger", Always, "ledger"),
-    ("telemetry.metrics.max_tenants", Always, "telemetry.metrics.max_tenants"),
     ("telemetry.traces", Always, "telemetry.traces"),
 ];
 

@@ -54,6 +54,7 @@ codes! {
     EMPTY_VALUE = "SL030", "a field with nothing after its colon";
     IDLE_CACHE = "SL031", "cache settings that cannot do what they say";
     SHARED_ANSWERS = "SL032", "stored answers that several tenants share";
+    IDLE_LIMIT = "SL033", "settings of limits that mean nothing where they stand";
 }
 
 #[cfg(test)]

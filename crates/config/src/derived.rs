@@ -17,7 +17,7 @@ pub(crate) fn fill(root: &mut Value) {
         default(cache, "redis", || ValueKind::Boolean(redis));
     }
     if let Some(limits) = sections.get_mut("limits") {
-        // Of the whole; limits of one key, tenant or provider inherit what they do not say.
+        // Of the common block alone: blocks of keys, tenants, models and providers inherit nothing from it.
         default(limits, "cached_input_weight", || "100%".into());
         default(limits, "tenant_share", || "50%".into());
         default(limits, "on_redis_down", || "local".into());

@@ -47,6 +47,11 @@ impl Index {
         self.variable(path).is_some() || self.spot(path).is_some_and(|spot| spot.expanded)
     }
 
+    /// Did somebody write it, or is it a default?
+    pub(crate) fn is_set(&self, path: &str) -> bool {
+        self.spot(path).is_some() || self.variable(path).is_some()
+    }
+
     /// A scalar of the file as the operator wrote it.
     pub(crate) fn written(&self, path: &str) -> Option<&str> {
         self.spot(path).filter(|spot| spot.scalar).map(|spot| spot.written.as_str())

@@ -1,6 +1,7 @@
 //! What the schema cannot say: references, sense, safety. Each check adds what it finds and goes on.
 //! A few values also get their final form here: relative paths, lower-case header names, empty optional secrets.
 
+mod budgets;
 mod keys;
 mod limits;
 mod listeners;
@@ -26,7 +27,7 @@ pub(crate) fn settings(settings: &mut Settings, base: &Path, options: &Options, 
     let names = Lists {
         providers: Names::new("provider", "providers", providers, problems),
         models: Names::new("model", "models", models, problems),
-        tenants: Names::new("tenant", "tenants", tenants, problems).and(limits::DEFAULT),
+        tenants: Names::new("tenant", "tenants", tenants, problems).and(budgets::DEFAULT),
         keys: Names::new("key", "keys", keys, problems),
     };
     let mut check = Check { base, options, names: &names, problems };
@@ -36,9 +37,9 @@ pub(crate) fn settings(settings: &mut Settings, base: &Path, options: &Options, 
     check.providers(&mut settings.providers);
     check.models(&mut settings.models);
     check.prices(&settings.prices);
-    check.limits("limits", settings.limits.as_ref());
+    check.limits(settings);
     check.tenants(settings);
-    check.keys(&settings.keys, &settings.models);
+    check.keys(settings);
 }
 
 /// The names that others may refer to.

@@ -114,6 +114,42 @@ const CASES: &[(&str, &str)] = &[
         "a budget with prices",
         "BASE\nprices: [{provider: up, model: '*', input: 1, output: 1}]\ntenants: [{name: team, budget: {usd: 5, per: day}}]\nkeys: [{name: k, tenant: team, HASH, models: ['*']}]",
     ),
+    (
+        "a budget over well-known models at their own address, and over a wildcard",
+        "providers: [{name: up, kind: openai, keys: [{name: main, value: '${KEY:-x}'}]}, {name: proxy, kind: openai, base_url: 'https://proxy.example/v1'}]\nmodels:\n- {name: a, targets: [{provider: up, model: gpt-4o}, {provider: up, model: gpt-4o-mini-2024-07-18}]}\n- {name: 'b/*', targets: [{provider: up, model: '{rest}'}]}\n- {name: c, targets: [{provider: up, model: gpt-4o-2024-05-13}, {provider: proxy, model: gpt-4o}]}\n- {name: 'd*', targets: [{provider: up, model: 'unheard-of-{rest}'}]}\ntenants: [{name: default, budget: {usd: 5, per: day}}]\nkeys: [{name: k, HASH, models: ['*']}]",
+    ),
+    (
+        "a budget of a key, over the models that it may use",
+        "BASE\nprices: [{provider: up, model: other, input: 1, output: 1}]\nkeys:\n- {name: k, HASH, models: [m], budget: {usd: 0, per: month, warn_at: [75%, 101%]}}\n- {name: l, hash: 'blake3:1111111111111111111111111111111111111111111111111111111111111111', models: [], budget: {usd: 5, per: day}}",
+    ),
+    (
+        "a budget of everybody where no key is asked for",
+        "BASE\nauth: {mode: open}\ntenants: [{name: default, budget: {usd: 5, per: day}}]",
+    ),
+    (
+        "limits of every scope",
+        "providers: [{name: up, kind: vllm, max_concurrency: 5, limits: {tokens: {rate: 5/s, burst: 0}, queue: {max_wait: 1s, size: 0}}}]\nmodels: [{name: m, targets: [{provider: up, model: m}], limits: {requests: {rate: 1/d}, queue: {max_wait: 60s, size: 1}}}]\ntenants: [{name: t, limits: {concurrency: 0}}]\nkeys: [{name: k, HASH, models: ['*'], limits: {requests: {burst: 5}}}]",
+    ),
+    (
+        "a share of tenants where there is none to share between",
+        "providers: [{name: up, kind: vllm, limits: {tenant_share: 200%}}]\nmodels: [{name: m, targets: [{provider: up, model: m}], limits: {tenant_share: 10%}}]\nlimits: {tenant_share: 20%}\ntenants: [{name: t, limits: {tenant_share: 150%}}, {name: u, limits: {tenant_share: 0%}}]\nkeys: [{name: k, HASH, models: ['*'], limits: {tenant_share: 30%}}]",
+    ),
+    (
+        "queues that are none, and for nothing",
+        "providers: [{name: up, kind: vllm, limits: {queue: {max_wait: 61s, size: 5}}}, {name: down, kind: vllm, max_concurrency: 3, limits: {queue: {max_wait: 1s, size: 5}}}]\nmodels: [{name: m, targets: [{provider: up, model: m}]}]\nlimits: {queue: {max_wait: 1s, size: 1}}\ntenants: [{name: t, limits: {queue: {max_wait: 1s, size: 1}}}]\nkeys: [{name: k, HASH, models: ['*'], limits: {queue: {max_wait: 5m, size: 5}, concurrency: 1}}]",
+    ),
+    (
+        "limits that are written twice, or count nothing",
+        "providers: [{name: up, kind: vllm, max_concurrency: 5, limits: {concurrency: 6, cached_input_weight: 10%}}]\nmodels: [{name: m, targets: [{provider: up, model: m}]}]\nlimits: {requests: {rate: 1/s}}\ntenants: [{name: t, limits: {}}]",
+    ),
+    (
+        "a word on Redis without Redis, noted once",
+        "BASE\nlimits: {concurrency: 5, on_redis_down: open}\ntenants: [{name: t, limits: {concurrency: 9, on_redis_down: closed}}]",
+    ),
+    (
+        "a word on Redis with Redis",
+        "BASE\nredis: {urls: ['redis://h']}\nlimits: {requests: {rate: 5/s}, on_redis_down: closed}",
+    ),
     ("everybody may come in", "BASE\nlisteners: {api: {bind: '0.0.0.0:4000'}}"),
     ("open to everybody", "BASE\nlisteners: {api: {bind: '0.0.0.0:4000'}}\nauth: {mode: open}"),
     (

@@ -7,6 +7,8 @@
 //! `show` has it as text for people; as JSON it is what the types here say.
 
 mod caching;
+mod limits;
+mod question;
 mod show;
 
 pub use caching::{CacheFacts, KeyParts};
@@ -14,19 +16,21 @@ pub use sluice_protocol::Dialect;
 
 use crate::{
     app::{App, BuildError, BuildInfo},
-    error::{ErrorKind, GatewayError},
+    error::GatewayError,
     facts::{Call, Plan},
     ledger::LedgerPlace,
     reply::render,
-    stages::{cache, intake, limits, route},
+    stages::{cache, intake, route},
     state::snapshot::{KeyEntry, ModelEntry, Snapshot, Target},
     telemetry::{exchange::Recorder, labels::EndpointLabel, logs::LogSink},
 };
 use bytes::Bytes;
-use http::{HeaderMap, Request, request::Parts};
-use serde::{Deserialize, Serialize, de::IgnoredAny};
+use http::{HeaderMap, request::Parts};
+use limits::LimitFact;
+use question::{body_and_endpoint, caller, check_size, head};
+use serde::Serialize;
 use sluice_config::model::{AuthMode, Settings};
-use sluice_protocol::{Envelope, Profile, Splice};
+use sluice_protocol::Profile;
 use std::{net::SocketAddr, sync::Arc};
 
 /// What is asked.
@@ -145,20 +149,12 @@ enum FirstBy {
     Body,
 }
 
-#[derive(Debug, Serialize)]
-struct LimitFact {
-    limit: &'static str,
-    value: String,
-    /// Where it is configured.
-    from: String,
-}
-
 /// Explains what a gateway with these settings would do.
 ///
 /// # Errors
 /// When the gateway would refuse the request, or the question makes no sense.
 pub fn explain(mut settings: Settings, question: &Question) -> Result<Explanation, Unexplained> {
-    settings.redis = None;
+    let redis = settings.redis.take().is_some();
     if let Some(cache) = &mut settings.cache {
         cache.redis = false;
     }
@@ -191,7 +187,7 @@ pub fn explain(mut settings: Settings, question: &Question) -> Result<Explanatio
         }
         None => (None, route::find(&snapshot, &caller, &question.model, &app.metrics)?.clone()),
     };
-    let run = Run { app: &app, snapshot: &snapshot, key: &caller, entry: &entry, question };
+    let run = Run { app: &app, snapshot: &snapshot, key: &caller, entry: &entry, redis, question };
     run.tell(&head, call.as_ref(), notes)
 }
 
@@ -201,6 +197,8 @@ struct Run<'a> {
     snapshot: &'a Snapshot,
     key: &'a Arc<KeyEntry>,
     entry: &'a Arc<ModelEntry>,
+    /// Do replicas share their buckets?
+    redis: bool,
     question: &'a Question,
 }
 
@@ -209,7 +207,7 @@ impl Run<'_> {
         &self,
         head: &Parts,
         call: Option<&Call>,
-        notes: Vec<String>,
+        mut notes: Vec<String>,
     ) -> Result<Explanation, Unexplained> {
         let (key, entry) = (self.key, self.entry);
         let mut decided = None;
@@ -225,6 +223,7 @@ impl Run<'_> {
         }
         let plan = decided.as_ref().map(|(draft, _, plan)| (draft.is_some(), plan));
         let (targets, first_by) = self.targets(plan);
+        notes.extend(limits::replaced(&self.snapshot.settings, self.asked().key));
         Ok(Explanation {
             model: ModelFacts {
                 requested: self.question.model.clone(),
@@ -289,124 +288,21 @@ impl Run<'_> {
     }
 
     fn limits(&self) -> Vec<LimitFact> {
-        let mut found = Vec::new();
-        if let Some(bucket) = &self.key.requests {
-            let own = self.snapshot.settings.keys.iter().find(|key| *key.name == *self.key.name);
-            let own = own.filter(|_| self.snapshot.open.is_none());
-            let own = own.is_some_and(|key| key.limits.as_ref().is_some_and(|own| own.requests.is_some()));
-            let value = format!("{}, burst {}", limits::spelled(bucket.rate()), bucket.burst());
-            found.push(LimitFact {
-                limit: "requests",
-                value,
-                from: if own { "key" } else { "limits" }.to_owned(),
-            });
+        limits::in_force(&self.snapshot.settings, self.asked())
+    }
+
+    fn asked(&self) -> limits::Asked<'_> {
+        limits::Asked {
+            key: self.snapshot.open.is_none().then_some(&*self.key.name),
+            tenant: &self.key.tenant,
+            model: &self.entry.name,
+            redis: self.redis,
         }
-        let tokens = [
-            ("context_window", self.entry.context_window),
-            ("max_output_tokens", self.entry.max_output_tokens),
-        ];
-        for (limit, tokens) in tokens {
-            if let Some(tokens) = tokens {
-                found.push(LimitFact { limit, value: format!("{tokens} tokens"), from: "model".to_owned() });
-            }
-        }
-        found
     }
 }
 
 /// Who asks, in a record that nobody reads.
 const NOWHERE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
-
-fn caller(snapshot: &Snapshot, named: Option<&str>) -> Result<Arc<KeyEntry>, Unexplained> {
-    let question = |text: String| Unexplained::Question(text);
-    match (named, &snapshot.open) {
-        (None, Some(open)) => Ok(open.clone()),
-        (None, None) => Err(question("name a key".to_owned())),
-        (Some(_), Some(_)) => {
-            Err(question("auth.mode is open: nobody is asked for a key, so none can be named".to_owned()))
-        }
-        (Some(name), None) => snapshot.keys.named(name).cloned().ok_or_else(|| {
-            let names = snapshot.settings.keys.iter().map(|key| key.name.as_str());
-            let closest = names.min_by_key(|own| strsim::osa_distance(own, name));
-            let hint = closest.map_or(String::new(), |own| format!("; did you mean `{own}`?"));
-            question(format!("no key is called `{}`{hint}", route::shown(name)))
-        }),
-    }
-}
-
-/// A head with these headers; the path is the endpoint's business.
-fn head(headers: &HeaderMap) -> Parts {
-    let (mut head, ()) = Request::new(()).into_parts();
-    head.headers = headers.clone();
-    head
-}
-
-/// The members by which a body shows its endpoint.
-#[derive(Deserialize)]
-struct Shape {
-    messages: Option<IgnoredAny>,
-    prompt: Option<IgnoredAny>,
-    input: Option<IgnoredAny>,
-    model: Option<serde_json::Value>,
-}
-
-/// The body as the question means it: with its model, at its endpoint.
-fn body_and_endpoint(
-    body: &Bytes,
-    question: &Question,
-    notes: &mut Vec<String>,
-) -> Result<(Dialect, Bytes), Unexplained> {
-    // What cannot be read here cannot be read by the stage either, and its words are the better ones.
-    let shape = serde_json::from_slice::<Shape>(body).ok();
-    let guessed = shape.as_ref().and_then(|shape| match shape {
-        Shape { messages: Some(_), .. } => Some((Dialect::Chat, "messages")),
-        Shape { prompt: Some(_), .. } => Some((Dialect::Completions, "prompt")),
-        Shape { input: Some(_), .. } => Some((Dialect::Embeddings, "input")),
-        _ => None,
-    });
-    let endpoint = match (question.endpoint, guessed, &shape) {
-        (Some(endpoint), ..) => endpoint,
-        (None, Some((endpoint, member)), _) => {
-            let kind = crate::cache::key::kind(endpoint);
-            notes.push(format!("the endpoint was guessed from the body's `{member}`: {kind}"));
-            endpoint
-        }
-        (None, None, None) => Dialect::Chat,
-        (None, None, Some(_)) => {
-            let text = "the body has neither `messages`, `prompt` nor `input`: say for which endpoint it is";
-            return Err(Unexplained::Question(text.to_owned()));
-        }
-    };
-    let Some(shape) = shape else { return Ok((endpoint, body.clone())) };
-    let model = serde_json::Value::from(question.model.as_str());
-    let mut splice = Splice::new(body.clone());
-    match shape.model {
-        Some(own) if own == model => {}
-        None => {
-            splice.insert_member("model", model.to_string().as_bytes());
-            notes.push("the body names no model: it is told with the one that was asked for".to_owned());
-        }
-        Some(own) => {
-            let call = Envelope::scan(body.clone(), endpoint, Profile::Open).ok();
-            // Where the body cannot be read, the stage says so.
-            if let Some(member) = call.as_ref().and_then(|call| call.member("model")) {
-                splice.replace(member.value.clone(), model.to_string().into());
-                notes.push(format!(
-                    "the body asks for model {own}: it is told with the one that was asked for"
-                ));
-            }
-        }
-    }
-    Ok((endpoint, splice.into_segments().into_bytes()))
-}
-
-fn check_size(body: &Bytes, limit: u64) -> Result<(), GatewayError> {
-    if body.len() as u64 > limit {
-        let text = format!("The request body is larger than {limit} bytes (listeners.api.max_body).");
-        return Err(GatewayError::new(ErrorKind::TooLarge, text));
-    }
-    Ok(())
-}
 
 #[cfg(test)]
 #[path = "explain/explain_tests.rs"]

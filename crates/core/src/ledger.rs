@@ -9,6 +9,7 @@
 //! schema     tables, migrations, how a connection is set up
 //! place      the file: made, recognised, moved aside
 //! query      sums by tenant, key, model or day; what was spent
+//! records    single records with their tries
 //! retention  old records go in small steps, and their pages with them
 //! metrics    handles
 //! trouble    what SQLite can fail with, in closed words
@@ -23,6 +24,7 @@ mod place;
 pub mod query;
 mod queue;
 pub mod record;
+mod records;
 mod retention;
 mod schema;
 mod store;
@@ -34,6 +36,7 @@ pub mod writer;
 pub use metrics::LedgerMetrics;
 pub use query::{By, Reader, Row, Scope, Totals};
 pub use record::{AttemptRecord, Cost, Counted, TargetName, TokenSource, Tokens, UsageRecord};
+pub use records::{Bought, StoredAttempt, StoredRecord};
 pub use trouble::{LedgerError, Trouble};
 pub use writer::{Ledger, LedgerStatus};
 

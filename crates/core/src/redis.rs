@@ -18,7 +18,7 @@ mod keeper;
 pub mod link;
 pub mod metrics;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod topology;
 pub mod trouble;
 

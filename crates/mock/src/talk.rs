@@ -190,3 +190,29 @@ impl Source for Broken {
         Some(Spent::part(usage, if self.first_half.is_none() { usage.completion / 2 } else { 0 }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::{Content, Finish};
+
+    #[test]
+    fn at_every_place_the_tokens_before_it_have_been_sent() {
+        let choice = |text: &str| Choice { content: Content::Text(text.to_owned()), finish: Finish::Stop };
+        let answer = Answer {
+            id: String::new(),
+            created: 0,
+            model: String::new(),
+            fingerprint: String::new(),
+            choices: vec![choice("one, two"), choice("three")],
+            usage: Usage::default(),
+        };
+        let (mut place, mut sent) = (Place::Open, vec![Place::Open.tokens(&answer)]);
+        while let Some((_, next)) = place.step(&answer) {
+            place = next;
+            sent.push(place.tokens(&answer));
+        }
+        // Nothing, open, start, `one,`, ` two`, finish, start, ` three`, finish, close.
+        assert_eq!(sent, [0, 0, 0, 2, 3, 3, 3, 4, 4, 4]);
+    }
+}

@@ -3,6 +3,8 @@
 //! Prices are kept in millionths of a millionth of a dollar per token, which holds every published price exactly;
 //! a cost is told in nano-dollars. Where prices come from is not known here.
 
+pub mod published;
+
 use crate::usage::Usage;
 
 /// Prices of one model at one provider, each in 10⁻¹² USD per token.

@@ -1,8 +1,9 @@
 //! The command line. Stable: scripts and operators rely on every name here.
 
-use crate::env;
+use crate::{env, usage::when::when};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use http::{HeaderName, HeaderValue};
+use jiff::Timestamp;
 use std::{net::SocketAddr, path::PathBuf};
 
 /// An LLM gateway: one address, your keys and limits, any provider behind it.
@@ -28,6 +29,8 @@ pub(crate) enum Command {
     Config(ConfigCommand),
     /// Tell what would be done with a request, and why; nothing is started and nobody is asked
     Explain(ExplainArgs),
+    /// Tell who used how much, from the ledger; the gateway may run or not
+    Usage(UsageArgs),
     /// Make client keys
     #[command(subcommand)]
     Key(KeyCommand),
@@ -107,6 +110,47 @@ pub(crate) enum Endpoint {
     Chat,
     Embeddings,
     Responses,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UsageArgs {
+    /// Configuration file that names the state_dir [default: ./sluice.yaml when there is one]
+    #[arg(short, long, value_name = "FILE", env = env::CONFIG, hide_env = true)]
+    pub(crate) config: Option<PathBuf>,
+    /// The folder of the ledger; no configuration is read then
+    #[arg(long, value_name = "DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// What to add up by
+    #[arg(long, value_name = "WHAT", value_enum, default_value = "tenant", conflicts_with = "records")]
+    pub(crate) by: UsageBy,
+    /// From then on: 2026-11-01 (midnight UTC), 2026-11-01T08:00:00Z, 7d, 24h, 30m, today, month [default: the
+    /// beginning of the month; with --records: no bound]
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    pub(crate) since: Option<Timestamp>,
+    /// Up to then, not including it [default: now]
+    #[arg(long, value_name = "WHEN", value_parser = when)]
+    pub(crate) until: Option<Timestamp>,
+    /// Print CSV
+    #[arg(long, conflicts_with_all = ["json", "records"])]
+    pub(crate) csv: bool,
+    /// Print JSON; with --records a line for each
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Single records with their attempts instead of sums, the newest first
+    #[arg(long)]
+    pub(crate) records: bool,
+    /// How many records
+    #[arg(long, value_name = "N", default_value_t = 20, requires = "records")]
+    pub(crate) limit: u32,
+}
+
+/// What usage is added up by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum UsageBy {
+    Tenant,
+    Key,
+    Model,
+    Day,
 }
 
 #[derive(Debug, Subcommand)]

@@ -64,12 +64,32 @@ fn every_command_of_the_table_is_there() {
         "sluice config show a.yaml",
         "sluice explain a.yaml --model m",
         "sluice explain a.yaml --model m --key k --endpoint chat --body - --header x-sluice-cache:off --json",
+        "sluice usage",
+        "sluice usage --config a.yaml --by day --since 2026-11-01 --until today --csv",
+        "sluice usage --state-dir data --by model --since month --json",
+        "sluice usage --records --since 24h --limit 5 --json",
         "sluice key new web --tenant search",
         "sluice mock --listen 127.0.0.1:0",
         "sluice health --admin 127.0.0.1:4001",
         "sluice health --url http://127.0.0.1:4001",
     ] {
         assert!(parse(line).is_ok(), "{line}");
+    }
+}
+
+#[test]
+fn usage_refuses_what_does_not_go_together_and_times_that_mean_nothing() {
+    for (line, kind) in [
+        ("sluice usage --since yesterday", ErrorKind::ValueValidation),
+        ("sluice usage --until 2026-11-31", ErrorKind::ValueValidation),
+        ("sluice usage --by week", ErrorKind::InvalidValue),
+        ("sluice usage --csv --json", ErrorKind::ArgumentConflict),
+        ("sluice usage --records --csv", ErrorKind::ArgumentConflict),
+        ("sluice usage --records --by day", ErrorKind::ArgumentConflict),
+        ("sluice usage --limit 5", ErrorKind::MissingRequiredArgument),
+        ("sluice usage --records --limit -1", ErrorKind::UnknownArgument),
+    ] {
+        assert_eq!(parse(line).unwrap_err().kind(), kind, "{line}");
     }
 }
 

@@ -12,7 +12,7 @@
 //! | `demo` | what runs when there is no configuration |
 //! | `shutdown` | signals |
 //! | `banner`, `logging`, `terminal` | what people and machines read |
-//! | `check`, `explain`, `health`, `key`, `mock` | the other commands |
+//! | `check`, `explain`, `health`, `key`, `mock`, `usage` | the other commands |
 
 mod banner;
 mod boot;
@@ -28,6 +28,7 @@ mod mock;
 mod serve;
 mod shutdown;
 mod terminal;
+mod usage;
 
 pub use boot::{Running, StartError, StartOptions, Stopped, start};
 
@@ -57,6 +58,7 @@ pub fn run() -> ExitCode {
         Some(Command::Config(ConfigCommand::Default)) => check::default(),
         Some(Command::Config(ConfigCommand::Show { file, env_optional })) => check::show(&file, env_optional),
         Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Usage(args)) => usage::run(&args),
         Some(Command::Key(KeyCommand::New(args))) => key::new(&args),
         Some(Command::Mock(args)) => mock::run(&args),
         Some(Command::Health(args)) => health::run(&args),

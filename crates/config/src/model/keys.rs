@@ -51,8 +51,10 @@ pub struct Key {
     pub models: Vec<String>,
     /// When it stops working.
     pub expires: Option<Expiry>,
-    /// Overrides of `limits`.
+    /// In place of `limits`, which then does not count at all for this key.
     pub limits: Option<Limits>,
+    /// Money, beside the tenant's.
+    pub budget: Option<Budget>,
     /// Overrides of `cache`.
     pub cache: Option<CacheOverride>,
 }
@@ -78,8 +80,8 @@ pub struct Tenant {
     /// Unique name.
     #[schemars(with = "As<Name>")]
     pub name: String,
-    /// Limits of the whole tenant.
+    /// Limits of all its keys together, beside each key's own.
     pub limits: Option<Limits>,
-    /// Money.
+    /// Money that all its keys may spend together.
     pub budget: Option<Budget>,
 }

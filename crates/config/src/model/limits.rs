@@ -1,4 +1,4 @@
-//! `limits` and `budget`: how much one key, tenant or provider may use.
+//! `limits` and `budget`: how much one key, tenant, model or provider may use.
 
 use super::{Rate, Ratio};
 use crate::text::{self, As};
@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use std::time::Duration;
 
-/// Limits of one scope. What is absent is not limited.
+/// Limits of one scope: every key without a block of its own (the common `limits`), one key, a tenant, a model, a
+/// provider. A request has to fit into all that apply. What is absent is not limited; a key's own block replaces
+/// the common one whole. All members mean something in every scope but `tenant_share`.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
@@ -17,13 +19,15 @@ pub struct Limits {
     /// Requests in flight.
     #[schemars(range(min = 1))]
     pub concurrency: Option<u32>,
-    /// What a cached input token costs the bucket.
+    /// What an input token that the provider had in its cache costs this scope's bucket of tokens; a whole one
+    /// when absent.
     pub cached_input_weight: Option<Ratio>,
-    /// Wait a little instead of refusing.
+    /// Wait a little for this scope's limits instead of refusing; at once when absent.
     pub queue: Option<Queue>,
-    /// Of `max_in_flight`, what one tenant may hold.
+    /// Of `listeners.api.max_in_flight`, what one tenant may hold. Means something in the common `limits`, where
+    /// half of it is the default, and in a tenant's, which then holds in place of the common one.
     pub tenant_share: Option<Ratio>,
-    /// What happens when Redis is away.
+    /// What becomes of this scope's shared buckets when Redis is away; this replica's share when absent.
     pub on_redis_down: Option<OnRedisDown>,
 }
 
@@ -97,7 +101,7 @@ pub enum OnRedisDown {
     Closed,
 }
 
-/// Money for a period.
+/// Money for a period, of a tenant or of a key.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {

@@ -1,6 +1,6 @@
 //! `models` and `prices`: the names that clients may ask for, and where each one leads.
 
-use super::{CacheOverride, Ratio, ResilienceOverride};
+use super::{CacheOverride, Limits, Ratio, ResilienceOverride};
 use crate::text::{self, As, Name, Percentile};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -36,6 +36,8 @@ pub struct Model {
     /// Refuse a request whose members the target would have to drop.
     #[schemars(extend("default" = false))]
     pub strict: bool,
+    /// Limits of all callers of this model together, beside each key's own.
+    pub limits: Option<Limits>,
     /// Overrides of `cache`.
     pub cache: Option<CacheOverride>,
     /// Overrides of `resilience`.
@@ -87,6 +89,14 @@ impl Target {
             return Cow::Borrowed(rest);
         }
         Cow::Owned(format!("{before}{rest}{after}"))
+    }
+
+    /// Everything that [`Self::upstream_model`] can make, as a pattern.
+    pub(crate) fn upstream_pattern(&self) -> Cow<'_, str> {
+        match self.model.split_once(REST) {
+            Some((before, _)) => Cow::Owned(format!("{before}*")),
+            None => Cow::Borrowed(&self.model),
+        }
     }
 
     /// How often the matched rest stands in `model`.

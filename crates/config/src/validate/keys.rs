@@ -3,16 +3,16 @@
 use super::{Check, is_pattern, overlap};
 use crate::{
     codes,
-    model::{Key, Model},
+    model::{Model, Settings},
     path,
 };
 use std::collections::HashMap;
 
 impl Check<'_> {
-    pub(super) fn keys(&mut self, keys: &[Key], models: &[Model]) {
+    pub(super) fn keys(&mut self, settings: &Settings) {
         let mut hashes = HashMap::new();
         let now = jiff::Timestamp::now().as_second();
-        for (index, key) in keys.iter().enumerate() {
+        for (index, key) in settings.keys.iter().enumerate() {
             let at = path::item("keys", index);
             self.known(&self.names.tenants, &path::field(&at, "tenant"), &key.tenant);
             let hash = path::field(&at, "hash");
@@ -26,8 +26,11 @@ impl Check<'_> {
                 let help = "remove the key, or give it a later date";
                 self.warning(&path::field(&at, "expires"), codes::EXPIRED, "this key no longer works", help);
             }
-            self.allowed(&path::field(&at, "models"), &key.models, models);
-            self.limits(&path::field(&at, "limits"), key.limits.as_ref());
+            self.allowed(&path::field(&at, "models"), &key.models, &settings.models);
+            if let Some(budget) = &key.budget {
+                let models: Vec<&str> = key.models.iter().map(String::as_str).collect();
+                self.budget(&at, budget, &models, settings);
+            }
             self.cache_override(&path::field(&at, "cache"), key.cache.as_ref());
         }
     }

@@ -36,7 +36,6 @@ impl Check<'_> {
             self.base_url(&at, provider);
             self.pool(&at, provider);
             self.headers(&path::field(&at, "headers"), &mut provider.headers);
-            self.limits(&path::field(&at, "limits"), provider.limits.as_ref());
             self.drop_fields(&path::field(&at, "drop_fields"), &provider.drop_fields);
             if let Some(file) = &mut provider.ca_file {
                 self.pem(&path::field(&at, "ca_file"), file, "-----BEGIN CERTIFICATE");
@@ -56,7 +55,7 @@ impl Check<'_> {
             Err((what, help)) => return self.error(&at, codes::BASE_URL, what, help),
         };
         let shown = self.written(&at, &provider.base_url);
-        if PRESETS.iter().any(|preset| preset.base_url == Some(provider.base_url.as_str())) {
+        if PRESETS.iter().any(|preset| preset.is_home(&provider.base_url)) {
             // The table knows the few that have no version.
         } else if !provider.base_url.split('/').skip(3).any(is_version) {
             let help = format!("the rest of the path is appended to it: {}/v1", shown.trim_end_matches('/'));
@@ -92,7 +91,7 @@ impl Check<'_> {
             index += 1;
             self.pool_key(&at, key, local)
         });
-        let hosted = provider.preset.base_url == Some(provider.base_url.as_str()) && !local;
+        let hosted = provider.preset.is_home(&provider.base_url) && !local;
         let authorized =
             provider.headers.iter().any(|(name, _)| CREDENTIALS.contains(&name.to_lowercase().as_str()));
         if hosted && provider.keys.is_empty() && !authorized {

@@ -4,6 +4,7 @@ use super::*;
 use crate::cache::key::{Draft, Scope};
 use serde_json::{Value, json};
 use sluice_config::{Env, Options, Source, load};
+use sluice_protocol::Envelope;
 use std::{collections::BTreeMap, path::Path};
 
 const SEEDED: &str = r#"{"model":"m","prompt":"p","seed":7}"#;
@@ -111,11 +112,41 @@ fn what_decides_the_first_target_is_told() {
 }
 
 #[test]
-fn limits_are_those_in_force() {
-    let limits = |key: &str| told("", &question("m", key, ""))["limits"].clone();
-    let requests = |value: &str, from: &str| json!([{"limit": "requests", "value": value, "from": from}]);
-    assert_eq!(limits("k"), requests("600 requests/min, burst 600", "limits"));
-    assert_eq!(limits("own"), requests("5 requests/h, burst 2", "key"));
+fn limits_are_told_with_their_scope_and_where_they_come_from() {
+    let told = |key: &str| told("", &question("m", key, ""));
+    let of_key = |key: &str| {
+        let all = told(key)["limits"].as_array().unwrap().clone();
+        all.into_iter().filter(|fact| fact["scope"] == "key").collect::<Vec<_>>()
+    };
+    let requests = |key: &str, value: &str, from: &str| json!({"scope": "key", "name": key, "limit": "requests", "value": value, "from": from});
+    let on_redis_down = |key: &str, from: &str| {
+        let value = "local: this replica's share";
+        json!({"scope": "key", "name": key, "limit": "on_redis_down", "value": value, "from": from})
+    };
+    assert_eq!(of_key("k"), [requests("k", "600/min, burst 600", "limits"), on_redis_down("k", "limits")]);
+    assert_eq!(
+        of_key("own"),
+        [requests("own", "5/h, burst 2", "keys[].limits"), on_redis_down("own", "default")]
+    );
+    let text = explain(settings(""), &question("m", "own", "")).unwrap().to_string();
+    for line in [
+        "  key own\n    requests       5/h, burst 2",
+        "  tenant t\n    tenant_share   50% of 20000: 10000 in flight",
+    ] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
+}
+
+#[test]
+fn what_a_keys_own_block_lifts_is_noted() {
+    let notes = |key: &str| {
+        let mut settings = settings("");
+        let own = settings.keys.iter_mut().find(|own| own.name == "own").unwrap();
+        own.limits = Some(sluice_config::model::Limits::default());
+        json!(explain(settings, &question("m", key, "")).unwrap())["notes"].clone()
+    };
+    assert!(notes("own")[0].as_str().unwrap().contains("lifts requests"));
+    assert_eq!(notes("k"), json!([]));
 }
 
 #[test]

@@ -66,8 +66,20 @@ impl Explanation {
             return line(f, "limits", "none");
         }
         writeln!(f, "limits")?;
-        let rows = self.limits.iter().map(|limit| [limit.limit, limit.value.as_str(), limit.from.as_str()]);
-        table(f, &rows.collect::<Vec<_>>())
+        let rows: Vec<_> =
+            self.limits.iter().map(|limit| [limit.limit, limit.value.as_str(), limit.from]).collect();
+        let columns = Columns::of(&rows);
+        let mut last = None;
+        for (fact, row) in self.limits.iter().zip(&rows) {
+            if last.replace((fact.scope, &fact.name)) != Some((fact.scope, &fact.name)) {
+                match &fact.name {
+                    Some(name) => writeln!(f, "  {} {name}", fact.scope)?,
+                    None => writeln!(f, "  a caller without a key")?,
+                }
+            }
+            columns.row(f, "    ", row)?;
+        }
+        Ok(())
     }
 }
 
@@ -86,7 +98,10 @@ impl CacheFacts {
             .iter()
             .map(|setting| [setting.name, setting.value.as_str(), setting.from])
             .collect();
-        table(f, &rows)?;
+        let columns = Columns::of(&rows);
+        for row in &rows {
+            columns.row(f, "  ", row)?;
+        }
         for wish in &self.wishes {
             writeln!(f, "  the client wants {wish}")?;
         }
@@ -118,15 +133,25 @@ fn line(f: &mut Formatter<'_>, name: &str, text: &str) -> fmt::Result {
     writeln!(f, "{name:<11}{text}")
 }
 
-/// Name, value and where it comes from.
-fn table(f: &mut Formatter<'_>, rows: &[[&str; 3]]) -> fmt::Result {
-    let width = |columns: &mut dyn Iterator<Item = &str>| columns.map(|text| text.chars().count()).max();
-    let names = width(&mut rows.iter().map(|[name, ..]| *name)).unwrap_or(0);
-    let values = width(&mut rows.iter().map(|[_, value, _]| *value)).unwrap_or(0);
-    for [name, value, from] in rows {
-        writeln!(f, "  {name:names$}  {value:values$}  {from}")?;
+/// Columns of name, value and where it comes from.
+struct Columns {
+    name: usize,
+    value: usize,
+}
+
+impl Columns {
+    fn of(rows: &[[&str; 3]]) -> Self {
+        let width = |text: &str| text.chars().count();
+        Self {
+            name: rows.iter().map(|[name, ..]| width(name)).max().unwrap_or(0),
+            value: rows.iter().map(|[_, value, _]| width(value)).max().unwrap_or(0),
+        }
     }
-    Ok(())
+
+    fn row(&self, f: &mut Formatter<'_>, indent: &str, [name, value, from]: &[&str; 3]) -> fmt::Result {
+        let Self { name: names, value: values } = self;
+        writeln!(f, "{indent}{name:names$}  {value:values$}  {from}")
+    }
 }
 
 /// A refusal with everything that the client would be told.

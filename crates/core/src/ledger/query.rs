@@ -76,6 +76,21 @@ pub struct Totals {
     pub nano_usd: u64,
 }
 
+impl Totals {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            requests: self.requests.saturating_add(other.requests),
+            errors: self.errors.saturating_add(other.errors),
+            cache_hits: self.cache_hits.saturating_add(other.cache_hits),
+            unpriced: self.unpriced.saturating_add(other.unpriced),
+            tokens: self.tokens.plus(other.tokens),
+            nano_usd: self.nano_usd.saturating_add(other.nano_usd),
+        }
+    }
+}
+
 const SUMS: &str = "sum(requests), sum(errors), sum(cache_hits), sum(unpriced), sum(input), sum(cache_read),
   sum(cache_write), sum(output), sum(reasoning), sum(cost)";
 
@@ -107,6 +122,10 @@ impl Reader {
 
     pub(super) fn at(place: &Place) -> Result<Self, LedgerError> {
         Ok(Self { connection: schema::open_to_read(place)? })
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// Sums from `since` up to, not including, `until`; the dearest first, days in order.
@@ -171,10 +190,6 @@ struct Range {
 
 impl Range {
     fn new(since: Option<Timestamp>, until: Option<Timestamp>) -> Self {
-        // Rounded up: a record of the same millisecond may be of an earlier microsecond.
-        let millis = |time: Timestamp| {
-            time.as_millisecond() + i64::from(time.as_nanosecond().rem_euclid(1_000_000) > 0)
-        };
         let since = since.map_or(0, millis).max(0);
         let first = since.div_euclid(DAY) + i64::from(since.rem_euclid(DAY) > 0);
         let Some(until) = until.map(millis) else {
@@ -217,8 +232,13 @@ fn date(day: i64) -> String {
     start.to_zoned(TimeZone::UTC).date().to_string()
 }
 
+/// Rounded up: a record of the same millisecond may be of an earlier microsecond.
+pub(super) fn millis(time: Timestamp) -> i64 {
+    time.as_millisecond() + i64::from(time.as_nanosecond().rem_euclid(1_000_000) > 0)
+}
+
 /// Nothing in the ledger is negative.
-fn count(number: i64) -> u64 {
+pub(super) fn count(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 

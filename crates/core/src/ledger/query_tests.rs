@@ -117,13 +117,7 @@ fn both_ways_to_add_up_agree_on_every_sum() {
     for row in whole {
         let mut sum = Totals::default();
         for part in parts.iter().filter(|part| part.name == row.name) {
-            let totals = part.totals;
-            sum.requests += totals.requests;
-            sum.errors += totals.errors;
-            sum.cache_hits += totals.cache_hits;
-            sum.unpriced += totals.unpriced;
-            sum.tokens = sum.tokens.plus(totals.tokens);
-            sum.nano_usd += totals.nano_usd;
+            sum = sum.plus(part.totals);
         }
         assert_eq!(sum, row.totals, "{}", row.name);
     }

@@ -11,10 +11,11 @@
 //! without the refunds, may exceed that by the refunds of the window.
 
 use super::{
-    cell::Moment,
+    bucket::{At, How},
     local::Left,
     refusal::Refusal,
-    scope::{LimitScope, Shortage, Spent, State},
+    scope::{LimitScope, ScopeKind, Spent},
+    state::{End, Held, Look, Needs, Shortage, State},
 };
 use smallvec::SmallVec;
 use std::{
@@ -23,15 +24,17 @@ use std::{
 };
 
 /// Scopes that apply to one request, without a heap allocation: there are four kinds.
-const FEW: usize = 4;
+pub(super) const FEW: usize = 4;
 
 /// What a request asks for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Ask {
     /// Tokens, as estimated.
     pub tokens: u64,
+    /// What it may cost, 10⁻⁹ USD.
+    pub nano_usd: u64,
     /// The time.
-    pub now: Moment,
+    pub at: At,
 }
 
 /// What is left of the tightest limits that apply, for headers.
@@ -43,98 +46,136 @@ pub struct Remaining {
     pub tokens: Option<Left>,
 }
 
-/// A request that may go on. Holds its places in flight and its tokens until it is settled or dropped.
-///
-/// Dropped, it gives all tokens back when no upstream was asked, and keeps the estimate as spent when one was:
-/// what an upstream did for a request that broke off is paid for, and nobody can tell how much it was.
+/// Why a request may not go on.
+pub enum Denied {
+    /// A limit refuses.
+    Refused(Refusal),
+    /// No limit refuses as far as is known here; a shared bucket has to be asked.
+    Unknown,
+}
+
+/// A request that may go on. Holds its places in flight, its tokens and its money until it is settled; dropped, it
+/// has used nothing.
 #[must_use = "dropping it ends the request"]
+#[derive(Default)]
 pub struct Permit {
-    held: SmallVec<[Held; FEW]>,
-    tokens: u64,
-    sent: bool,
+    held: SmallVec<[HeldScope; FEW]>,
     /// What was left after it was taken.
     pub remaining: Remaining,
     /// How long it waited in a line.
     pub waited: Duration,
+    /// A slice of a shared bucket runs low.
+    pub(super) low: bool,
 }
 
-struct Held {
+struct HeldScope {
     scope: Arc<LimitScope>,
-    generation: u32,
+    held: Held,
 }
 
-/// Takes one request and its tokens from all `scopes`, in whatever order they are given, or from none.
+/// Takes one request, its tokens and its money from all `scopes`, in whatever order they are given, or from none.
 ///
 /// # Errors
-/// The refusal that lasts longest; when it names a time, no other bucket needs more.
-pub fn admit(scopes: &[Arc<LimitScope>], ask: Ask) -> Result<Permit, Refusal> {
+/// The refusal that lasts longest; when it names a time, no other bucket needs more. Or that nothing can be said
+/// without asking.
+pub fn admit(scopes: &[Arc<LimitScope>], ask: Ask, how: How) -> Result<Permit, Denied> {
     let scopes = in_lock_order(scopes);
     let mut states = lock(&scopes);
-    if let Some(refusal) = worst(&scopes, &states, |state| state.shortage(ask.tokens, ask.now)) {
+    let needs = ask.needs();
+    let (worst, unknown) = look(&scopes, &mut states, |state| state.look(needs, ask.at, how));
+    if let Some(refusal) = worst {
         // The time that is told has to be enough for the bucket that is not asked now, too.
-        return Err(expected(&scopes, &states, ask).unwrap_or(refusal));
+        return Err(Denied::Refused(expected(&scopes, &mut states, ask, how).unwrap_or(refusal)));
+    }
+    if unknown {
+        return Err(Denied::Unknown);
     }
     let mut remaining = Remaining::default();
     for (scope, state) in scopes.iter().zip(&mut states) {
-        match state.take_from_bucket(ask.now) {
+        match state.take_from_bucket(ask.at.now) {
             None => {}
             Some(Ok(left)) => remaining.requests = tighter(remaining.requests, Some(left)),
-            Some(Err(short)) => return Err(Refusal::new(scope, short)),
+            Some(Err(short)) => return Err(Denied::Refused(Refusal::new(scope, short))),
         }
     }
-    let mut held = SmallVec::new();
+    let (mut held, mut low) = (SmallVec::new(), false);
     for (scope, state) in scopes.iter().zip(&mut states) {
-        let (requests, tokens) = state.take(ask.tokens, ask.now);
+        let taken = state.take(needs, ask.at, how);
+        let (requests, tokens) = state.left(ask.at);
         remaining.requests = tighter(remaining.requests, requests);
         remaining.tokens = tighter(remaining.tokens, tokens);
-        held.push(Held { scope: Arc::clone(scope), generation: state.generation() });
+        low |= state.is_low(ask.at);
+        held.push(HeldScope { scope: Arc::clone(scope), held: taken });
     }
-    Ok(Permit { held, tokens: ask.tokens, sent: false, remaining, waited: Duration::ZERO })
+    Ok(Permit { held, remaining, waited: Duration::ZERO, low })
 }
 
-/// What [`admit`] would say, as far as can be told without taking.
+/// What [`admit`] would say, as far as can be told without taking and without asking.
 #[must_use]
 pub fn refusal(scopes: &[Arc<LimitScope>], ask: Ask) -> Option<Refusal> {
     let scopes = in_lock_order(scopes);
-    let states = lock(&scopes);
-    expected(&scopes, &states, ask)
+    let mut states = lock(&scopes);
+    expected(&scopes, &mut states, ask, How::Held)
+}
+
+impl Ask {
+    pub(super) fn needs(self) -> Needs {
+        Needs { tokens: self.tokens, nano_usd: self.nano_usd }
+    }
 }
 
 impl Permit {
-    /// An upstream has been asked: from now on the request costs something.
-    pub fn sent(&mut self) {
-        self.sent = true;
-    }
-
-    /// Tokens reserved.
-    #[must_use]
-    pub fn tokens(&self) -> u64 {
-        self.tokens
-    }
-
     /// Ends the request with what it has used: in every scope the rest is given back, or what is missing becomes
     /// a debt. A hit in the cache has used nothing.
-    pub fn settle(mut self, spent: Spent, now: Moment) {
-        self.end(Some((spent, now)));
+    pub fn settle(mut self, spent: Spent, at: At) {
+        self.end(End::Used(spent), at);
     }
 
-    fn end(&mut self, spent: Option<(Spent, Moment)>) {
-        for Held { scope, generation } in self.held.drain(..) {
-            scope.lock().end(generation, self.tokens, spent);
+    /// Takes the part of one kind of scope out, to be ended by itself.
+    #[must_use]
+    pub fn split_off(&mut self, kind: ScopeKind) -> Self {
+        let (part, rest): (SmallVec<_>, SmallVec<_>) =
+            self.held.drain(..).partition(|held| held.scope.kind() == kind);
+        self.held = rest;
+        Self { held: part, ..Self::default() }
+    }
+
+    /// Ends it where nothing was asked: it does not even count as a request.
+    pub fn give_back(mut self, at: At) {
+        self.end(End::Unasked, at);
+    }
+
+    /// Ends it with nothing used.
+    pub(super) fn drop_unused(self) {
+        self.settle(Spent::default(), At::present());
+    }
+
+    /// Does it hold a part of this scope?
+    #[must_use]
+    pub fn holds(&self, scope: &Arc<LimitScope>) -> bool {
+        self.held.iter().any(|held| Arc::ptr_eq(&held.scope, scope))
+    }
+
+    fn end(&mut self, end: End, at: At) {
+        for HeldScope { scope, held } in self.held.drain(..) {
+            let warning = scope.lock().end(&held, end, at);
             scope.line.something_is_free();
+            if let Some(warning) = warning {
+                warning.tell(&scope);
+            }
         }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        // Nothing spent is a refund, for which the time does not matter.
-        let nothing = (Spent::default(), Moment::default());
-        self.end((!self.sent).then_some(nothing));
+        if !self.held.is_empty() {
+            self.end(End::Used(Spent::default()), At::present());
+        }
     }
 }
 
-fn in_lock_order(scopes: &[Arc<LimitScope>]) -> SmallVec<[&Arc<LimitScope>; FEW]> {
+pub(super) fn in_lock_order(scopes: &[Arc<LimitScope>]) -> SmallVec<[&Arc<LimitScope>; FEW]> {
     let mut ordered: SmallVec<[_; FEW]> = scopes.iter().collect();
     ordered.sort_unstable_by_key(|scope| scope.rank());
     // Locking one twice would wait for ever.
@@ -142,32 +183,42 @@ fn in_lock_order(scopes: &[Arc<LimitScope>]) -> SmallVec<[&Arc<LimitScope>; FEW]
     ordered
 }
 
-fn lock<'a>(scopes: &[&'a Arc<LimitScope>]) -> SmallVec<[MutexGuard<'a, State>; FEW]> {
+pub(super) fn lock<'a>(scopes: &[&'a Arc<LimitScope>]) -> SmallVec<[MutexGuard<'a, State>; FEW]> {
     scopes.iter().map(|scope| scope.lock()).collect()
 }
 
-fn expected(scopes: &[&Arc<LimitScope>], states: &[MutexGuard<'_, State>], ask: Ask) -> Option<Refusal> {
-    worst(scopes, states, |state| {
-        Shortage::longer(state.shortage(ask.tokens, ask.now), state.expected_shortage(ask.now))
-    })
+fn expected(
+    scopes: &[&Arc<LimitScope>],
+    states: &mut [MutexGuard<'_, State>],
+    ask: Ask,
+    how: How,
+) -> Option<Refusal> {
+    let both = |state: &mut State| {
+        let mut look = state.look(ask.needs(), ask.at, how);
+        look.shortage = Shortage::longer(look.shortage, state.expected_shortage(ask.at.now));
+        look
+    };
+    look(scopes, states, both).0
 }
 
-/// Over all scopes the shortage that lasts longest.
-fn worst(
+/// Over all scopes the shortage that lasts longest, and whether one has to be asked.
+fn look(
     scopes: &[&Arc<LimitScope>],
-    states: &[MutexGuard<'_, State>],
-    shortage: impl Fn(&State) -> Option<Shortage>,
-) -> Option<Refusal> {
+    states: &mut [MutexGuard<'_, State>],
+    mut one: impl FnMut(&mut State) -> Look,
+) -> (Option<Refusal>, bool) {
     let mut worst: Option<(&Arc<LimitScope>, Shortage)> = None;
+    let mut unknown = false;
     for (scope, state) in scopes.iter().zip(states) {
-        let Some(found) = shortage(state) else { continue };
+        let look = one(state);
+        unknown |= look.ask;
+        let Some(found) = look.shortage else { continue };
         if worst.is_none_or(|(_, known)| known.is_shorter_than(&found)) {
             worst = Some((scope, found));
         }
     }
-    worst.map(|(scope, short)| Refusal::new(scope, short))
+    (worst.map(|(scope, short)| Refusal::new(scope, short)), unknown)
 }
-
 /// Of two the one that gives less; of equal ones the one that fills up later.
 fn tighter(one: Option<Left>, other: Option<Left>) -> Option<Left> {
     match (one, other) {

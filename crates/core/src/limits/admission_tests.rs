@@ -1,13 +1,13 @@
 use super::*;
 use crate::limits::{
+    cell::Moment,
     local::RequestBucket,
     refusal::Limit,
-    scope::{ScopeKind, ScopeLimits, share_of},
+    scope::{ScopeKind, ScopeLimits, Wiring},
 };
 use proptest::prelude::{prop_assert, prop_assert_eq, prop_assume, proptest};
-use sluice_config::model::{Rate, RateLimit, Ratio};
+use sluice_config::model::{Rate, RateLimit};
 use std::{
-    slice,
     sync::atomic::{AtomicU64, Ordering},
     thread,
 };
@@ -36,20 +36,34 @@ fn concurrency(most: u32) -> ScopeLimits {
     ScopeLimits { concurrency: Some(most), ..ScopeLimits::default() }
 }
 
-fn at(seconds: u64) -> Moment {
-    Moment::at(Duration::from_secs(seconds))
+fn at(seconds: u64) -> At {
+    At { now: Moment::at(Duration::from_secs(seconds)), second: 0 }
 }
 
 fn ask(tokens: u64, seconds: u64) -> Ask {
-    Ask { tokens, now: at(seconds) }
+    Ask { tokens, nano_usd: 0, at: at(seconds) }
 }
 
 fn spent(tokens: u64) -> Spent {
-    Spent { tokens, cached_input: 0 }
+    Spent { tokens, ..Spent::default() }
 }
 
 fn left(scope: &LimitScope, seconds: u64) -> u64 {
-    scope.tokens_left(at(seconds)).unwrap().remaining
+    scope.tokens_left(at(seconds).now).unwrap().remaining
+}
+
+/// In this process nothing has to be asked.
+fn admit(scopes: &[Arc<LimitScope>], ask: Ask) -> Result<Permit, Refusal> {
+    super::admit(scopes, ask, How::Held).map_err(|denied| match denied {
+        Denied::Refused(refusal) => refusal,
+        Denied::Unknown => panic!("nothing is shared"),
+    })
+}
+
+/// A key whose requests governor counts.
+fn key_with(limits: ScopeLimits, bucket: &Arc<RequestBucket>) -> Arc<LimitScope> {
+    let wiring = Wiring { requests: Some(bucket.clone()), ..Wiring::default() };
+    Arc::new(LimitScope::wired(ScopeKind::Key, "nightly", limits, &wiring))
 }
 
 #[test]
@@ -76,7 +90,7 @@ fn a_refusal_by_the_third_scope_takes_nothing_from_the_first_two() {
 fn a_keys_own_bucket_is_asked_last_and_only_when_all_others_have_room() {
     let limit = per_minute(3, 3);
     let bucket = Arc::new(RequestBucket::new(limit));
-    let key = Arc::new(LimitScope::of_key("nightly", requests(limit), Some(bucket.clone())));
+    let key = key_with(requests(limit), &bucket);
     let tenant = scope(ScopeKind::Tenant, concurrency(1));
     let scopes = [key, tenant.clone()];
     let first = admit(&scopes, ask(0, 0)).unwrap();
@@ -94,12 +108,10 @@ fn a_keys_own_bucket_is_asked_last_and_only_when_all_others_have_room() {
 fn the_time_that_is_told_is_enough_for_every_bucket_that_applies() {
     let limit = per_minute(1, 1);
     let bucket = Arc::new(RequestBucket::new(limit));
-    let key = Arc::new(LimitScope::of_key("nightly", requests(limit), Some(bucket)));
+    let key = key_with(requests(limit), &bucket);
     let tenant = scope(ScopeKind::Tenant, tokens(per_minute(60, 10)));
     let scopes = [key, tenant];
-    let mut permit = admit(&scopes, ask(10, 0)).unwrap();
-    permit.sent();
-    drop(permit);
+    admit(&scopes, ask(10, 0)).unwrap().settle(spent(10), at(0));
     // The tenant's tokens are there in five seconds, the key's next request in sixty.
     let refusal = admit(&scopes, ask(5, 0)).map(drop).unwrap_err();
     assert_eq!((refusal.scope.kind(), refusal.limit), (ScopeKind::Key, Limit::Requests));
@@ -117,20 +129,24 @@ fn settling_gives_back_the_rest_or_makes_a_debt_in_every_scope() {
     let refusal = admit(&scopes, ask(1, 0)).map(drop).unwrap_err();
     assert_eq!(refusal.retry_after, Some(Duration::from_millis(2100)));
     admit(&scopes, ask(10, 3)).unwrap().settle(spent(1_000_000), at(3));
-    assert_eq!(scopes[0].tokens_left(at(3)).unwrap().reset, Duration::from_secs(20));
+    assert_eq!(scopes[0].tokens_left(at(3).now).unwrap().reset, Duration::from_secs(20));
 }
 
 #[test]
-fn a_dropped_permit_gives_tokens_back_unless_an_upstream_was_asked() {
-    let scopes = [key(ScopeLimits { concurrency: Some(1), ..tokens(per_minute(60, 100)) })];
-    let permit = admit(&scopes, ask(40, 0)).unwrap();
-    assert_eq!((left(&scopes[0], 0), scopes[0].in_flight()), (60, 1));
-    drop(permit);
-    assert_eq!((left(&scopes[0], 0), scopes[0].in_flight()), (100, 0));
-    let mut permit = admit(&scopes, ask(40, 0)).unwrap();
-    permit.sent();
-    drop(permit);
-    assert_eq!((left(&scopes[0], 0), scopes[0].in_flight()), (60, 0));
+fn a_dropped_permit_has_used_nothing_and_one_that_was_not_needed_does_not_even_count() {
+    let limits =
+        ScopeLimits { requests: Some(per_minute(1, 2)), concurrency: Some(1), ..tokens(per_minute(60, 100)) };
+    let scopes = [scope(ScopeKind::Provider, limits)];
+    for round in 0..5 {
+        let permit = admit(&scopes, ask(40, 0)).unwrap();
+        assert_eq!((left(&scopes[0], 0), scopes[0].in_flight()), (60, 1), "{round}");
+        permit.give_back(at(0));
+        assert_eq!((left(&scopes[0], 0), scopes[0].in_flight()), (100, 0), "{round}");
+    }
+    drop(admit(&scopes, ask(40, 0)).unwrap());
+    drop(admit(&scopes, ask(40, 0)).unwrap());
+    assert_eq!(left(&scopes[0], 0), 100);
+    assert_eq!(admit(&scopes, ask(40, 0)).map(drop).unwrap_err().limit, Limit::Requests);
 }
 
 #[test]
@@ -139,7 +155,7 @@ fn cached_input_weighs_as_configured() {
         [(None, 100), (Some(1_000_000), 100), (Some(250_000), 40), (Some(0), 20), (Some(1), 21)]
     {
         let scopes = [key(ScopeLimits { cached_input_weight: weight, ..tokens(per_minute(60, 1000)) })];
-        let used = Spent { tokens: 100, cached_input: 80 };
+        let used = Spent { tokens: 100, cached_input: 80, nano_usd: 0 };
         admit(&scopes, ask(500, 0)).unwrap().settle(used, at(0));
         assert_eq!(left(&scopes[0], 0), 1000 - charged, "{weight:?}");
     }
@@ -178,28 +194,6 @@ fn a_refusal_says_whose_limit_how_much_of_it_and_when_to_come_back() {
         text(concurrency(1), 0),
         "Key 'nightly' has 1/1 requests in flight. Retry when one of them has ended."
     );
-    assert_eq!(
-        text(ScopeLimits::default().with_share(Some(share_of(Ratio(0.5), 3))).with_share(Some(1)), 0),
-        "Key 'nightly' has 1/1 requests in flight, its share of this gateway. Retry when one of them has ended."
-    );
-}
-
-#[test]
-fn a_flood_of_one_tenant_leaves_the_others_their_room() {
-    let most = 100;
-    let tenant = |share| {
-        scope(ScopeKind::Tenant, ScopeLimits::default().with_share(Some(share_of(Ratio(share), most))))
-    };
-    let (flood, calm) = (tenant(0.5), tenant(0.5));
-    let flooded: Vec<_> = (0..1000).filter_map(|_| admit(slice::from_ref(&flood), ask(1, 0)).ok()).collect();
-    assert_eq!(flooded.len(), 50);
-    let refusal = admit(slice::from_ref(&flood), ask(1, 0)).map(drop).unwrap_err();
-    assert_eq!((refusal.limit, refusal.retry_after), (Limit::TenantShare, None));
-    assert_eq!(
-        (0..1000).filter_map(|_| admit(slice::from_ref(&calm), ask(1, 0)).ok()).collect::<Vec<_>>().len(),
-        50
-    );
-    assert_eq!([share_of(Ratio(0.001), most), share_of(Ratio(1.0), most)], [1, 100]);
 }
 
 #[test]
@@ -227,11 +221,11 @@ fn a_reload_keeps_buckets_of_the_same_limit_and_whoever_is_in_flight() {
     let before = ScopeLimits { concurrency: Some(1), ..tokens(per_minute(60, 100)) };
     let scopes = [key(before)];
     let permit = admit(&scopes, ask(40, 0)).unwrap();
-    scopes[0].update(ScopeLimits { concurrency: Some(2), ..before }, None);
+    scopes[0].update(ScopeLimits { concurrency: Some(2), ..before }, &Wiring::default());
     assert_eq!((left(&scopes[0], 0), scopes[0].in_flight()), (60, 1));
     let other = admit(&scopes, ask(10, 0)).unwrap();
     // Another bucket is full, and what was reserved of the old one is not given back to it.
-    scopes[0].update(tokens(per_minute(60, 50)), None);
+    scopes[0].update(tokens(per_minute(60, 50)), &Wiring::default());
     let third = admit(&scopes, ask(30, 0)).unwrap();
     permit.settle(spent(0), at(0));
     other.settle(spent(1000), at(0));
@@ -315,7 +309,7 @@ proptest! {
                 Ok(permit) => {
                     prop_assert!(fits);
                     model.iter_mut().for_each(|bucket| bucket.level -= i64::try_from(wanted).unwrap());
-                    open.push(permit);
+                    open.push((permit, wanted));
                 }
                 Err(refusal) => {
                     prop_assert!(!fits);
@@ -325,14 +319,14 @@ proptest! {
                 }
             }
             if which < open.len() && end > 0 {
-                let permit: Permit = open.swap_remove(which);
-                let (reserved, spent) = (permit.tokens(), if end == 1 { used } else { 0 });
+                let (permit, reserved) = open.swap_remove(which);
+                let spent = if end == 1 { used } else { 0 };
                 let change = i64::try_from(reserved).unwrap() - i64::try_from(spent).unwrap();
                 for bucket in &mut model {
                     bucket.level = (bucket.level + change).clamp(-bucket.burst, bucket.burst);
                 }
                 match end {
-                    1 => permit.settle(Spent { tokens: spent, cached_input: 0 }, at(0)),
+                    1 => permit.settle(self::spent(spent), at(0)),
                     _ => drop(permit),
                 }
             }
@@ -355,17 +349,18 @@ proptest! {
             }))
             .collect();
         for _ in 0..3 {
-            if let Ok(mut permit) = admit(&scopes, ask(first, 0)) {
-                permit.sent();
+            if let Ok(permit) = admit(&scopes, ask(first, 0)) {
+                permit.settle(spent(first), at(0));
             }
         }
         let found = admit(&scopes, ask(second, 0));
         prop_assume!(found.is_err());
         let refusal = found.map(drop).unwrap_err();
         if let Some(wait) = refusal.retry_after {
-            let soon = Ask { tokens: second, now: Moment::at(wait - Duration::from_nanos(1)) };
+            let at = |time| At { now: Moment::at(time), second: 0 };
+            let soon = Ask { tokens: second, at: at(wait - Duration::from_nanos(1)), ..Ask::default() };
             prop_assert!(admit(&scopes, soon).is_err());
-            let then = Ask { tokens: second, now: Moment::at(wait) };
+            let then = Ask { tokens: second, at: at(wait), ..Ask::default() };
             prop_assert!(admit(&scopes, then).is_ok());
         }
     }

@@ -77,12 +77,16 @@ impl RequestBucket {
                 let next = if remaining == 0 { period } else { Duration::ZERO };
                 Ok(Left { limit, remaining, reset, next })
             }
-            Err(until) => {
-                let next = until.wait_time_from(self.limiter.clock().now());
-                let reset = next + times(period, limit.saturating_sub(1));
-                Err(Left { limit, remaining: 0, reset, next })
-            }
+            Err(until) => Err(self.empty_for(until.wait_time_from(self.limiter.clock().now()))),
         }
+    }
+
+    /// What is left when the next request may come after `next`.
+    #[must_use]
+    pub fn empty_for(&self, next: Duration) -> Left {
+        let limit = self.limit.burst;
+        let reset = next + times(period(self.limit.rate), limit.saturating_sub(1));
+        Left { limit, remaining: 0, reset, next }
     }
 }
 

@@ -11,9 +11,10 @@
 
 use super::{
     admission::{self, Ask, Permit},
-    cell::Moment,
+    bucket::At,
     refusal::{Limit, Refusal},
     scope::LimitScope,
+    shared::{self, SharedLimits},
 };
 use std::{
     sync::{
@@ -69,18 +70,19 @@ impl Line {
     }
 }
 
-/// As [`admission::admit`], but waits where the scope that refuses has a `queue`. `clock` tells the time.
+/// Decides, and waits where the scope that refuses has a `queue`. `clock` tells the time.
 ///
 /// # Errors
 /// The refusal that stands at the end: no queue, a full one, or a wait that was not long enough.
 pub async fn admit_or_wait(
     scopes: &[Arc<LimitScope>],
-    tokens: u64,
-    clock: impl Fn() -> Moment,
+    ask: Ask,
+    shared: Option<&SharedLimits>,
+    clock: impl Fn() -> At,
 ) -> Result<Permit, Refusal> {
-    let ask = Ask { tokens, now: clock() };
+    let ask = Ask { at: clock(), ..ask };
     let (behind, refusal) = match scopes.iter().find(|scope| !scope.line.is_empty()) {
-        None => match admission::admit(scopes, ask) {
+        None => match shared::decide(scopes, ask, shared, &clock).await {
             Ok(permit) => return Ok(permit),
             Err(refusal) => (refusal.scope.clone(), refusal),
         },
@@ -93,39 +95,40 @@ pub async fn admit_or_wait(
         return Err(refusal);
     }
     // Few requests wait; the future of those that do not stays small.
-    Box::pin(wait(scopes, ask, &behind, refusal, clock)).await
+    Box::pin(wait(scopes, ask, shared, &behind, refusal, clock)).await
 }
 
 async fn wait(
     scopes: &[Arc<LimitScope>],
     ask: Ask,
+    shared: Option<&SharedLimits>,
     scope: &LimitScope,
     first: Refusal,
-    clock: impl Fn() -> Moment,
+    clock: impl Fn() -> At,
 ) -> Result<Permit, Refusal> {
     let Some(queue) = scope.queue() else { return Err(first) };
-    let begin = ask.now;
+    let begin = ask.at.now;
     let deadline = Instant::now() + queue.max_wait;
     if is_in_vain(&first, queue.max_wait) {
         return Err(first);
     }
     let Some(_place) = scope.line.enter(queue.size) else { return Err(first) };
     let Ok(_turn) = tokio::time::timeout_at(deadline, scope.line.turn.lock()).await else {
-        let now = clock();
+        let at = clock();
         // When nothing stands in the way but those before, the last word on the limit is the first.
-        let last = admission::refusal(scopes, Ask { now, ..ask });
-        return Err(last.unwrap_or_else(|| first.aged(begin, now)));
+        let last = admission::refusal(scopes, Ask { at, ..ask });
+        return Err(last.unwrap_or_else(|| first.aged(begin, at.now)));
     };
     let mut next = first.scope;
     loop {
-        let at = next;
-        let _listening = at.line.listen();
+        let place = next;
+        let _listening = place.line.listen();
         // Made before the try: it hears all that becomes free after it.
-        let free = at.line.free.notified();
-        let now = clock();
-        let refusal = match admission::admit(scopes, Ask { now, ..ask }) {
+        let free = place.line.free.notified();
+        let at = clock();
+        let refusal = match shared::decide(scopes, Ask { at, ..ask }, shared, &clock).await {
             Ok(mut permit) => {
-                permit.waited = now.since(begin);
+                permit.waited = at.now.since(begin);
                 return Ok(permit);
             }
             Err(refusal) => refusal,
@@ -134,20 +137,26 @@ async fn wait(
         if left.is_zero() || refusal.scope.queue().is_none() || is_in_vain(&refusal, left) {
             return Err(refusal);
         }
-        if !Arc::ptr_eq(&refusal.scope, &at) {
+        if !Arc::ptr_eq(&refusal.scope, &place) {
             next = refusal.scope;
             continue;
         }
         let nap = refusal.retry_after.map_or(left, |wait| wait.min(left));
         // Both ends lead to another try.
         tokio::time::timeout(nap, free).await.ok();
-        next = at.clone();
+        next = place.clone();
     }
 }
 
-/// Is no wait of `left` long enough? Requests are not given back, so their time is certain; tokens may be.
+/// Is no wait of `left` long enough? Requests are not given back, so their time is certain; tokens may be, and
+/// money that is not paid yet.
 fn is_in_vain(refusal: &Refusal, left: Duration) -> bool {
-    refusal.never || (refusal.limit == Limit::Requests && refusal.retry_after.is_some_and(|wait| wait > left))
+    let is_certain = match refusal.limit {
+        Limit::Requests => true,
+        Limit::Budget => refusal.money.is_some_and(|money| money.is_final()),
+        _ => false,
+    };
+    refusal.never || (is_certain && refusal.retry_after.is_some_and(|wait| wait > left))
 }
 
 #[cfg(test)]

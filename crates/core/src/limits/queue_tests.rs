@@ -1,5 +1,9 @@
 use super::*;
-use crate::limits::scope::{ScopeKind, ScopeLimits, Spent};
+use crate::limits::{
+    bucket::How,
+    cell::Moment,
+    scope::{ScopeKind, ScopeLimits, Spent, Wiring},
+};
 use sluice_config::model::{Queue, Rate, RateLimit};
 use std::{future::Future, pin::Pin, slice, task::Poll};
 use tokio::time::{Instant, advance};
@@ -20,15 +24,19 @@ fn per_second(amount: u64, burst: u64) -> Option<RateLimit> {
 }
 
 /// The injected clock is tokio's, which stands still in these tests.
-fn clock() -> impl Fn() -> Moment {
+fn clock() -> impl Fn() -> At {
     let start = Instant::now();
-    move || Moment::at(start.elapsed())
+    move || At { now: Moment::at(start.elapsed()), second: 0 }
+}
+
+fn tokens(tokens: u64) -> Ask {
+    Ask { tokens, ..Ask::default() }
 }
 
 type Waiter<'a> = Pin<Box<dyn Future<Output = Result<Permit, Refusal>> + 'a>>;
 
-fn waiter<'a>(scopes: &'a [Arc<LimitScope>], clock: &'a dyn Fn() -> Moment) -> Waiter<'a> {
-    Box::pin(admit_or_wait(scopes, 10, clock))
+fn waiter<'a>(scopes: &'a [Arc<LimitScope>], clock: &'a dyn Fn() -> At) -> Waiter<'a> {
+    Box::pin(admit_or_wait(scopes, tokens(10), None, clock))
 }
 
 async fn poll(waiter: &mut Waiter<'_>) -> Option<Result<Permit, Refusal>> {
@@ -41,8 +49,15 @@ async fn poll(waiter: &mut Waiter<'_>) -> Option<Result<Permit, Refusal>> {
     .await
 }
 
-fn now(scopes: &[Arc<LimitScope>], clock: &dyn Fn() -> Moment) -> Result<Permit, Refusal> {
-    admission::admit(scopes, Ask { tokens: 10, now: clock() })
+fn now(scopes: &[Arc<LimitScope>], clock: &dyn Fn() -> At) -> Result<Permit, Refusal> {
+    now_with(scopes, 10, clock)
+}
+
+fn now_with(scopes: &[Arc<LimitScope>], n: u64, clock: &dyn Fn() -> At) -> Result<Permit, Refusal> {
+    admission::admit(scopes, Ask { at: clock(), ..tokens(n) }, How::Held).map_err(|denied| match denied {
+        admission::Denied::Refused(refusal) => refusal,
+        admission::Denied::Unknown => panic!("nothing is shared"),
+    })
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,10 +93,10 @@ async fn who_waits_is_admitted_when_the_buckets_time_has_come_and_not_before() {
 async fn a_refund_of_tokens_wakes_before_the_buckets_own_time() {
     let limits = ScopeLimits { tokens: per_second(1, 100), ..ScopeLimits::default() };
     let (scopes, clock) = ([scope(ScopeKind::Key, limits, 5)], clock());
-    let large = admission::admit(&scopes, Ask { tokens: 95, now: clock() }).unwrap();
+    let large = now_with(&scopes, 95, &clock).unwrap();
     let mut first = waiter(&scopes, &clock);
     assert!(poll(&mut first).await.is_none());
-    large.settle(Spent { tokens: 20, cached_input: 0 }, clock());
+    large.settle(Spent { tokens: 20, ..Spent::default() }, clock());
     assert_eq!(first.await.unwrap().waited, Duration::ZERO);
 }
 
@@ -103,7 +118,7 @@ async fn the_wait_ends_with_the_limits_refusal() {
 async fn what_no_wait_can_bring_is_refused_at_once() {
     let limits = ScopeLimits { requests: per_second(1, 1), tokens: per_second(1, 15), ..concurrency(5) };
     let (scopes, clock) = ([scope(ScopeKind::Key, limits, 5)], clock());
-    let large = poll(&mut (Box::pin(admit_or_wait(&scopes, 16, &clock)) as Waiter<'_>)).await;
+    let large = poll(&mut (Box::pin(admit_or_wait(&scopes, tokens(16), None, &clock)) as Waiter<'_>)).await;
     assert!(large.unwrap().map(drop).unwrap_err().never);
     now(&scopes, &clock).unwrap().settle(Spent::default(), clock());
     let refusal = poll(&mut waiter(&scopes, &clock)).await.unwrap().map(drop).unwrap_err();
@@ -117,7 +132,7 @@ async fn what_no_wait_can_bring_does_not_stand_in_line_either() {
     let _busy = now(&scopes, &clock).unwrap();
     let mut first = waiter(&scopes, &clock);
     assert!(poll(&mut first).await.is_none());
-    let mut large: Waiter<'_> = Box::pin(admit_or_wait(&scopes, 16, &clock));
+    let mut large: Waiter<'_> = Box::pin(admit_or_wait(&scopes, tokens(16), None, &clock));
     assert!(poll(&mut large).await.unwrap().map(drop).unwrap_err().never);
 }
 
@@ -214,7 +229,7 @@ async fn a_reload_that_raises_the_limit_wakes_the_line() {
     let _busy = now(&scopes, &clock).unwrap();
     let mut first = waiter(&scopes, &clock);
     assert!(poll(&mut first).await.is_none());
-    scopes[0].update(concurrency(2), None);
+    scopes[0].update(concurrency(2), &Wiring::default());
     assert!(poll(&mut first).await.unwrap().is_ok());
 }
 
@@ -229,7 +244,12 @@ async fn a_crowd_passes_through_one_place() {
     for _ in 0..500 {
         let scopes = scopes.clone();
         crowd.spawn(async move {
-            let permit = admit_or_wait(&*scopes, 1, move || Moment::at(begin.elapsed())).await.unwrap();
+            let permit = admit_or_wait(&*scopes, tokens(1), None, move || At {
+                now: Moment::at(begin.elapsed()),
+                second: 0,
+            })
+            .await
+            .unwrap();
             assert_eq!(scopes[0].in_flight(), 1);
             tokio::task::yield_now().await;
             drop(permit);

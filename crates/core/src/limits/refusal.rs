@@ -2,9 +2,12 @@
 
 use super::{
     cell::Moment,
-    scope::{LimitScope, ScopeKind, Shortage},
+    local::Left,
+    pot::{Exhausted, Span},
+    scope::{LimitScope, ScopeKind, ScopeLimits},
+    state::Shortage,
 };
-use sluice_config::model::Rate;
+use sluice_config::model::{Period, Rate};
 use std::{fmt, sync::Arc, time::Duration};
 
 /// Which limit of a scope.
@@ -16,10 +19,12 @@ pub enum Limit {
     Tokens,
     /// Requests in flight.
     Concurrency,
-    /// Requests in flight, of what the gateway takes in all.
-    TenantShare,
+    /// Money in a period.
+    Budget,
     /// Requests that wait for one of the above.
     Queue,
+    /// Shared limits that cannot be asked, where nothing may pass then.
+    Unknown,
 }
 
 /// Nothing was taken anywhere.
@@ -40,6 +45,10 @@ pub struct Refusal {
     pub needed: u64,
     /// More than the bucket ever holds: no wait helps.
     pub never: bool,
+    /// Of a budget.
+    pub money: Option<Exhausted>,
+    /// What is left of the bucket.
+    pub left: Option<Left>,
     rate: Option<(Rate, u64)>,
 }
 
@@ -53,6 +62,8 @@ impl Refusal {
             remaining: short.remaining,
             needed: short.needed,
             never: short.never,
+            money: short.money,
+            left: short.left,
             rate: short.rate.map(|limit| (limit.rate, limit.burst)),
         }
     }
@@ -68,6 +79,26 @@ impl Refusal {
             remaining: 0,
             needed: 1,
             never: false,
+            money: None,
+            left: None,
+            rate: None,
+        }
+    }
+
+    /// Nothing could be found out.
+    pub(super) fn unknown(scopes: &[Arc<LimitScope>]) -> Self {
+        let scope = scopes.first().cloned();
+        Self {
+            scope: scope
+                .unwrap_or_else(|| Arc::new(LimitScope::new(ScopeKind::Key, "", ScopeLimits::default()))),
+            limit: Limit::Unknown,
+            retry_after: Some(Duration::from_secs(1)),
+            of: 0,
+            remaining: 0,
+            needed: 1,
+            never: false,
+            money: None,
+            left: None,
             rate: None,
         }
     }
@@ -103,6 +134,25 @@ impl Refusal {
         }
     }
 
+    /// `Tenant 'search' spent $500.03 of $500 this month; resets 2026-12-01.`
+    fn write_budget(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let who = self.who();
+        let Some(money) = self.money else { return write!(f, "{who} has spent its budget.") };
+        let (paid, of) = (Dollars(money.paid), Dollars(money.budget.nano_usd));
+        let (when, reset) = match money.budget.per {
+            Period::Day => ("today", Span::around(Period::Day, money.resets - 1).reset_date()),
+            Period::Month => ("this month", Span::around(Period::Month, money.resets - 1).reset_date()),
+        };
+        if money.is_final() {
+            return write!(f, "{who} spent {paid} of {of} {when}; resets {reset}.");
+        }
+        write!(
+            f,
+            "{who} spent {paid} of {of} {when}, and requests under way may need the rest. {}",
+            self.retry()
+        )
+    }
+
     /// `Retry in 4 s.`
     fn retry(&self) -> String {
         match self.retry_after {
@@ -130,9 +180,12 @@ impl fmt::Display for Refusal {
             }
             Limit::Requests => write!(f, "{who} {}. {retry}", self.used("requests")),
             Limit::Concurrency => write!(f, "{who} has {of}/{of} requests in flight. {retry}"),
-            Limit::TenantShare => {
-                write!(f, "{who} has {of}/{of} requests in flight, its share of this gateway. {retry}")
-            }
+            Limit::Budget => self.write_budget(f),
+            Limit::Unknown => write!(
+                f,
+                "The limits of {who} are shared and cannot be checked now, and without a check nothing may \
+                 pass. {retry}"
+            ),
             Limit::Queue => write!(f, "{who} has requests waiting for its limits (at most {of}). {retry}"),
         }
     }
@@ -144,8 +197,26 @@ impl fmt::Debug for Refusal {
     }
 }
 
+/// Dollars: at least cents where there are any, and never more than was spent.
+pub(super) struct Dollars(pub(super) u64);
+
+impl fmt::Display for Dollars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (whole, nano) = (self.0 / 1_000_000_000, self.0 % 1_000_000_000);
+        if nano == 0 {
+            return write!(f, "${whole}");
+        }
+        let digits = format!("{nano:09}");
+        let kept = digits.trim_end_matches('0').len();
+        // Small sums would else look like nothing.
+        let wanted =
+            if whole == 0 { kept.min(digits.bytes().take_while(|d| *d == b'0').count() + 2) } else { 2 };
+        write!(f, "${whole}.{}", digits.get(..wanted.max(2)).unwrap_or_default())
+    }
+}
+
 /// `min`.
-fn period(per: Duration) -> String {
+pub(crate) fn period(per: Duration) -> String {
     match (per.as_secs(), per.subsec_nanos()) {
         (1, 0) => "s".to_owned(),
         (60, 0) => "min".to_owned(),

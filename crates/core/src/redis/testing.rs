@@ -19,27 +19,27 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// A port that was free a moment ago.
-pub(super) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }
 
 /// One server without persistence.
-pub(super) struct Server {
-    pub(super) port: u16,
+pub(crate) struct Server {
+    pub(crate) port: u16,
     folder: PathBuf,
     arguments: Vec<String>,
     child: Option<Child>,
 }
 
 impl Server {
-    pub(super) fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         let mut server = Self::planned(arguments);
         server.restart();
         server
     }
 
     /// Not started yet.
-    pub(super) fn planned(arguments: &[&str]) -> Self {
+    pub(crate) fn planned(arguments: &[&str]) -> Self {
         let port = free_port();
         let folder = std::env::temp_dir().join(format!("sluice-redis-{}-{port}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
@@ -47,7 +47,7 @@ impl Server {
     }
 
     /// Starts it, empty, and waits until it accepts commands.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         self.kill();
         let child = Command::new("redis-server")
             .args(&self.arguments)
@@ -62,7 +62,7 @@ impl Server {
     }
 
     /// A Sentinel that watches `master`.
-    pub(super) fn sentinel(master: u16) -> Self {
+    pub(crate) fn sentinel(master: u16) -> Self {
         let mut sentinel = Self::planned(&[]);
         let file = sentinel.folder.join("sentinel.conf");
         let text = format!(
@@ -86,11 +86,11 @@ impl Server {
         wait_for("redis-server answers", || self.ask(b"PING\r\n").is_some_and(|r| !r.is_empty()));
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             child.kill().ok();
             child.wait().ok();
@@ -98,11 +98,11 @@ impl Server {
     }
 
     /// The process stands still: its sockets stay open and nothing is answered.
-    pub(super) fn pause(&self) {
+    pub(crate) fn pause(&self) {
         self.signal("-STOP");
     }
 
-    pub(super) fn resume(&self) {
+    pub(crate) fn resume(&self) {
         self.signal("-CONT");
     }
 
@@ -112,7 +112,7 @@ impl Server {
     }
 
     /// Sends one line past the link and returns what comes back first.
-    pub(super) fn tell(&self, line: &str) -> String {
+    pub(crate) fn tell(&self, line: &str) -> String {
         let reply = self.ask(format!("{line}\r\n").as_bytes()).unwrap();
         String::from_utf8_lossy(&reply).into_owned()
     }
@@ -137,7 +137,7 @@ impl Drop for Server {
 
 /// Waits, without a runtime, for something outside this process.
 #[expect(clippy::disallowed_methods, reason = "servers start before anything else runs")]
-pub(super) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
         assert!(start.elapsed() < Duration::from_secs(15), "waited in vain: {what}");
@@ -146,19 +146,19 @@ pub(super) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// The families as a test reads them.
-pub(super) struct Families {
-    pub(super) up: IntGauge,
-    pub(super) duration: HistogramVec,
+pub(crate) struct Families {
+    pub(crate) up: IntGauge,
+    pub(crate) duration: HistogramVec,
     errors: IntCounterVec,
 }
 
 impl Families {
-    pub(super) fn errors(&self, op: Op, kind: &str) -> u64 {
+    pub(crate) fn errors(&self, op: Op, kind: &str) -> u64 {
         self.errors.with_label_values(&[op.as_str(), kind]).get()
     }
 }
 
-pub(super) fn metrics() -> (LinkMetrics, Families) {
+pub(crate) fn metrics() -> (LinkMetrics, Families) {
     let families = Families {
         up: IntGauge::new("redis_up", "up").unwrap(),
         duration: HistogramVec::new(HistogramOpts::new("redis_op_duration_seconds", "time"), &["op"])
@@ -169,14 +169,14 @@ pub(super) fn metrics() -> (LinkMetrics, Families) {
 }
 
 /// A link under test and what belongs to it.
-pub(super) struct Bench {
-    pub(super) link: Arc<RedisLink>,
-    pub(super) families: Families,
-    pub(super) stop: CancellationToken,
-    pub(super) tasks: TaskTracker,
+pub(crate) struct Bench {
+    pub(crate) link: Arc<RedisLink>,
+    pub(crate) families: Families,
+    pub(crate) stop: CancellationToken,
+    pub(crate) tasks: TaskTracker,
 }
 
-pub(super) fn settings(mode: RedisMode, urls: &[String]) -> LinkSettings {
+pub(crate) fn settings(mode: RedisMode, urls: &[String]) -> LinkSettings {
     LinkSettings {
         mode,
         urls: urls.iter().cloned().map(Secret::new).collect(),
@@ -186,25 +186,25 @@ pub(super) fn settings(mode: RedisMode, urls: &[String]) -> LinkSettings {
 }
 
 impl Bench {
-    pub(super) fn start(settings: &LinkSettings) -> Self {
+    pub(crate) fn start(settings: &LinkSettings) -> Self {
         let (metrics, families) = metrics();
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let link = RedisLink::start(settings, metrics, &tasks, stop.clone()).unwrap();
         Self { link, families, stop, tasks }
     }
 
-    pub(super) fn single(url: String) -> Self {
+    pub(crate) fn single(url: String) -> Self {
         Self::start(&settings(RedisMode::Single, &[url]))
     }
 
-    pub(super) async fn connected(settings: &LinkSettings) -> Self {
+    pub(crate) async fn connected(settings: &LinkSettings) -> Self {
         let bench = Self::start(settings);
         bench.reaches(LinkState::Up).await;
         bench
     }
 
     /// Waits for a state; returns how long that took.
-    pub(super) async fn reaches(&self, state: LinkState) -> Duration {
+    pub(crate) async fn reaches(&self, state: LinkState) -> Duration {
         let start = Instant::now();
         while self.link.state() != state {
             let waited = start.elapsed();
@@ -215,13 +215,13 @@ impl Bench {
     }
 }
 
-pub(super) fn get(key: &str) -> Pipeline {
+pub(crate) fn get(key: &str) -> Pipeline {
     let mut pipeline = Pipeline::new();
     pipeline.cmd("GET").arg(key);
     pipeline
 }
 
-pub(super) fn set(key: &str, value: &str) -> Pipeline {
+pub(crate) fn set(key: &str, value: &str) -> Pipeline {
     let mut pipeline = Pipeline::new();
     pipeline.cmd("SET").arg(key).arg(value).ignore();
     pipeline
@@ -229,7 +229,7 @@ pub(super) fn set(key: &str, value: &str) -> Pipeline {
 
 /// A listener that answers the first `sane` requests of each connection with `+PONG` and the others with `rubbish`;
 /// without rubbish it hangs up instead.
-pub(super) async fn pretender(tasks: &TaskTracker, sane: usize, rubbish: Option<&'static [u8]>) -> String {
+pub(crate) async fn pretender(tasks: &TaskTracker, sane: usize, rubbish: Option<&'static [u8]>) -> String {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let url = format!("redis://{}", listener.local_addr().unwrap());
     let inner = tasks.clone();

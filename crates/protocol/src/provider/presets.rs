@@ -21,6 +21,15 @@ pub struct Preset {
     pub stream_usage: bool,
 }
 
+impl Preset {
+    /// Whether an address is the upstream's own. What is known of its prices and keys holds there alone: elsewhere
+    /// the same wire format is somebody else's.
+    #[must_use]
+    pub fn is_home(&self, base_url: &str) -> bool {
+        self.base_url == Some(base_url)
+    }
+}
+
 /// All presets, in the order in which they are shown.
 pub const PRESETS: &[Preset] = &[
     Preset {
@@ -114,6 +123,14 @@ mod tests {
             assert_eq!(url.starts_with("http://127.0.0.1:"), preset.local, "{url}");
             assert_eq!(url.starts_with("https://"), !preset.local, "{url}");
         }
+    }
+
+    #[test]
+    fn only_an_upstream_with_an_address_has_a_home_and_only_there() {
+        let openai = preset("openai").expect("known");
+        assert!(openai.is_home("https://api.openai.com/v1"));
+        assert!(!openai.is_home("https://api.openai.com") && !openai.is_home("https://proxy.example/v1"));
+        assert!(!preset("openai_compatible").expect("known").is_home(""));
     }
 
     #[test]

@@ -1,0 +1,90 @@
+//! All that one request holds of limits, from its admission to its end.
+//!
+//! A provider's part is held apart: which provider is asked is known only when it is, a stored answer asks none,
+//! and a second target may be another provider's.
+
+use super::{
+    admission::{Ask, Permit, Remaining},
+    bucket::At,
+    learned::Learner,
+    refusal::Refusal,
+    scope::{LimitScope, ScopeKind, Spent},
+    share::Place,
+    shared::{self, SharedLimits},
+};
+use std::sync::Arc;
+
+/// See the module.
+#[derive(Default)]
+pub struct Holding {
+    /// Of the tenant's share of all requests in flight.
+    pub place: Option<Place>,
+    /// What it was admitted for.
+    pub ask: Ask,
+    /// What was left then, for headers.
+    pub remaining: Remaining,
+    /// Told how long the answer was.
+    pub learner: Option<Learner>,
+    /// Key, tenant and model.
+    caller: Option<Permit>,
+    provider: Option<Permit>,
+}
+
+impl Holding {
+    /// The request is admitted.
+    pub fn admitted(&mut self, ask: Ask, mut permit: Permit) {
+        self.ask = ask;
+        self.remaining = permit.remaining;
+        self.provider = Some(permit.split_off(ScopeKind::Provider));
+        self.caller = Some(permit);
+    }
+
+    /// Makes sure that the request holds a part of the provider that is to be asked next, and of no other.
+    ///
+    /// # Errors
+    /// When that provider has no room; nothing is held of it then.
+    pub async fn enter(
+        &mut self,
+        scope: Option<&Arc<LimitScope>>,
+        shared: Option<&SharedLimits>,
+    ) -> Result<(), Refusal> {
+        let held = self.provider.take();
+        let Some(scope) = scope else {
+            held.into_iter().for_each(Permit::drop_unused);
+            return Ok(());
+        };
+        if let Some(held) = held {
+            if held.holds(scope) {
+                self.provider = Some(held);
+                return Ok(());
+            }
+            held.drop_unused();
+        }
+        let ask = Ask { at: At::present(), ..self.ask };
+        let scopes = std::slice::from_ref(scope);
+        self.provider = Some(shared::decide(scopes, ask, shared, At::present).await?);
+        Ok(())
+    }
+
+    /// No provider is asked for this request.
+    pub fn leave_provider(&mut self) {
+        if let Some(permit) = self.provider.take() {
+            permit.give_back(At::present());
+        }
+    }
+
+    /// Ends the request: what it used in all, and what of it at the provider that was asked last.
+    pub fn settle(&mut self, all: Spent, last: Spent) {
+        self.place = None;
+        if self.caller.is_none() && self.provider.is_none() {
+            return;
+        }
+        let at = At::present();
+        if let Some(permit) = self.caller.take() {
+            permit.settle(all, at);
+        }
+        if let Some(permit) = self.provider.take() {
+            permit.settle(last, at);
+        }
+    }
+}

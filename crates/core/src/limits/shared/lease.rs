@@ -1,0 +1,579 @@
+//! A replica's slice of a bucket that all replicas share, and what it owes to it.
+//!
+//! Owns the arithmetic on this side: what may be used without asking, what has to be told, and what holds while
+//! Redis is away. Has no lock and reads no clock; the script `decide.lua` is the other side, and the only one
+//! that makes units.
+//!
+//! Between both holds: what the shared bucket has down for this replica is `balance`, and what was drawn from
+//! leases and not told yet. A request that asks gives back the whole slice first, so that all there is is looked
+//! at; its answer brings a new one. Answers may come in another order than questions: each question has a number,
+//! and no slice that a later question gave back is taken up again.
+
+use super::burn::Burn;
+use crate::limits::{
+    bucket::{At, How, Lack},
+    cell::{Cell, Moment, Short},
+    local::Left,
+    pot::{self, Budget, Span},
+};
+use sluice_config::model::{OnRedisDown, Period, Rate, RateLimit};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+/// How long a lease lasts, counted from the question: the server's own count ends later.
+pub(super) const LIFE: Duration = Duration::from_secs(8);
+/// Unused for so long, it is given back.
+const IDLE: Duration = Duration::from_secs(1);
+/// What was drawn is told at least so often.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+/// A refusal holds so long without another question, unless its time is shorter.
+const REMEMBERED: Duration = Duration::from_millis(250);
+/// So long at least, so that the request that was refused finds it.
+const LOOKED_AT_FOR: Duration = Duration::from_millis(1);
+
+/// What is shared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::limits) enum What {
+    /// Units that come at a rate.
+    Rate(RateLimit),
+    /// Money for a period.
+    Money(Budget),
+}
+
+impl What {
+    pub(in crate::limits) fn is_money_per(self, per: Period) -> bool {
+        matches!(self, Self::Money(budget) if budget.per == per)
+    }
+}
+
+/// Why a question is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::limits) enum Purpose {
+    /// A request waits for these units.
+    Need(u64),
+    /// The slice runs low.
+    TopUp,
+    /// Only to tell what was used.
+    Tell,
+    /// Nobody uses it.
+    GiveBack,
+}
+
+/// What the script is asked about one bucket.
+#[derive(Debug, Clone)]
+pub(in crate::limits) struct Question {
+    pub(super) what: What,
+    pub(super) span: Option<Span>,
+    pub(super) base: u64,
+    pub(super) seq: u64,
+    pub(super) drawn: i64,
+    pub(super) unreported: i64,
+    pub(super) balance: i64,
+    pub(super) committed: i64,
+    pub(super) paid: i64,
+    pub(super) need: u64,
+    pub(super) want: u64,
+    pub(super) withdraw: bool,
+    sent: Moment,
+}
+
+/// What it says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::limits) struct Answer {
+    /// The bucket has what was needed; false: this is one that has not.
+    pub(super) has: bool,
+    /// All buckets had it, and it was taken.
+    pub(super) granted: bool,
+    pub(super) units: i64,
+    pub(super) remaining: i64,
+    pub(super) others: i64,
+    pub(super) wait: Duration,
+    pub(super) paid: i64,
+}
+
+/// What was last heard of the whole.
+#[derive(Debug, Clone, Copy)]
+struct Word {
+    remaining: i64,
+    others: i64,
+    paid: i64,
+    at: Moment,
+}
+
+/// A refusal that is remembered.
+#[derive(Debug, Clone, Copy)]
+struct Gate {
+    need: u64,
+    over: Moment,
+    ask_again: Moment,
+}
+
+/// Who lent the units of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(in crate::limits) enum Via {
+    /// The bucket itself.
+    #[default]
+    Own,
+    /// The replica's share, while Redis was away.
+    Share,
+    /// Nobody counted.
+    Open,
+}
+
+/// What holds while Redis is away.
+#[derive(Debug, Clone)]
+enum Share {
+    Rate(Cell),
+    Money(i64),
+}
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub(in crate::limits) struct Lease {
+    what: What,
+    down: OnRedisDown,
+    replicas: Arc<AtomicU32>,
+    /// Units that may be used without asking; below zero: owed.
+    balance: i64,
+    /// Drawn from leases in all, less what was given back.
+    drawn: i64,
+    /// What of it the shared bucket knows.
+    told: i64,
+    seq: u64,
+    heard: u64,
+    withdrawn: u64,
+    expires: Moment,
+    asked: Moment,
+    asking: u32,
+    used: Moment,
+    burn: Burn,
+    word: Option<Word>,
+    gate: Option<Gate>,
+    share: Option<Share>,
+    money: Option<Money>,
+}
+
+/// What only money has.
+#[derive(Debug, Clone, Copy)]
+struct Money {
+    span: Span,
+    /// Spent in the period before this process began, as its own ledger says.
+    base: u64,
+    /// Held and paid by this process.
+    committed: i64,
+    paid: i64,
+    /// The same as last told.
+    told: (i64, i64),
+}
+
+impl Lease {
+    pub(in crate::limits) fn rate(limit: RateLimit, down: OnRedisDown, replicas: Arc<AtomicU32>) -> Self {
+        Self::new(What::Rate(limit), None, down, replicas)
+    }
+
+    /// `paid` was spent before in the period of `second`.
+    pub(in crate::limits) fn money(
+        budget: Budget,
+        paid: u64,
+        second: i64,
+        down: OnRedisDown,
+        replicas: Arc<AtomicU32>,
+    ) -> Self {
+        let span = Span::around(budget.per, second);
+        let money = Money { span, base: paid, committed: 0, paid: 0, told: (0, 0) };
+        Self::new(What::Money(budget), Some(money), down, replicas)
+    }
+
+    fn new(what: What, money: Option<Money>, down: OnRedisDown, replicas: Arc<AtomicU32>) -> Self {
+        Self {
+            what,
+            down,
+            replicas,
+            balance: 0,
+            drawn: 0,
+            told: 0,
+            seq: 0,
+            heard: 0,
+            withdrawn: 0,
+            expires: Moment(0),
+            asked: Moment(0),
+            asking: 0,
+            used: Moment(0),
+            burn: Burn::default(),
+            word: None,
+            gate: None,
+            share: None,
+            money,
+        }
+    }
+
+    pub(in crate::limits) fn what(&self) -> What {
+        self.what
+    }
+
+    pub(in crate::limits) fn down(&self) -> OnRedisDown {
+        self.down
+    }
+
+    pub(in crate::limits) fn set_down(&mut self, down: OnRedisDown) {
+        self.down = down;
+    }
+
+    /// The same money under another limit for the same kind of period.
+    pub(in crate::limits) fn set_budget(&mut self, budget: Budget) {
+        self.what = What::Money(budget);
+        self.gate = None;
+    }
+
+    /// Paid in the period by all replicas, as far as is known here; the period.
+    pub(in crate::limits) fn paid(&self) -> Option<(u64, Span)> {
+        let money = self.money?;
+        let own = money.base.saturating_add(positive(money.paid));
+        let all = self.word.map_or(0, |word| positive(word.paid));
+        Some((all.max(own), money.span))
+    }
+
+    /// Could `n` units be taken?
+    pub(in crate::limits) fn peek(&mut self, n: u64, at: At, how: How) -> Result<(), Lack> {
+        self.tidy(at);
+        if let What::Rate(limit) = self.what
+            && n > limit.burst.max(1)
+        {
+            return Err(Lack::Short(Short::ForEver));
+        }
+        match how {
+            How::Granted => Ok(()),
+            How::Held if self.balance >= signed(n) => Ok(()),
+            How::Held => Err(self.remembered(n, at).unwrap_or(Lack::Ask)),
+            How::Away => match self.down {
+                OnRedisDown::Open => Ok(()),
+                OnRedisDown::Closed => Err(Lack::Closed),
+                OnRedisDown::Local => self.peek_share(n, at),
+            },
+        }
+    }
+
+    /// Takes what [`Self::peek`] has found to be there.
+    pub(in crate::limits) fn take(&mut self, n: u64, at: At, how: How) -> Via {
+        self.used = at.now;
+        self.burn.took(n);
+        match how {
+            // The script has taken it already, and money was put down when it was asked.
+            How::Granted => Via::Own,
+            How::Held => {
+                self.balance -= signed(n);
+                self.drawn += signed(n);
+                self.commit(signed(n));
+                Via::Own
+            }
+            How::Away if self.down == OnRedisDown::Open => {
+                self.commit(signed(n));
+                Via::Open
+            }
+            How::Away => {
+                self.commit(signed(n));
+                match self.share(at) {
+                    Share::Rate(cell) => cell.debit(n, at.now),
+                    Share::Money(left) => *left -= signed(n),
+                }
+                Via::Share
+            }
+        }
+    }
+
+    /// Ends a request that took `taken` of a rate: it has used `used`.
+    pub(in crate::limits) fn settle(&mut self, via: Via, taken: u64, used: u64, at: At) {
+        let back = signed(taken) - signed(used);
+        match (via, &mut self.share) {
+            (Via::Open, _) => {}
+            (Via::Share, Some(Share::Rate(cell))) => match used.checked_sub(taken) {
+                Some(more) => cell.debit(more, at.now),
+                None => cell.refund(taken - used),
+            },
+            // Redis came back meanwhile: nobody there knows of these units.
+            (Via::Share, _) => {}
+            (Via::Own, _) => {
+                self.tidy(at);
+                self.drawn -= back;
+                if back < 0 || self.lives(at) {
+                    self.balance += back;
+                }
+            }
+        }
+    }
+
+    /// Ends a request that held `held` of the period that began at `start`: it has cost `paid`.
+    pub(in crate::limits) fn pay(&mut self, via: Via, start: i64, held: u64, paid: u64, at: At) {
+        self.tidy(at);
+        let Some(money) = &mut self.money else { return };
+        money.paid += signed(paid);
+        money.committed += signed(paid);
+        if start == money.span.start {
+            money.committed -= signed(held);
+            if let (Via::Share, Some(Share::Money(left))) = (via, &mut self.share) {
+                *left += signed(held) - signed(paid);
+            }
+        }
+    }
+
+    /// What is left of the whole, as far as is known here.
+    pub(in crate::limits) fn left(&self, at: At) -> Left {
+        let What::Rate(limit) = self.what else {
+            return Left { limit: 0, remaining: 0, reset: Duration::ZERO, next: Duration::ZERO };
+        };
+        let burst = limit.burst.max(1);
+        let own = positive(self.balance);
+        let cell = match (&self.share, self.word) {
+            (Some(Share::Rate(cell)), _) => return cell.left(1, at.now),
+            (_, None) => Cell::new(limit),
+            (_, Some(word)) => {
+                let there =
+                    positive(word.remaining).saturating_add(own).saturating_add(positive(word.others));
+                let mut cell = Cell::new(limit);
+                cell.debit(burst.saturating_sub(there), word.at);
+                cell
+            }
+        };
+        let others = self.word.map_or(0, |word| positive(word.others));
+        let left = cell.left(1, at.now);
+        Left { remaining: left.remaining.saturating_sub(others), ..left }
+    }
+
+    /// Makes a question.
+    pub(in crate::limits) fn ask(&mut self, purpose: Purpose, at: At) -> Question {
+        self.tidy(at);
+        self.seq += 1;
+        self.asking += 1;
+        self.asked = at.now;
+        let (need, want, withdraw) = match purpose {
+            Purpose::Need(need) => (need, self.burn.target(at.now, need), true),
+            Purpose::TopUp => (0, self.burn.target(at.now, 0), false),
+            Purpose::Tell => (0, 0, false),
+            Purpose::GiveBack => (0, 0, true),
+        };
+        self.commit(signed(need));
+        let (committed, paid) = self.money.map_or((0, 0), |money| (money.committed, money.paid));
+        let question = Question {
+            what: self.what,
+            span: self.money.map(|money| money.span),
+            base: self.money.map_or(0, |money| money.base),
+            seq: self.seq,
+            drawn: self.drawn,
+            unreported: self.drawn - self.told,
+            balance: self.balance,
+            committed,
+            paid,
+            need,
+            want,
+            withdraw,
+            sent: at.now,
+        };
+        if withdraw {
+            self.withdrawn = self.seq;
+            self.balance = self.balance.min(0);
+        }
+        question
+    }
+
+    /// Takes an answer in. False when its period is over: what was granted of that is of no use.
+    pub(in crate::limits) fn hear(&mut self, question: &Question, answer: &Answer, at: At) -> bool {
+        self.asking = self.asking.saturating_sub(1);
+        if !answer.granted {
+            self.uncommit(question);
+        }
+        if question.span != self.money.map(|money| money.span) {
+            return false;
+        }
+        self.share = None;
+        self.word =
+            Some(Word { remaining: answer.remaining, others: answer.others, paid: answer.paid, at: at.now });
+        self.gate = (!answer.has).then(|| Gate {
+            need: question.need,
+            over: after(question.sent, answer.wait),
+            ask_again: after(at.now, answer.wait.clamp(LOOKED_AT_FOR, REMEMBERED)),
+        });
+        if question.seq <= self.heard {
+            return true;
+        }
+        self.heard = question.seq;
+        self.told = question.drawn;
+        if let Some(money) = &mut self.money {
+            money.told = (question.committed, question.paid);
+        }
+        if question.seq >= self.withdrawn {
+            self.balance = answer.units - (self.drawn - question.drawn);
+            self.expires = after(question.sent, LIFE);
+        }
+        true
+    }
+
+    /// No answer came, or nobody waits for it any more. What was granted without our knowing ends with its lease.
+    pub(in crate::limits) fn unheard(&mut self, question: &Question) {
+        self.asking = self.asking.saturating_sub(1);
+        self.uncommit(question);
+    }
+
+    /// Runs the slice so low that it should be filled up behind the requests' backs?
+    pub(in crate::limits) fn is_low(&mut self, at: At) -> bool {
+        self.asking == 0
+            && self.lives(at)
+            && positive(self.balance).saturating_mul(4) < self.burn.target(at.now, 0)
+            && at.now.since(self.asked) >= Duration::from_millis(20)
+    }
+
+    /// What has to be asked without anybody waiting for it.
+    pub(in crate::limits) fn chore(&mut self, at: At) -> Option<Purpose> {
+        self.tidy(at);
+        let word = self.word.filter(|_| self.asking == 0)?;
+        let idle = at.now.since(self.used) >= IDLE;
+        if self.balance > 0 && idle {
+            return Some(Purpose::GiveBack);
+        }
+        // Not when the last question has shown that there is nothing to be had.
+        if !idle && self.is_low(at) && (word.remaining > 0 || at.now.since(self.asked) >= TELL_EVERY) {
+            return Some(Purpose::TopUp);
+        }
+        let untold = self.drawn != self.told
+            || self.money.is_some_and(|money| money.told != (money.committed, money.paid));
+        if untold && at.now.since(self.asked) >= TELL_EVERY {
+            return Some(if idle { Purpose::Tell } else { Purpose::TopUp });
+        }
+        (self.balance > 0 && at.now.since(self.asked) >= LIFE / 2).then_some(Purpose::TopUp)
+    }
+
+    /// Is there anything left to be told or given back?
+    pub(in crate::limits) fn is_settled(&self) -> bool {
+        self.balance <= 0
+            && self.drawn == self.told
+            && self.asking == 0
+            && self.money.is_none_or(|money| money.told == (money.committed, money.paid))
+    }
+
+    /// Money: what is refused, and until when.
+    pub(in crate::limits) fn spent(&self, at: At) -> Option<pot::Exhausted> {
+        let What::Money(budget) = self.what else { return None };
+        let (paid, span) = self.paid()?;
+        Some(pot::refusal(budget, paid, span, at.second))
+    }
+
+    pub(in crate::limits) fn is_money(&self) -> bool {
+        self.money.is_some()
+    }
+
+    /// The beginning of the period that money counts for.
+    pub(in crate::limits) fn start(&self) -> i64 {
+        self.money.map_or(0, |money| money.span.start)
+    }
+
+    fn lives(&self, at: At) -> bool {
+        at.now < self.expires
+    }
+
+    /// Lets go of a lease whose time is over, and of a period that is.
+    fn tidy(&mut self, at: At) {
+        if !self.lives(at) && self.balance > 0 {
+            // It counts as used: nobody tells what was drawn from it.
+            self.balance = 0;
+            self.told = self.drawn;
+        }
+        let (What::Money(budget), Some(money)) = (self.what, &mut self.money) else { return };
+        if at.second >= money.span.end {
+            let span = Span::around(budget.per, at.second);
+            *money = Money { span, base: 0, committed: 0, paid: 0, told: (0, 0) };
+            (self.balance, self.drawn, self.told) = (0, 0, 0);
+            (self.word, self.gate, self.share) = (None, None, None);
+            // No answer of the old period may bring a slice.
+            (self.withdrawn, self.heard) = (self.seq + 1, self.seq);
+        }
+    }
+
+    fn commit(&mut self, units: i64) {
+        if let Some(money) = &mut self.money {
+            money.committed += units;
+        }
+    }
+
+    fn uncommit(&mut self, question: &Question) {
+        if let Some(money) = &mut self.money
+            && question.span == Some(money.span)
+        {
+            money.committed -= signed(question.need);
+        }
+    }
+
+    fn remembered(&self, n: u64, at: At) -> Option<Lack> {
+        let gate = self.gate.filter(|gate| n >= gate.need && at.now < gate.ask_again)?;
+        // Of money it is `spent` that knows how long it takes.
+        let What::Rate(limit) = self.what else { return Some(Lack::Short(Short::For(Duration::ZERO))) };
+        let others = self.word.map_or(0, |word| positive(word.others));
+        let more = n - gate.need;
+        if more > 0 && n > limit.burst.saturating_sub(others) {
+            // It hangs on what others hold.
+            return None;
+        }
+        Some(Lack::Short(Short::For(gate.over.since(at.now) + time_of(limit, more))))
+    }
+
+    fn peek_share(&mut self, n: u64, at: At) -> Result<(), Lack> {
+        match self.share(at) {
+            Share::Rate(cell) => cell.peek(n, at.now).map_err(Lack::Short),
+            Share::Money(left) if *left > 0 => Ok(()),
+            Share::Money(_) => Err(Lack::Short(Short::For(Duration::ZERO))),
+        }
+    }
+
+    /// This replica's share of the bucket: at most its share of what was last known to be there.
+    fn share(&mut self, at: At) -> &mut Share {
+        let replicas = u64::from(self.replicas.load(Ordering::Relaxed).max(1));
+        let known = self.word.map(|word| positive(word.remaining) / replicas + positive(self.balance));
+        let (what, money) = (self.what, self.money);
+        self.share.get_or_insert_with(|| match what {
+            What::Rate(limit) => {
+                let share = share_of(limit, replicas);
+                let mut cell = Cell::new(share);
+                cell.debit(known.map_or(0, |known| share.burst.saturating_sub(known)), at.now);
+                Share::Rate(cell)
+            }
+            What::Money(budget) => {
+                let before = money.map_or(0, |money| money.base);
+                let left = known.unwrap_or_else(|| budget.nano_usd.saturating_sub(before) / replicas);
+                Share::Money(signed(left))
+            }
+        })
+    }
+}
+
+/// One of so many equal parts of a limit; at least one unit, or a replica could serve nobody.
+fn share_of(limit: RateLimit, replicas: u64) -> RateLimit {
+    let per = limit.rate.per.saturating_mul(u32::try_from(replicas).unwrap_or(u32::MAX));
+    RateLimit { rate: Rate { per, ..limit.rate }, burst: (limit.burst / replicas).max(1) }
+}
+
+/// In what time so many units come, rounded up.
+fn time_of(limit: RateLimit, units: u64) -> Duration {
+    let nanos =
+        (u128::from(units) * limit.rate.per.as_nanos()).div_ceil(u128::from(limit.rate.amount.max(1)));
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
+
+fn after(moment: Moment, time: Duration) -> Moment {
+    Moment(moment.0.saturating_add(Moment::at(time).0))
+}
+
+/// Amounts are far below 2^63.
+pub(super) fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)
+}
+
+fn positive(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or(0)
+}
+
+#[cfg(test)]
+#[path = "lease_tests.rs"]
+mod tests;
