@@ -38,6 +38,8 @@ mod ledger;
 #[cfg(test)]
 mod ledger_facts;
 #[cfg(test)]
+mod ledger_process;
+#[cfg(test)]
 mod ledger_shared;
 #[cfg(test)]
 mod limits;

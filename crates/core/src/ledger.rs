@@ -41,6 +41,7 @@ pub use trouble::{LedgerError, Trouble};
 pub use writer::{Ledger, LedgerStatus};
 
 use sluice_config::model::Settings;
+use std::path::PathBuf;
 
 /// Name of the file in `state_dir`.
 pub const FILE: &str = "usage.sqlite";
@@ -64,7 +65,11 @@ impl LedgerPlace {
     /// When it cannot be used at all.
     pub fn open(self, settings: &Settings, metrics: LedgerMetrics) -> Result<Ledger, LedgerError> {
         match self {
-            Self::File => Ledger::open(&settings.state_dir.join(FILE), settings.ledger.retention, metrics),
+            Self::File => {
+                // People read it: without the `.` of `./sluice-data` in its middle.
+                let path: PathBuf = settings.state_dir.join(FILE).components().collect();
+                Ledger::open(&path, settings.ledger.retention, metrics)
+            }
             Self::Memory => Ledger::in_memory(IN_MEMORY, metrics),
         }
     }

@@ -64,3 +64,7 @@ fn tried(attempt: &Attempt, bought: &Bought) -> AttemptRecord {
         nano_usd: bought.nano_usd,
     }
 }
+
+#[cfg(test)]
+#[path = "usage_tests.rs"]
+mod tests;
