@@ -9,14 +9,19 @@
 //! at; its answer brings a new one. Answers may come in another order than questions: each question has a number,
 //! and no slice that a later question gave back is taken up again.
 
-use super::burn::Burn;
+use super::{
+    away::Share,
+    burn::Burn,
+    money::Money,
+    question::{Answer, Purpose, Question, What, positive, signed},
+};
 use crate::limits::{
     bucket::{At, How, Lack},
     cell::{Cell, Moment, Short},
     local::Left,
     pot::{self, Budget, Span},
 };
-use sluice_config::model::{OnRedisDown, Period, Rate, RateLimit};
+use sluice_config::model::{OnRedisDown, RateLimit};
 use std::{
     sync::{
         Arc,
@@ -35,66 +40,6 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 const REMEMBERED: Duration = Duration::from_millis(250);
 /// So long at least, so that the request that was refused finds it.
 const LOOKED_AT_FOR: Duration = Duration::from_millis(1);
-
-/// What is shared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::limits) enum What {
-    /// Units that come at a rate.
-    Rate(RateLimit),
-    /// Money for a period.
-    Money(Budget),
-}
-
-impl What {
-    pub(in crate::limits) fn is_money_per(self, per: Period) -> bool {
-        matches!(self, Self::Money(budget) if budget.per == per)
-    }
-}
-
-/// Why a question is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::limits) enum Purpose {
-    /// A request waits for these units.
-    Need(u64),
-    /// The slice runs low.
-    TopUp,
-    /// Only to tell what was used.
-    Tell,
-    /// Nobody uses it.
-    GiveBack,
-}
-
-/// What the script is asked about one bucket.
-#[derive(Debug, Clone)]
-pub(in crate::limits) struct Question {
-    pub(super) what: What,
-    pub(super) span: Option<Span>,
-    pub(super) base: u64,
-    pub(super) seq: u64,
-    pub(super) drawn: i64,
-    pub(super) unreported: i64,
-    pub(super) balance: i64,
-    pub(super) committed: i64,
-    pub(super) paid: i64,
-    pub(super) need: u64,
-    pub(super) want: u64,
-    pub(super) withdraw: bool,
-    sent: Moment,
-}
-
-/// What it says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::limits) struct Answer {
-    /// The bucket has what was needed; false: this is one that has not.
-    pub(super) has: bool,
-    /// All buckets had it, and it was taken.
-    pub(super) granted: bool,
-    pub(super) units: i64,
-    pub(super) remaining: i64,
-    pub(super) others: i64,
-    pub(super) wait: Duration,
-    pub(super) paid: i64,
-}
 
 /// What was last heard of the whole.
 #[derive(Debug, Clone, Copy)]
@@ -125,13 +70,6 @@ pub(in crate::limits) enum Via {
     Open,
 }
 
-/// What holds while Redis is away.
-#[derive(Debug, Clone)]
-enum Share {
-    Rate(Cell),
-    Money(i64),
-}
-
 /// See the module.
 #[derive(Debug, Clone)]
 pub(in crate::limits) struct Lease {
@@ -158,19 +96,6 @@ pub(in crate::limits) struct Lease {
     money: Option<Money>,
 }
 
-/// What only money has.
-#[derive(Debug, Clone, Copy)]
-struct Money {
-    span: Span,
-    /// Spent in the period before this process began, as its own ledger says.
-    base: u64,
-    /// Held and paid by this process.
-    committed: i64,
-    paid: i64,
-    /// The same as last told.
-    told: (i64, i64),
-}
-
 impl Lease {
     pub(in crate::limits) fn rate(limit: RateLimit, down: OnRedisDown, replicas: Arc<AtomicU32>) -> Self {
         Self::new(What::Rate(limit), None, down, replicas)
@@ -184,9 +109,7 @@ impl Lease {
         down: OnRedisDown,
         replicas: Arc<AtomicU32>,
     ) -> Self {
-        let span = Span::around(budget.per, second);
-        let money = Money { span, base: paid, committed: 0, paid: 0, told: (0, 0) };
-        Self::new(What::Money(budget), Some(money), down, replicas)
+        Self::new(What::Money(budget), Some(Money::new(budget, paid, second)), down, replicas)
     }
 
     fn new(what: What, money: Option<Money>, down: OnRedisDown, replicas: Arc<AtomicU32>) -> Self {
@@ -253,7 +176,7 @@ impl Lease {
             How::Away => match self.down {
                 OnRedisDown::Open => Ok(()),
                 OnRedisDown::Closed => Err(Lack::Closed),
-                OnRedisDown::Local => self.peek_share(n, at),
+                OnRedisDown::Local => self.share(at).peek(n, at),
             },
         }
     }
@@ -277,10 +200,7 @@ impl Lease {
             }
             How::Away => {
                 self.commit(signed(n));
-                match self.share(at) {
-                    Share::Rate(cell) => cell.debit(n, at.now),
-                    Share::Money(left) => *left -= signed(n),
-                }
+                self.share(at).take(n, at);
                 Via::Share
             }
         }
@@ -291,10 +211,9 @@ impl Lease {
         let back = signed(taken) - signed(used);
         match (via, &mut self.share) {
             (Via::Open, _) => {}
-            (Via::Share, Some(Share::Rate(cell))) if used > taken => cell.debit(used - taken, at.now),
-            (Via::Share, Some(Share::Rate(cell))) => cell.refund(taken - used),
+            (Via::Share, Some(share)) => share.settle(taken, used, at),
             // Redis came back meanwhile: nobody there knows of these units.
-            (Via::Share, _) => {}
+            (Via::Share, None) => {}
             (Via::Own, _) => {
                 self.tidy(at);
                 self.drawn -= back;
@@ -309,13 +228,10 @@ impl Lease {
     pub(in crate::limits) fn pay(&mut self, via: Via, start: i64, held: u64, paid: u64, at: At) {
         self.tidy(at);
         let Some(money) = &mut self.money else { return };
-        money.paid += signed(paid);
-        money.committed += signed(paid);
-        if start == money.span.start {
-            money.committed -= signed(held);
-            if let (Via::Share, Some(Share::Money(left))) = (via, &mut self.share) {
-                *left += signed(held) - signed(paid);
-            }
+        if money.pay(start, held, paid)
+            && let (Via::Share, Some(share)) = (via, &mut self.share)
+        {
+            share.settle(held, paid, at);
         }
     }
 
@@ -436,8 +352,7 @@ impl Lease {
         if !idle && self.is_low(at) && (word.remaining > 0 || at.now.since(self.asked) >= TELL_EVERY) {
             return Some(Purpose::TopUp);
         }
-        let untold = self.drawn != self.told
-            || self.money.is_some_and(|money| money.told != (money.committed, money.paid));
+        let untold = self.drawn != self.told || self.money.is_some_and(|money| !money.is_told());
         if untold && at.now.since(self.asked) >= TELL_EVERY {
             return Some(if idle { Purpose::Tell } else { Purpose::TopUp });
         }
@@ -449,7 +364,7 @@ impl Lease {
         self.balance <= 0
             && self.drawn == self.told
             && self.asking == 0
-            && self.money.is_none_or(|money| money.told == (money.committed, money.paid))
+            && self.money.is_none_or(|money| money.is_told())
     }
 
     /// Money: what is refused, and until when.
@@ -481,8 +396,7 @@ impl Lease {
         }
         let (What::Money(budget), Some(money)) = (self.what, &mut self.money) else { return };
         if at.second >= money.span.end {
-            let span = Span::around(budget.per, at.second);
-            *money = Money { span, base: 0, committed: 0, paid: 0, told: (0, 0) };
+            *money = Money::new(budget, 0, at.second);
             (self.balance, self.drawn, self.told) = (0, 0, 0);
             (self.word, self.gate, self.share) = (None, None, None);
             // No answer of the old period may bring a slice.
@@ -517,26 +431,13 @@ impl Lease {
         Some(Lack::Short(Short::For(gate.over.since(at.now) + time_of(limit, more))))
     }
 
-    fn peek_share(&mut self, n: u64, at: At) -> Result<(), Lack> {
-        match self.share(at) {
-            Share::Rate(cell) => cell.peek(n, at.now).map_err(Lack::Short),
-            Share::Money(left) if *left > 0 => Ok(()),
-            Share::Money(_) => Err(Lack::Short(Short::For(Duration::ZERO))),
-        }
-    }
-
     /// This replica's share of the bucket: at most its share of what was last known to be there.
     fn share(&mut self, at: At) -> &mut Share {
         let replicas = u64::from(self.replicas.load(Ordering::Relaxed).max(1));
         let known = self.word.map(|word| positive(word.remaining) / replicas + positive(self.balance));
         let (what, money) = (self.what, self.money);
         self.share.get_or_insert_with(|| match what {
-            What::Rate(limit) => {
-                let share = share_of(limit, replicas);
-                let mut cell = Cell::new(share);
-                cell.debit(known.map_or(0, |known| share.burst.saturating_sub(known)), at.now);
-                Share::Rate(cell)
-            }
+            What::Rate(limit) => Share::of_rate(limit, replicas, known, at),
             What::Money(budget) => {
                 let before = money.map_or(0, |money| money.base);
                 let left = known.unwrap_or_else(|| budget.nano_usd.saturating_sub(before) / replicas);
@@ -544,12 +445,6 @@ impl Lease {
             }
         })
     }
-}
-
-/// One of so many equal parts of a limit; at least one unit, or a replica could serve nobody.
-fn share_of(limit: RateLimit, replicas: u64) -> RateLimit {
-    let per = limit.rate.per.saturating_mul(u32::try_from(replicas).unwrap_or(u32::MAX));
-    RateLimit { rate: Rate { per, ..limit.rate }, burst: (limit.burst / replicas).max(1) }
 }
 
 /// In what time so many units come, rounded up.
@@ -561,15 +456,6 @@ fn time_of(limit: RateLimit, units: u64) -> Duration {
 
 fn after(moment: Moment, time: Duration) -> Moment {
     Moment(moment.0.saturating_add(Moment::at(time).0))
-}
-
-/// Amounts are far below 2^63.
-pub(super) fn signed(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)
-}
-
-fn positive(n: i64) -> u64 {
-    u64::try_from(n).unwrap_or(0)
 }
 
 #[cfg(test)]

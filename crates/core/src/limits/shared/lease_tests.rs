@@ -1,4 +1,5 @@
 use super::*;
+use sluice_config::model::Rate;
 
 impl Lease {
     pub(in crate::limits) fn balance(&self) -> i64 {

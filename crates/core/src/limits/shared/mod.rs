@@ -3,7 +3,10 @@
 //! ```text
 //! decide.lua  the one script: all buckets of a decision, on the server's clock, taken together or not at all
 //! script      questions and answers on the wire
-//! lease       this replica's slice of one bucket, and its share while Redis is away
+//! question    what is asked of one bucket, and what is said
+//! lease       this replica's slice of one bucket
+//! money       what only money has
+//! away        its share while Redis is away
 //! burn        how large a slice is asked for
 //! keeper      what is told, given back and filled up behind the requests' backs
 //! ```
@@ -18,9 +21,12 @@
 //! and what is lent are together at most the burst, and refill stops there. While Redis is away each replica
 //! admits its share of the limit, or everything, or nothing, as `on_redis_down` says.
 
+mod away;
 mod burn;
 mod keeper;
 pub(in crate::limits) mod lease;
+mod money;
+pub(in crate::limits) mod question;
 mod script;
 
 pub use keeper::{SharedLimits, SharedMetrics};
@@ -33,7 +39,8 @@ use super::{
     state::State,
 };
 use crate::redis::Trouble;
-use lease::{Answer, Lease, Purpose, Question};
+use lease::Lease;
+use question::{Answer, Purpose, Question};
 use smallvec::SmallVec;
 use std::sync::{Arc, MutexGuard};
 

@@ -1,6 +1,6 @@
 //! Questions and answers on the wire: the arguments of `decide.lua` and what comes back.
 
-use super::lease::{Answer, Question, What, signed};
+use super::question::{Answer, Question, What, signed};
 use crate::redis::Trouble;
 use ::redis::{Script, ScriptInvocation};
 use sluice_config::model::{Period, RateLimit};
