@@ -90,6 +90,12 @@ impl LimitStock {
             || settings.providers.iter().any(|provider| has_buckets(&provider.limits))
     }
 
+    /// Lets go of scopes that neither a configuration nor a request uses any more.
+    pub fn forget_unused(&self) {
+        let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        scopes.retain(|_, scope| Arc::strong_count(scope) > 1);
+    }
+
     /// Limits that replicas share, through this link; none without one.
     pub fn shared(
         &self,
@@ -166,8 +172,10 @@ impl LimitStock {
         let second = At::present().second;
         // governor counts what is a key's alone, and this process's.
         let own = limited.kind == ScopeKind::Key && !is_shared;
-        let has_pot = known.is_some_and(|scope| scope.budget(second).is_some());
-        let paid = limits.budget.filter(|_| !has_pot).map_or(0, |budget| self.paid(limited, budget, second));
+        // A pot that goes on knows what was spent; a new one asks the ledger.
+        let goes_on = |budget: &Budget| known.is_some_and(|scope| scope.counts_money(budget.per, is_shared));
+        let new = limits.budget.filter(|budget| !goes_on(budget));
+        let paid = new.map_or(0, |budget| self.paid(limited, budget, second));
         Wiring {
             requests: limits.requests.filter(|_| own).map(|limit| self.bucket(limited.name, limit)),
             shared: is_shared.then(|| self.replicas.clone()),
@@ -221,13 +229,6 @@ impl LimitStock {
         let share = shares.entry(tenant.to_owned()).or_default();
         share.set(most);
         share.clone()
-    }
-
-    /// All scopes, for metrics and the status.
-    #[must_use]
-    pub fn scopes(&self) -> Vec<Arc<LimitScope>> {
-        let scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
-        scopes.values().cloned().collect()
     }
 }
 

@@ -85,6 +85,7 @@ impl Snapshot {
     /// # Errors
     /// When a provider cannot be made ready, or Redis can never be reached.
     pub fn build(settings: Arc<Settings>, shared: &Shared, metrics: &Metrics) -> Result<Self, ProviderError> {
+        shared.limits.forget_unused();
         let shared_limits = shared.shared_limits(&settings, metrics)?;
         let limits = |limited| shared.limits.scope(limited, shared_limits.is_some());
         let mut providers = HashMap::new();
