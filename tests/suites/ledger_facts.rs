@@ -1,7 +1,7 @@
 //! What a usage record tells beside money: who asked, from where, for what; how much of a cut stream had come; and
 //! what the end of the process leaves.
 
-use crate::support::{CHAT, CHAT_REPLY, chat, chat_stream_request, delta};
+use crate::support::{CHAT, CHAT_REPLY, chat, chat_stream_request, delta, in_flight};
 use serde_json::{Value, json};
 use sluice_mock::{Mock, MockHandle, Options};
 use sluice_tests::{
@@ -150,7 +150,7 @@ async fn the_end_of_the_drain_leaves_what_it_cut() {
     let wire = request().wire();
     uploads.send(&wire[..wire.len() - 5]).await;
     upstream.called(2).await;
-    while keeper.ask_admin("/status").await.json()["requests_in_flight"] != 3 {}
+    in_flight(&keeper, 3).await;
     let records = keeper.stop(Duration::ZERO, Duration::from_millis(300)).await;
     let mut gists: Vec<Value> = records
         .iter()
