@@ -135,6 +135,20 @@ async fn a_stream_whose_client_leaves_counts_within_a_tenth_of_what_had_been_sen
 }
 
 #[tokio::test]
+async fn a_client_that_leaves_in_the_middle_of_a_whole_answer_has_bought_it() {
+    let long = CHAT_REPLY.replace("\"hi\"", &format!("\"{}\"", "word ".repeat(1_600_000)));
+    let upstream = Upstream::script([Answer::json(long)]).await;
+    let keeper = Bookkeeper::start(&Config::to(&upstream)).await;
+    let mut client = Client::connect_narrow(keeper.api).await;
+    client.send(&request().wire()).await;
+    assert_eq!(client.head().await.status, 200);
+    client.reset();
+    let record = keeper.record().await;
+    let gist = json!([record["status"], record["end"], record["source"], record["input"], record["output"]]);
+    assert_eq!(gist, json!([200, "cancelled", "provider", 3, 1]));
+}
+
+#[tokio::test]
 async fn the_end_of_the_drain_leaves_what_it_cut() {
     let upstream = Upstream::with(|_, request| match request.text().contains("stream") {
         true => Answer::chunked().chunk(delta("Hello there")).hang(),
