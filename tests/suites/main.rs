@@ -44,6 +44,14 @@ mod ledger_shared;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod limits_concurrency;
+#[cfg(test)]
+mod limits_queue;
+#[cfg(test)]
+mod limits_scopes;
+#[cfg(test)]
+mod limits_tokens;
+#[cfg(test)]
 mod passthrough;
 #[cfg(test)]
 mod readme;
