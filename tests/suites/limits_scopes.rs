@@ -191,3 +191,30 @@ async fn a_second_target_burdens_its_own_provider_and_frees_the_first() {
     assert_eq!((up.calls(), spare.calls()), (4, 3));
     let _ = ask(100).await.expect(200);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_target_is_reserved_its_tokens_where_nobody_else_counts_them() {
+    let gate = Gate::new();
+    let up = Upstream::script([Answer::error(500, "{}")]).await;
+    let spare = Upstream::script([Answer::new().gate(&gate).then(Answer::json(having_used(6, 4)))]).await;
+    let gateway = Config::to(&up)
+        .also_with("spare", &spare.base_url(), ", limits: {tokens: {rate: 1/h, burst: 250}}")
+        .model_entry(
+            "{name: both, targets: [{provider: up, model: m}, {provider: spare, model: m, priority: 1}]}",
+        )
+        .start()
+        .await;
+    let body = chat_of(100).replace("\"m\"", "\"both\"");
+    let requests = begin((0..10).map(|_| Request::post(CHAT, body.clone()).bearer(KEY).send(gateway.api)));
+    up.called(10).await;
+    spare.called(2).await;
+    let failed = "sluice_requests_total{code=\"502\",endpoint=\"chat\",model=\"both\",outcome=\"upstream_error\",stream=\"false\"}";
+    gateway.metric_is(failed, 8.0).await;
+    gate.open();
+    let mut statuses = Vec::new();
+    for request in requests {
+        statuses.push(request.await.unwrap().status());
+    }
+    statuses.sort_unstable();
+    assert_eq!(statuses, [vec![200; 2], vec![502; 8]].concat());
+}

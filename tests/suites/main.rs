@@ -44,7 +44,11 @@ mod ledger_shared;
 #[cfg(test)]
 mod limits;
 #[cfg(test)]
+mod limits_cache;
+#[cfg(test)]
 mod limits_concurrency;
+#[cfg(test)]
+mod limits_headers;
 #[cfg(test)]
 mod limits_queue;
 #[cfg(test)]
