@@ -50,7 +50,11 @@ mod limits_concurrency;
 #[cfg(test)]
 mod limits_headers;
 #[cfg(test)]
+mod limits_metrics;
+#[cfg(test)]
 mod limits_queue;
+#[cfg(test)]
+mod limits_reload;
 #[cfg(test)]
 mod limits_scopes;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::{
     shared::lease::{Lease, What},
     state::State,
 };
-use sluice_config::model::{Limits, OnRedisDown, Queue, RateLimit, Ratio};
+use sluice_config::model::{Limits, OnRedisDown, Period, Queue, RateLimit, Ratio};
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
@@ -209,6 +209,16 @@ impl LimitScope {
         }
         let (paid, span) = money.paid()?;
         Some((budget, paid, span))
+    }
+
+    /// Would a budget for such periods go on with what is counted here now?
+    #[must_use]
+    pub fn counts_money(&self, per: Period, is_shared: bool) -> bool {
+        match &self.lock().money {
+            Some(Bucket::Pot(pot)) => !is_shared && pot.budget().per == per,
+            Some(Bucket::Lease(lease)) => is_shared && lease.what().is_money_per(per),
+            _ => false,
+        }
     }
 
     /// How many of the shares at which a warning is due were passed in the budget's period.

@@ -166,8 +166,10 @@ impl LimitStock {
         let second = At::present().second;
         // governor counts what is a key's alone, and this process's.
         let own = limited.kind == ScopeKind::Key && !is_shared;
-        let has_pot = known.is_some_and(|scope| scope.budget(second).is_some());
-        let paid = limits.budget.filter(|_| !has_pot).map_or(0, |budget| self.paid(limited, budget, second));
+        // A pot that goes on knows better than the ledger; every other one begins with what the ledger says.
+        let goes_on = |budget: &Budget| known.is_some_and(|scope| scope.counts_money(budget.per, is_shared));
+        let paid = limits.budget.filter(|budget| !goes_on(budget));
+        let paid = paid.map_or(0, |budget| self.paid(limited, budget, second));
         Wiring {
             requests: limits.requests.filter(|_| own).map(|limit| self.bucket(limited.name, limit)),
             shared: is_shared.then(|| self.replicas.clone()),
