@@ -56,6 +56,13 @@ impl Replica {
         process.exit().await;
     }
 
+    /// Waits until the process has printed this; tells how often it has.
+    pub async fn says(&self, text: &str) -> usize {
+        let process = self.process.as_ref().expect("a process");
+        process.says(text).await;
+        process.output().matches(text).count()
+    }
+
     /// See [`gateway::metric`].
     pub async fn metric(&self, series: &str) -> f64 {
         gateway::metric(self.admin, series).await

@@ -8,6 +8,10 @@ mod admin;
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod budgets;
+#[cfg(test)]
+mod budgets_process;
+#[cfg(test)]
 mod cache;
 #[cfg(test)]
 mod cache_forms;
