@@ -170,7 +170,7 @@ pub(crate) const WAYS: &[Way] = &[
         share: 90,
         form: Form::Stream,
         leaves: Leaves::Reading(110),
-        steps: &[r#"{"like":"mock-pace-2-120"}"#, r#"{"like":"mock-pace-3-140"}"#, r#"{"like":"demo"}"#],
+        steps: &[r#"{"like":"mock-pace-4-120"}"#, r#"{"like":"mock-pace-5-140"}"#, r#"{"like":"demo"}"#],
         faults: PACED_FAULTS,
         spare: true,
         sums: Sums::Left,
