@@ -22,11 +22,14 @@ struct Running {
 }
 
 async fn start(upstream: &Upstream, shutdown: &str) -> Running {
+    start_as(&Config::to(upstream).section(&format!("shutdown: {{{shutdown}}}"))).await
+}
+
+async fn start_as(config: &Config) -> Running {
     let local = || SocketAddr::from(([127, 0, 0, 1], free_port()));
     let (api, admin) = (local(), local());
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("sluice.yaml");
-    let config = Config::to(upstream).section(&format!("shutdown: {{{shutdown}}}"));
     std::fs::write(&path, config.yaml(&api.to_string(), &admin.to_string())).unwrap();
     let process = Process::start(command(&["serve", "--config", path.to_str().unwrap()]));
     process.listens(api).await;
@@ -178,4 +181,28 @@ async fn uploads_under_way_when_the_drain_is_over_are_told_so_and_each_has_its_l
         assert!(line.contains("\"outcome\":\"drain\""), "{line}");
     }
     assert_eq!(upstream.calls(), 0);
+}
+
+#[tokio::test]
+async fn requests_that_wait_to_be_accepted_when_the_drain_begins_are_answered() {
+    let upstream = Upstream::script([Answer::json(CHAT_REPLY)]).await;
+    let config = Config::to(&upstream).listener("max_connections: 1");
+    let mut sluice = start_as(&config.section("shutdown: {delay: 0s, drain: 20s}")).await;
+    // The only one who is accepted; all others wait in the system's queue with their requests sent.
+    let mut first = Client::connect(sluice.api).await;
+    let wire = Request::post(CHAT, chat()).bearer(KEY).wire();
+    first.send(&wire).await;
+    let _ = first.answer().await.expect(200);
+    let mut waiting = Vec::new();
+    for _ in 0..20 {
+        let mut client = Client::connect(sluice.api).await;
+        client.send(&wire).await;
+        waiting.push(client);
+    }
+    sluice.process.signal("TERM");
+    for client in &mut waiting {
+        let answer = client.answer().await.expect(200);
+        assert_eq!(answer.get("connection"), "close");
+    }
+    assert_eq!(sluice.process.exit().await.code(), Some(0), "{}", sluice.process.output());
 }

@@ -50,6 +50,8 @@ where
     let mut connection = pin!(connection);
     // What goes wrong here is the client's affair; requests have their own records.
     tokio::select! {
+        // The connection first: a request that has come already is read and answered before the drain is looked at.
+        biased;
         ended = connection.as_mut() => drop(ended),
         () = drain.closing().cancelled() => {
             connection.as_mut().graceful_shutdown();
