@@ -227,6 +227,7 @@ async fn forward(
     recorder.committed = Some(committed.clone());
     let commit_after = plan.entry.commit_after;
     let mut note = recorder.cache.clone();
+    let remaining = recorder.limits.remaining;
     let coalesced = cached.as_ref().map(|cached| cached.coalesced.clone());
     let mut walk: Walk = match cached {
         Some(cached) => {
@@ -243,7 +244,7 @@ async fn forward(
             if coalesced.is_some_and(|coalesced| coalesced.load(Ordering::Relaxed)) {
                 note = CacheNote::new(CacheResult::Coalesced);
             }
-            head::waiting(&id, &note, walk, rules)
+            head::waiting(&id, &note, &remaining, walk, rules)
         }
     }
 }

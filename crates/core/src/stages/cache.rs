@@ -109,6 +109,8 @@ pub async fn look_up(
     let wanted = Wanted { stream: call.stream, usage: call.wants_usage(), paced };
     let recalled = async |entry: &Arc<Entry>, tier: CacheTier, x: &mut Exchange| {
         let recalled = Recalled::of(entry, wanted).await?;
+        // A stored answer burdens no provider.
+        x.limits.leave_provider();
         x.cache = CacheNote::hit(entry, tier);
         x.phase = AbortPhase::Wait;
         Some(LookUp::Hit(recalled))

@@ -141,6 +141,7 @@ impl Asking<'_> {
         let bucket = scopes.filter_map(|scope| scope.token_burst()).min();
         let output = answer(call, &plan.entry, &learner, bucket.map(|burst| burst.saturating_sub(prompt)));
         x.limits.learner = Some(learner);
+        x.limits.samples = call.envelope.samples();
         // Without a price nothing is known of the cost, which is told in metrics; the budget has to have something.
         let price = target.filter(|_| money).and_then(|target| {
             let model = target.upstream_model(&plan.entry, &plan.requested);

@@ -112,7 +112,10 @@ impl LimitStock {
         }
         if let Some(old) = used.take() {
             old.stop.cancel();
+            let scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+            scopes.values().for_each(|scope| scope.is_kept_by_nobody());
         }
+        metrics.limiter_mode.set(0);
         let (link, redis) = link.zip(settings.redis.as_ref())?;
         // Before the first word of Redis the configured count is the best that is known.
         self.replicas.store(redis.replicas.max(1), std::sync::atomic::Ordering::Relaxed);

@@ -11,25 +11,37 @@ use std::time::Duration;
 /// See the module.
 #[derive(Debug, Clone)]
 pub(super) enum Share {
-    /// Units that come at the replica's share of the rate.
-    Rate(Cell),
+    /// Units that come at the replica's share of the rate, and how many of them were used.
+    Rate(Cell, u64),
     /// Money that is left.
     Money(i64),
 }
 
 impl Share {
-    /// The share of a rate among so many replicas; `known` is the replica's part of what was there.
-    pub(super) fn of_rate(limit: RateLimit, replicas: u64, known: Option<u64>, at: At) -> Self {
+    /// The share of a rate among so many replicas; `there` is the replica's part of what is there.
+    pub(super) fn of_rate(limit: RateLimit, replicas: u64, there: u64, at: At) -> Self {
         let share = part(limit, replicas);
         let mut cell = Cell::new(share);
-        cell.debit(known.map_or(0, |known| share.burst.saturating_sub(known)), at.now);
-        Self::Rate(cell)
+        cell.debit(share.burst.saturating_sub(there), at.now);
+        Self::Rate(cell, 0)
     }
 
-    /// Could `n` be taken? Money that holds anything at all lets one more pass.
+    /// What was used of a rate and has not come again.
+    pub(super) fn lack(&self, at: At) -> u64 {
+        match self {
+            Self::Rate(cell, used) => {
+                let left = cell.left(1, at.now);
+                left.limit.saturating_sub(left.remaining).min(*used)
+            }
+            Self::Money(_) => 0,
+        }
+    }
+
+    /// Could `n` be taken? A full share lets one pass that is larger, as a debt: the whole bucket would fit it. Money
+    /// that holds anything at all lets one more pass.
     pub(super) fn peek(&self, n: u64, at: At) -> Result<(), Lack> {
         match self {
-            Self::Rate(cell) => cell.peek(n, at.now).map_err(Lack::Short),
+            Self::Rate(cell, _) => cell.peek(n.min(cell.limit().burst), at.now).map_err(Lack::Short),
             Self::Money(left) if *left > 0 => Ok(()),
             Self::Money(_) => Err(Lack::Short(Short::For(Duration::ZERO))),
         }
@@ -38,7 +50,10 @@ impl Share {
     /// Takes what was found to be there.
     pub(super) fn take(&mut self, n: u64, at: At) {
         match self {
-            Self::Rate(cell) => cell.debit(n, at.now),
+            Self::Rate(cell, used) => {
+                cell.debit(n, at.now);
+                *used = used.saturating_add(n);
+            }
             Self::Money(left) => *left -= super::question::signed(n),
         }
     }
@@ -46,8 +61,14 @@ impl Share {
     /// Ends a request that took `taken` and has used `used`.
     pub(super) fn settle(&mut self, taken: u64, used: u64, at: At) {
         match self {
-            Self::Rate(cell) if used > taken => cell.debit(used - taken, at.now),
-            Self::Rate(cell) => cell.refund(taken - used),
+            Self::Rate(cell, all) if used > taken => {
+                cell.debit(used - taken, at.now);
+                *all = all.saturating_add(used - taken);
+            }
+            Self::Rate(cell, all) => {
+                cell.refund(taken - used);
+                *all = all.saturating_sub(taken - used);
+            }
             Self::Money(left) => {
                 *left += super::question::signed(taken) - super::question::signed(used);
             }

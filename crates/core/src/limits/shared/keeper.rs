@@ -17,10 +17,10 @@ use sluice_config::model::OnRedisDown;
 use std::{
     path::Path,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU32, Ordering},
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -55,11 +55,12 @@ pub struct SharedLimits {
     list: String,
     me: String,
     folder: String,
-    started: i64,
     replicas: Arc<AtomicU32>,
     metrics: SharedMetrics,
     kept: Mutex<Vec<Arc<LimitScope>>>,
     due: Notify,
+    /// Everything was given back: nothing is borrowed any more.
+    left: AtomicBool,
 }
 
 impl SharedLimits {
@@ -75,7 +76,8 @@ impl SharedLimits {
         background: &Background,
         stop: CancellationToken,
     ) -> Arc<Self> {
-        let shared = Arc::new(Self::new(link, script::script(), key_prefix, folder, replicas, metrics));
+        let me = process_id().to_owned();
+        let shared = Arc::new(Self::new(link, script::script(), key_prefix, me, folder, replicas, metrics));
         background.tasks.spawn(keep(Arc::downgrade(&shared), stop));
         shared
     }
@@ -84,25 +86,25 @@ impl SharedLimits {
         link: Arc<RedisLink>,
         script: Script,
         key_prefix: &str,
+        me: String,
         folder: &Path,
         replicas: Arc<AtomicU32>,
         metrics: SharedMetrics,
     ) -> Self {
         // One tag in all keys: in a cluster they live together, so that one script reaches them all.
         let prefix = format!("{{{key_prefix}:limits}}");
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             link,
             script,
             list: format!("{prefix}:replicas"),
             prefix,
-            me: format!("{:016x}", fastrand::u64(..)),
+            me,
             folder: folder_id(folder),
-            started: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
             replicas,
             metrics,
             kept: Mutex::default(),
             due: Notify::new(),
+            left: AtomicBool::new(false),
         }
     }
 
@@ -123,6 +125,11 @@ impl SharedLimits {
 
     async fn ask_and_beat(&self, mut asked: Asked, beat: Beat, clock: impl Fn() -> At) -> Outcome {
         self.kept().extend(asked.unkept.drain(..));
+        if asked.is_empty() && beat == Beat::Quiet {
+            // What it needs is held here by now.
+            asked.close();
+            return Ok(true);
+        }
         let answered = self.send(&asked, beat).await;
         self.metrics.degraded.set(i64::from(answered.is_err()));
         let (replicas, answers) = answered?;
@@ -137,7 +144,7 @@ impl SharedLimits {
             let Some(scope) = asked.scopes.get(*index) else { continue };
             let name =
                 format!("{}:{}:{}:{}", self.prefix, scope.kind().as_str(), scope.name(), slot.as_str());
-            script::add(&mut call, &name, question, &self.folder, self.started);
+            script::add(&mut call, &name, question, &self.folder);
         }
         let reply: Vec<i64> = self.link.script(Op::Limit, &call).await?;
         script::read(&reply, asked.questions.len())
@@ -165,8 +172,10 @@ impl SharedLimits {
     }
 
     async fn leave_at(&self, clock: impl Fn() -> At) {
+        self.left.store(true, Ordering::Relaxed);
         let kept = std::mem::take(&mut *self.kept());
-        for scopes in kept.chunks(TOGETHER) {
+        // Once at least, so that nobody counts us any more.
+        for scopes in kept.chunks(TOGETHER).chain([[].as_slice()]) {
             let asked = Asked::new(scopes, Purposes::Leave, clock());
             if self.ask_and_beat(asked, Beat::Off, &clock).await.is_err() {
                 return;
@@ -176,6 +185,9 @@ impl SharedLimits {
 
     /// Does what is due for every scope with leases.
     async fn look_after(&self, beat: &mut Option<Instant>, clock: impl Fn() -> At) {
+        if self.left.load(Ordering::Relaxed) {
+            return;
+        }
         let kept = self.kept().clone();
         for scopes in kept.chunks(TOGETHER) {
             let asked = Asked::new(scopes, Purposes::Chores, clock());
@@ -193,13 +205,14 @@ impl SharedLimits {
         }
     }
 
-    /// Scopes without leases are not looked after; the next question brings them back.
+    /// Scopes without leases, where nothing is under way that will have to be told, are not looked after; the next question brings them back.
     fn forget_settled(&self) {
         self.kept().retain(|scope| {
             let mut state = scope.lock();
-            let settled = super::Slot::ALL
-                .into_iter()
-                .all(|slot| state.lease(slot).is_none_or(|lease| lease.is_settled()));
+            let settled = state.in_flight == 0
+                && super::Slot::ALL
+                    .into_iter()
+                    .all(|slot| state.lease(slot).is_none_or(|lease| lease.is_settled()));
             state.kept = !settled;
             !settled
         });
@@ -222,6 +235,12 @@ async fn keep(shared: Weak<SharedLimits>, stop: CancellationToken) {
             () = sleep(LOOK_EVERY) => {}
         }
     }
+}
+
+/// Tells processes apart. One for all links of this one: what it has told over one, another need not tell again.
+fn process_id() -> &'static str {
+    static ID: LazyLock<String> = LazyLock::new(|| format!("{:016x}", fastrand::u64(..)));
+    &ID
 }
 
 /// Tells apart where ledgers are: this machine's name and the folder's.

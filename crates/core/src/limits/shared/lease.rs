@@ -25,7 +25,7 @@ use sluice_config::model::{OnRedisDown, RateLimit};
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -40,6 +40,9 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 const REMEMBERED: Duration = Duration::from_millis(250);
 /// So long at least, so that the request that was refused finds it.
 const LOOKED_AT_FOR: Duration = Duration::from_millis(1);
+
+/// Number of the last question of this process.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
 
 /// What was last heard of the whole.
 #[derive(Debug, Clone, Copy)]
@@ -82,10 +85,15 @@ pub(in crate::limits) struct Lease {
     drawn: i64,
     /// What of it the shared bucket knows.
     told: i64,
-    seq: u64,
+    /// Number of the last question before this lease's first: answers to others' questions are not its own.
+    born: u64,
     heard: u64,
     withdrawn: u64,
     expires: Moment,
+    /// Its time was over, and what was drawn from it needs no telling any more.
+    lapsed: bool,
+    /// A question was not answered: what it brought is not known here.
+    unsure: bool,
     asked: Moment,
     asking: u32,
     used: Moment,
@@ -120,10 +128,12 @@ impl Lease {
             balance: 0,
             drawn: 0,
             told: 0,
-            seq: 0,
+            born: NUMBER.load(Ordering::Relaxed),
             heard: 0,
             withdrawn: 0,
             expires: Moment(0),
+            lapsed: true,
+            unsure: false,
             asked: Moment(0),
             asking: 0,
             used: Moment(0),
@@ -147,10 +157,12 @@ impl Lease {
         self.down = down;
     }
 
-    /// The same money under another limit for the same kind of period.
-    pub(in crate::limits) fn set_budget(&mut self, budget: Budget) {
-        self.what = What::Money(budget);
-        self.gate = None;
+    /// The same bucket under another limit: a rate stays a rate, and money money of the same kind of period.
+    pub(in crate::limits) fn set_limit(&mut self, what: What) {
+        if self.what != what {
+            self.what = what;
+            (self.gate, self.share) = (None, None);
+        }
     }
 
     /// Paid in the period by all replicas, as far as is known here; the period.
@@ -235,33 +247,44 @@ impl Lease {
         }
     }
 
+    /// Gives back what was taken for a request that is not admitted after all.
+    pub(in crate::limits) fn put_back(&mut self, units: u64, at: At) {
+        if self.is_money() {
+            self.pay(Via::Own, self.start(), units, 0, at);
+        } else {
+            self.settle(Via::Own, units, 0, at);
+        }
+    }
+
     /// What is left of the whole, as far as is known here.
     pub(in crate::limits) fn left(&self, at: At) -> Left {
         let What::Rate(limit) = self.what else {
             return Left::default();
         };
-        let burst = limit.burst.max(1);
-        let own = positive(self.balance);
-        let cell = match (&self.share, self.word) {
-            (Some(Share::Rate(cell)), _) => return cell.left(1, at.now),
-            (_, None) => Cell::new(limit),
-            (_, Some(word)) => {
-                let there =
-                    positive(word.remaining).saturating_add(own).saturating_add(positive(word.others));
-                let mut cell = Cell::new(limit);
-                cell.debit(burst.saturating_sub(there), word.at);
-                cell
-            }
-        };
-        let others = self.word.map_or(0, |word| positive(word.others));
-        let left = cell.left(1, at.now);
-        Left { remaining: left.remaining.saturating_sub(others), ..left }
+        if let Some(Share::Rate(cell, _)) = &self.share {
+            return cell.left(1, at.now);
+        }
+        let lent = self.word.map_or(0, |word| positive(word.others));
+        let left = self.whole(limit).left(1, at.now);
+        Left { remaining: left.remaining.saturating_sub(lent), ..left }
+    }
+
+    /// The whole bucket as last heard of, with what is lent.
+    fn whole(&self, limit: RateLimit) -> Cell {
+        let mut cell = Cell::new(limit);
+        if let Some(word) = self.word {
+            let there = positive(word.remaining)
+                .saturating_add(positive(self.balance))
+                .saturating_add(positive(word.others));
+            cell.debit(limit.burst.max(1).saturating_sub(there), word.at);
+        }
+        cell
     }
 
     /// Makes a question.
     pub(in crate::limits) fn ask(&mut self, purpose: Purpose, at: At) -> Question {
         self.tidy(at);
-        self.seq += 1;
+        let seq = NUMBER.fetch_add(1, Ordering::Relaxed) + 1;
         self.asking += 1;
         self.asked = at.now;
         let (need, want, withdraw) = match purpose {
@@ -276,7 +299,7 @@ impl Lease {
             what: self.what,
             span: self.money.map(|money| money.span),
             base: self.money.map_or(0, |money| money.base),
-            seq: self.seq,
+            seq,
             drawn: self.drawn,
             unreported: self.drawn - self.told,
             balance: self.balance,
@@ -288,7 +311,7 @@ impl Lease {
             sent: at.now,
         };
         if withdraw {
-            self.withdrawn = self.seq;
+            self.withdrawn = seq;
             self.balance = self.balance.min(0);
         }
         question
@@ -296,6 +319,9 @@ impl Lease {
 
     /// Takes an answer in. False when its period is over: what was granted of that is of no use.
     pub(in crate::limits) fn hear(&mut self, question: &Question, answer: &Answer, at: At) -> bool {
+        if question.seq <= self.born {
+            return false;
+        }
         self.asking = self.asking.saturating_sub(1);
         if !answer.granted {
             self.uncommit(question);
@@ -303,13 +329,14 @@ impl Lease {
         if question.span != self.money.map(|money| money.span) {
             return false;
         }
-        self.share = None;
+        self.end_share(at);
+        self.unsure &= question.seq < self.withdrawn;
         self.word =
             Some(Word { remaining: answer.remaining, others: answer.others, paid: answer.paid, at: at.now });
         self.gate = (!answer.has).then(|| Gate {
             need: question.need,
-            over: after(question.sent, answer.wait),
-            ask_again: after(at.now, answer.wait.clamp(LOOKED_AT_FOR, REMEMBERED)),
+            over: after(at.now, answer.wait),
+            ask_again: after(at.now, self.forget_in(answer)),
         });
         if question.seq <= self.heard {
             return true;
@@ -322,14 +349,36 @@ impl Lease {
         if question.seq >= self.withdrawn {
             self.balance = answer.units - (self.drawn - question.drawn);
             self.expires = after(question.sent, LIFE);
+            self.lapsed = false;
         }
         true
     }
 
-    /// No answer came, or nobody waits for it any more. What was granted without our knowing ends with its lease.
+    /// No answer came, or nobody waits for it any more. What was granted without our knowing is given back when
+    /// Redis answers again.
     pub(in crate::limits) fn unheard(&mut self, question: &Question) {
-        self.asking = self.asking.saturating_sub(1);
-        self.uncommit(question);
+        if question.seq > self.born {
+            self.asking = self.asking.saturating_sub(1);
+            self.unsure = true;
+            self.uncommit(question);
+        }
+    }
+
+    /// How long a refusal is remembered. Money that is paid does not come back.
+    fn forget_in(&self, answer: &Answer) -> Duration {
+        let wait = match self.what {
+            What::Money(budget) if positive(answer.paid) >= budget.nano_usd => REMEMBERED,
+            _ => answer.wait,
+        };
+        wait.clamp(LOOKED_AT_FOR, REMEMBERED)
+    }
+
+    /// Redis is back: what was taken from the share and has not come again since is owed to the whole.
+    fn end_share(&mut self, at: At) {
+        let Some(share) = self.share.take() else { return };
+        let owed = signed(share.lack(at));
+        self.drawn += owed;
+        self.balance -= owed;
     }
 
     /// Runs the slice so low that it should be filled up behind the requests' backs?
@@ -343,13 +392,19 @@ impl Lease {
     /// What has to be asked without anybody waiting for it.
     pub(in crate::limits) fn chore(&mut self, at: At) -> Option<Purpose> {
         self.tidy(at);
-        let word = self.word.filter(|_| self.asking == 0)?;
+        if self.asking > 0 {
+            return None;
+        }
+        if self.unsure && at.now.since(self.asked) >= TELL_EVERY {
+            return Some(Purpose::GiveBack);
+        }
         let idle = at.now.since(self.used) >= IDLE;
         if self.balance > 0 && idle {
             return Some(Purpose::GiveBack);
         }
         // Not when the last question has shown that there is nothing to be had.
-        if !idle && self.is_low(at) && (word.remaining > 0 || at.now.since(self.asked) >= TELL_EVERY) {
+        let is_there = self.word.is_some_and(|word| word.remaining > 0);
+        if !idle && self.is_low(at) && (is_there || at.now.since(self.asked) >= TELL_EVERY) {
             return Some(Purpose::TopUp);
         }
         let untold = self.drawn != self.told || self.money.is_some_and(|money| !money.is_told());
@@ -362,6 +417,7 @@ impl Lease {
     /// Is there anything left to be told or given back?
     pub(in crate::limits) fn is_settled(&self) -> bool {
         self.balance <= 0
+            && !self.unsure
             && self.drawn == self.told
             && self.asking == 0
             && self.money.is_none_or(|money| money.is_told())
@@ -389,18 +445,21 @@ impl Lease {
 
     /// Lets go of a lease whose time is over, and of a period that is.
     fn tidy(&mut self, at: At) {
-        if !self.lives(at) && self.balance > 0 {
-            // It counts as used: nobody tells what was drawn from it.
-            self.balance = 0;
-            self.told = self.drawn;
+        if !self.lives(at) && !self.lapsed {
+            // It counts as used: nobody tells what was drawn from it, but what was drawn beyond it.
+            self.lapsed = true;
+            self.balance = self.balance.min(0);
+            self.told = self.drawn + self.balance;
         }
         let (What::Money(budget), Some(money)) = (self.what, &mut self.money) else { return };
         if at.second >= money.span.end {
             *money = Money::new(budget, 0, at.second);
             (self.balance, self.drawn, self.told) = (0, 0, 0);
             (self.word, self.gate, self.share) = (None, None, None);
+            (self.lapsed, self.unsure) = (true, false);
             // No answer of the old period may bring a slice.
-            (self.withdrawn, self.heard) = (self.seq + 1, self.seq);
+            let last = NUMBER.load(Ordering::Relaxed);
+            (self.withdrawn, self.heard) = (last + 1, last);
         }
     }
 
@@ -434,16 +493,22 @@ impl Lease {
     /// This replica's share of the bucket: at most its share of what was last known to be there.
     fn share(&mut self, at: At) -> &mut Share {
         let replicas = u64::from(self.replicas.load(Ordering::Relaxed).max(1));
-        let known = self.word.map(|word| positive(word.remaining) / replicas + positive(self.balance));
-        let (what, money) = (self.what, self.money);
-        self.share.get_or_insert_with(|| match what {
-            What::Rate(limit) => Share::of_rate(limit, replicas, known, at),
-            What::Money(budget) => {
-                let before = money.map_or(0, |money| money.base);
-                let left = known.unwrap_or_else(|| budget.nano_usd.saturating_sub(before) / replicas);
+        let share = match (self.share.take(), self.what) {
+            (Some(share), _) => share,
+            (None, What::Rate(limit)) => {
+                let there = self.whole(limit).left(1, at.now).remaining;
+                Share::of_rate(limit, replicas, there / replicas, at)
+            }
+            (None, What::Money(budget)) => {
+                let own = self.money.map_or(0, |money| money.base);
+                let left = match self.word {
+                    Some(word) => positive(word.remaining) / replicas + positive(self.balance),
+                    None => budget.nano_usd.saturating_sub(own) / replicas,
+                };
                 Share::Money(signed(left))
             }
-        })
+        };
+        self.share.insert(share)
     }
 }
 

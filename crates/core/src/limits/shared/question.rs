@@ -44,7 +44,7 @@ pub(in crate::limits) struct Question {
     pub(super) span: Option<Span>,
     /// Money: spent in the period before this process began, as its ledger says.
     pub(super) base: u64,
-    /// Number of the question.
+    /// Number of the question; no two of a process have the same.
     pub(super) seq: u64,
     /// Drawn from leases in all.
     pub(super) drawn: i64,
