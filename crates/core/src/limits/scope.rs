@@ -178,14 +178,14 @@ impl LimitScope {
     }
 
     /// Requests that hold a permit now.
-    #[must_use]
-    pub fn in_flight(&self) -> u32 {
+    #[cfg(test)]
+    pub(super) fn in_flight(&self) -> u32 {
         self.lock().in_flight
     }
 
     /// What is left of its tokens.
-    #[must_use]
-    pub fn tokens_left(&self, now: Moment) -> Option<Left> {
+    #[cfg(test)]
+    pub(super) fn tokens_left(&self, now: Moment) -> Option<Left> {
         self.lock().tokens.as_ref()?.left(At { now, second: 0 })
     }
 

@@ -2,7 +2,7 @@
 //! and the link to those that replicas share.
 
 use crate::{
-    ledger::{Ledger, Scope as Spender},
+    ledger::{Ledger, Reader, Scope as Spender},
     limits::{
         bucket::At,
         learned::LearnedLengths,
@@ -39,6 +39,8 @@ pub struct LimitStock {
     replicas: Arc<AtomicU32>,
     shared: Mutex<Option<SharedInUse>>,
     ledger: Option<Arc<Ledger>>,
+    /// Open while budgets are made ready.
+    reader: Mutex<Option<Reader>>,
 }
 
 struct SharedInUse {
@@ -195,22 +197,30 @@ impl LimitStock {
             ScopeKind::Tenant => Spender::Tenant,
             ScopeKind::Model | ScopeKind::Provider => return 0,
         };
-        let Some(ledger) = &self.ledger else { return 0 };
         let since = Timestamp::from_second(Span::around(budget.per, second).start).unwrap_or_default();
-        // A budget that is new in a reload counts what was spent a moment ago.
-        let complete = ledger.flush(LEDGER_PATIENCE);
-        match ledger.reader().and_then(|reader| reader.spent(spender, limited.name, since)) {
-            Ok(paid) => {
-                if !complete {
-                    tracing::warn!(name = limited.name, "a budget begins without what is not written yet");
-                }
-                paid
-            }
-            Err(error) => {
-                tracing::error!(%error, name = limited.name, "what was spent of a budget cannot be read");
-                0
-            }
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        if reader.is_none() {
+            *reader = self.open_ledger();
         }
+        let Some(reader) = &*reader else { return 0 };
+        reader.spent(spender, limited.name, since).unwrap_or_else(|error| {
+            tracing::error!(%error, name = limited.name, "what was spent of a budget cannot be read");
+            0
+        })
+    }
+
+    fn open_ledger(&self) -> Option<Reader> {
+        let ledger = self.ledger.as_ref()?;
+        // A budget that is new in a reload counts what was spent a moment ago.
+        if !ledger.flush(LEDGER_PATIENCE) {
+            tracing::warn!("budgets begin without what is not written yet");
+        }
+        ledger.reader().inspect_err(|error| tracing::error!(%error, "what was spent cannot be read")).ok()
+    }
+
+    /// Budgets are ready.
+    pub fn close_ledger(&self) {
+        *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// A key's bucket of requests: the one in use, unless its limit has changed.
