@@ -18,7 +18,7 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -60,6 +60,7 @@ pub struct SharedLimits {
     metrics: SharedMetrics,
     kept: Mutex<Vec<Arc<LimitScope>>>,
     due: Notify,
+    left: AtomicBool,
 }
 
 impl SharedLimits {
@@ -103,6 +104,7 @@ impl SharedLimits {
             metrics,
             kept: Mutex::default(),
             due: Notify::new(),
+            left: AtomicBool::new(false),
         }
     }
 
@@ -165,13 +167,17 @@ impl SharedLimits {
     }
 
     async fn leave_at(&self, clock: impl Fn() -> At) {
+        self.left.store(true, Ordering::Relaxed);
         let kept = std::mem::take(&mut *self.kept());
         for scopes in kept.chunks(TOGETHER) {
             let asked = Asked::new(scopes, Purposes::Leave, clock());
-            if self.ask_and_beat(asked, Beat::Off, &clock).await.is_err() {
+            if self.ask(asked, &clock).await.is_err() {
                 return;
             }
         }
+        // Also where there was nothing to give back: the others' shares grow at once.
+        let nothing = Asked::new(&[], Purposes::Leave, clock());
+        self.ask_and_beat(nothing, Beat::Off, &clock).await.ok();
     }
 
     /// Does what is due for every scope with leases.
@@ -184,7 +190,8 @@ impl SharedLimits {
                 break;
             }
         }
-        if beat.is_none_or(|last| last.elapsed() >= BEAT_EVERY) {
+        let is_due = beat.is_none_or(|last| last.elapsed() >= BEAT_EVERY);
+        if is_due && !self.left.load(Ordering::Relaxed) {
             *beat = Some(Instant::now());
             let nothing = Asked::new(&[], Purposes::Chores, clock());
             // Nobody counts us then, which the next beat mends.
