@@ -58,6 +58,8 @@ mod limits_metrics;
 #[cfg(test)]
 mod limits_queue;
 #[cfg(test)]
+mod limits_redis;
+#[cfg(test)]
 mod limits_reload;
 #[cfg(test)]
 mod limits_scopes;

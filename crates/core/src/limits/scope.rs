@@ -7,7 +7,7 @@
 use super::{
     bucket::{At, Bucket},
     cell::{Cell, Moment},
-    local::{Left, RequestBucket},
+    local::RequestBucket,
     pot::{Budget, Pot, Span},
     queue::Line,
     shared::{lease::Lease, question::What},
@@ -185,7 +185,7 @@ impl LimitScope {
 
     /// What is left of its tokens.
     #[cfg(test)]
-    pub(super) fn tokens_left(&self, now: Moment) -> Option<Left> {
+    pub(super) fn tokens_left(&self, now: Moment) -> Option<super::local::Left> {
         self.lock().tokens.as_ref()?.left(At { now, second: 0 })
     }
 
