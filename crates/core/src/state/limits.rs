@@ -10,7 +10,7 @@ use crate::{
         pot::{Budget, Span},
         scope::{LimitScope, ScopeKind, ScopeLimits, Wiring},
         share::TenantShare,
-        shared::{SharedLimits, SharedMetrics},
+        shared::{Identity, ReplicaId, SharedLimits, SharedMetrics},
     },
     redis::RedisLink,
     state::background::Background,
@@ -36,6 +36,7 @@ pub struct LimitStock {
     shares: Mutex<HashMap<String, Arc<TenantShare>>>,
     /// How long answers are.
     pub learned: LearnedLengths,
+    me: ReplicaId,
     replicas: Arc<AtomicU32>,
     shared: Mutex<Option<SharedInUse>>,
     ledger: Option<Arc<Ledger>>,
@@ -124,8 +125,7 @@ impl LimitStock {
         let stop = background.stop.child_token();
         let limits = SharedLimits::start(
             link.clone(),
-            &redis.key_prefix,
-            &settings.state_dir,
+            &Identity { key_prefix: &redis.key_prefix, me: &self.me, folder: &settings.state_dir },
             self.replicas.clone(),
             shared_metrics(metrics),
             background,

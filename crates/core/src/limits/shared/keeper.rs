@@ -17,7 +17,7 @@ use sluice_config::model::OnRedisDown;
 use std::{
     path::Path,
     sync::{
-        Arc, LazyLock, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::{Duration, Instant},
@@ -47,6 +47,26 @@ pub struct SharedMetrics {
     pub degraded: IntGauge,
 }
 
+/// Tells replicas apart. One for all links of a gateway: what was told over one, another need not tell again.
+#[derive(Debug)]
+pub struct ReplicaId(String);
+
+impl Default for ReplicaId {
+    fn default() -> Self {
+        Self(format!("{:016x}", fastrand::u64(..)))
+    }
+}
+
+/// Whose buckets they are, and who asks for them.
+pub struct Identity<'a> {
+    /// What all keys in Redis begin with.
+    pub key_prefix: &'a str,
+    /// This replica.
+    pub me: &'a ReplicaId,
+    /// Where its ledger is: those who share it share what it says was spent.
+    pub folder: &'a Path,
+}
+
 /// The limits that replicas share.
 pub struct SharedLimits {
     link: Arc<RedisLink>,
@@ -64,20 +84,17 @@ pub struct SharedLimits {
 }
 
 impl SharedLimits {
-    /// Begins to keep leases, until `stop`. `folder` is where the ledger is: those who share it share what it says
-    /// was spent.
+    /// Begins to keep leases, until `stop`.
     #[must_use]
     pub fn start(
         link: Arc<RedisLink>,
-        key_prefix: &str,
-        folder: &Path,
+        identity: &Identity<'_>,
         replicas: Arc<AtomicU32>,
         metrics: SharedMetrics,
         background: &Background,
         stop: CancellationToken,
     ) -> Arc<Self> {
-        let me = process_id().to_owned();
-        let shared = Arc::new(Self::new(link, script::script(), key_prefix, me, folder, replicas, metrics));
+        let shared = Arc::new(Self::new(link, script::script(), identity, replicas, metrics));
         background.tasks.spawn(keep(Arc::downgrade(&shared), stop));
         shared
     }
@@ -85,21 +102,19 @@ impl SharedLimits {
     fn new(
         link: Arc<RedisLink>,
         script: Script,
-        key_prefix: &str,
-        me: String,
-        folder: &Path,
+        identity: &Identity<'_>,
         replicas: Arc<AtomicU32>,
         metrics: SharedMetrics,
     ) -> Self {
         // One tag in all keys: in a cluster they live together, so that one script reaches them all.
-        let prefix = format!("{{{key_prefix}:limits}}");
+        let prefix = format!("{{{}:limits}}", identity.key_prefix);
         Self {
             link,
             script,
             list: format!("{prefix}:replicas"),
             prefix,
-            me,
-            folder: folder_id(folder),
+            me: identity.me.0.clone(),
+            folder: folder_id(identity.folder),
             replicas,
             metrics,
             kept: Mutex::default(),
@@ -235,12 +250,6 @@ async fn keep(shared: Weak<SharedLimits>, stop: CancellationToken) {
             () = sleep(LOOK_EVERY) => {}
         }
     }
-}
-
-/// Tells processes apart. One for all links of this one: what it has told over one, another need not tell again.
-fn process_id() -> &'static str {
-    static ID: LazyLock<String> = LazyLock::new(|| format!("{:016x}", fastrand::u64(..)));
-    &ID
 }
 
 /// Tells apart where ledgers are: this machine's name and the folder's.

@@ -29,7 +29,7 @@ mod money;
 pub(in crate::limits) mod question;
 mod script;
 
-pub use keeper::{SharedLimits, SharedMetrics};
+pub use keeper::{Identity, ReplicaId, SharedLimits, SharedMetrics};
 
 use super::{
     admission::{self, Ask, Denied, FEW, Permit},
