@@ -81,15 +81,10 @@ impl World {
         };
         let replicas = Arc::new(AtomicU32::new(1));
         let script = script::script_with_clock(CLOCK);
-        let shared = SharedLimits::new(
-            self.bench.link.clone(),
-            script,
-            "t",
-            format!("{:016x}", fastrand::u64(..)),
-            Path::new(folder),
-            replicas.clone(),
-            metrics,
-        );
+        let me = ReplicaId::default();
+        let identity = Identity { key_prefix: "t", me: &me, folder: Path::new(folder) };
+        let link = self.bench.link.clone();
+        let shared = SharedLimits::new(link, script, &identity, replicas.clone(), metrics);
         let wiring = Wiring { shared: Some(replicas), paid, second: self.at().second, ..Wiring::default() };
         Replica { shared, scope: Arc::new(LimitScope::wired(ScopeKind::Key, "k", self.limits, &wiring)) }
     }
