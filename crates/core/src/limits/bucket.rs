@@ -159,10 +159,7 @@ impl Bucket {
         match self {
             Self::Taken { bucket, .. } => Some(RateLimit { rate: bucket.rate(), burst: bucket.burst() }),
             Self::Cell(cell) => Some(cell.limit()),
-            Self::Lease(lease) => match lease.what() {
-                super::shared::lease::What::Rate(limit) => Some(limit),
-                super::shared::lease::What::Money(_) => None,
-            },
+            Self::Lease(lease) => lease.limit(),
             Self::Pot(_) => None,
         }
     }

@@ -24,6 +24,11 @@ local replicas = math.max(redis.call('ZCARD', KEYS[1]), 1)
 -- Of what remains, what one replica may borrow.
 local share = 1 / (replicas + 1)
 
+local function lives(replica)
+  local last = redis.call('ZSCORE', KEYS[1], replica)
+  return last and tonumber(last) > now - life
+end
+
 local function whole(n) return string.format('%.0f', n) end
 
 local function read(i)
@@ -67,6 +72,8 @@ local function read(i)
       if who == me then
         b.told = { committed = committed, paid = paid }
       else
+        -- For what a process held that is gone, nobody will pay.
+        if committed > paid and not lives(who) then committed = paid end
         b.spent, b.all_paid = b.spent + committed, b.all_paid + paid
       end
     else
@@ -193,7 +200,8 @@ for _, b in ipairs(buckets) do
   local time = 0
   if ok == 1 then
     if not b.money then b.a = b.a - b.need end
-    grant(b, math.min(b.want - b.units, math.floor(math.max(b.a, 0) * share)))
+    -- What it holds already is a part of its share.
+    grant(b, math.min(b.want, math.floor((math.max(b.a, 0) + b.units) * share)) - b.units)
   else
     if b.money then b.committed, b.a = b.committed - b.need, b.a + b.need end
     if b.has then grant(b, b.kept - b.units) else time = wait(b) end
