@@ -60,6 +60,8 @@ mod limits_queue;
 #[cfg(test)]
 mod limits_redis;
 #[cfg(test)]
+mod limits_redis_faults;
+#[cfg(test)]
 mod limits_reload;
 #[cfg(test)]
 mod limits_scopes;

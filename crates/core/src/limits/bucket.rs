@@ -8,10 +8,7 @@ use super::{
     cell::{Cell, Moment, Short},
     local::{Left, RequestBucket},
     pot::{Exhausted, Pot, Span},
-    shared::{
-        lease::{Lease, Via},
-        question::What,
-    },
+    shared::lease::{Lease, Via},
 };
 use sluice_config::model::RateLimit;
 use std::{
@@ -162,10 +159,7 @@ impl Bucket {
         match self {
             Self::Taken { bucket, .. } => Some(RateLimit { rate: bucket.rate(), burst: bucket.burst() }),
             Self::Cell(cell) => Some(cell.limit()),
-            Self::Lease(lease) => match lease.what() {
-                What::Rate(limit) => Some(limit),
-                What::Money(_) => None,
-            },
+            Self::Lease(lease) => lease.limit(),
             Self::Pot(_) => None,
         }
     }

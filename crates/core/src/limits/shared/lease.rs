@@ -98,6 +98,8 @@ pub(in crate::limits) struct Lease {
     asking: u32,
     used: Moment,
     burn: Burn,
+    /// The slice that was got when more was asked for: its share.
+    most: Option<u64>,
     word: Option<Word>,
     gate: Option<Gate>,
     share: Option<Share>,
@@ -138,6 +140,7 @@ impl Lease {
             asking: 0,
             used: Moment(0),
             burn: Burn::default(),
+            most: None,
             word: None,
             gate: None,
             share: None,
@@ -147,6 +150,15 @@ impl Lease {
 
     pub(in crate::limits) fn what(&self) -> What {
         self.what
+    }
+
+    /// The rate by which it is decided now: the whole, or this replica's share.
+    pub(in crate::limits) fn limit(&self) -> Option<RateLimit> {
+        match (&self.share, self.what) {
+            (Some(Share::Rate(cell, _)), _) => Some(cell.limit()),
+            (_, What::Rate(limit)) => Some(limit),
+            (_, What::Money(_)) => None,
+        }
     }
 
     pub(in crate::limits) fn down(&self) -> OnRedisDown {
@@ -346,6 +358,9 @@ impl Lease {
         if let Some(money) = &mut self.money {
             money.told = (question.committed, question.paid);
         }
+        if question.want > 0 {
+            self.most = Some(positive(answer.units)).filter(|units| *units < question.want);
+        }
         if question.seq >= self.withdrawn {
             self.balance = answer.units - (self.drawn - question.drawn);
             self.expires = after(question.sent, LIFE);
@@ -381,11 +396,13 @@ impl Lease {
         self.balance -= owed;
     }
 
-    /// Runs the slice so low that it should be filled up behind the requests' backs?
+    /// Runs the slice so low that it should be filled up behind the requests' backs? Where the share is smaller than
+    /// what is wished, that is what counts: more is not to be had, however often it is asked for.
     pub(in crate::limits) fn is_low(&mut self, at: At) -> bool {
+        let wished = self.burn.target(at.now, 0);
         self.asking == 0
             && self.lives(at)
-            && positive(self.balance).saturating_mul(4) < self.burn.target(at.now, 0)
+            && positive(self.balance).saturating_mul(4) < self.most.map_or(wished, |most| most.min(wished))
             && at.now.since(self.asked) >= Duration::from_millis(20)
     }
 

@@ -347,6 +347,26 @@ async fn a_changed_limit_goes_on_with_the_same_bucket() {
 }
 
 #[tokio::test]
+async fn what_a_process_held_that_is_gone_is_free_again() {
+    let mut world = World::new(dollars(1000), 2).await;
+    world.end(world.ask(0, 100).await.unwrap(), 100);
+    let open = [world.ask(0, 400).await.unwrap(), world.ask(1, 200).await.unwrap()];
+    let next = world.replica("/b", 0);
+    let dead = std::mem::replace(&mut world.replicas[0], next);
+    let mut spent = 0;
+    for _ in 0..12 {
+        while let Ok(permit) = world.ask(1, 50).await {
+            world.end(permit, 50);
+            spent += 50;
+        }
+        world.advance_seconds(1).await;
+        world.look_after().await;
+    }
+    assert_eq!(spent, 1000 - 100 - 200, "what a living one holds is held, however long");
+    drop((open, dead));
+}
+
+#[tokio::test]
 async fn the_lease_of_a_replica_that_died_counts_as_used_and_then_is_refilled() {
     let mut world = World::new(tokens(rate(100, Duration::from_secs(1), 1000)), 2).await;
     world.end(world.ask(0, 1).await.unwrap(), 1);
