@@ -94,7 +94,8 @@ async fn without_redis_each_replica_admits_its_share_and_back_with_it_they_share
         assert_eq!(gateway.ask_admin("/status").await.json()["limits"]["mode"], "shared");
     }
     assert!(back.elapsed() < Duration::from_secs(5), "{:?}", back.elapsed());
-    // It is empty, which forgives one burst, of all together.
+    // It is empty, but what was used without it is told: nothing but what was used before it went is forgiven.
+    let alone = ok(&turns) - before;
     let calls = upstream.calls();
     let asking = Crowd::start(&api, 3, &by_limited(chat()), |answer| match answer.status() {
         200 => Next::After(Duration::ZERO),
@@ -102,8 +103,9 @@ async fn without_redis_each_replica_admits_its_share_and_back_with_it_they_share
     });
     let again = ok(&asking.left().await);
     println!("{again} after it was back");
-    assert!(again <= 300 && again == upstream.calls() - calls, "{again}");
-    assert!(again >= 200, "nobody's share any more: {again}");
+    assert_eq!(again, upstream.calls() - calls);
+    // Those who have not told yet may be a little late.
+    assert!(again + alone <= 400 && (again > 0 || alone >= 290), "{again} after {alone}");
 }
 
 /// Three keys, each with a word of its own on what holds without Redis.
