@@ -105,7 +105,7 @@ async fn without_redis_each_replica_admits_its_share_and_back_with_it_they_share
     println!("{again} after it was back");
     assert_eq!(again, upstream.calls() - calls);
     // Those who have not told yet may be a little late.
-    assert!(again + alone <= 400 && (again > 0 || alone >= 290), "{again} after {alone}");
+    assert!(again + alone <= 400 && (again > 0 || alone >= 250), "{again} after {alone}");
 }
 
 /// Three keys, each with a word of its own on what holds without Redis.
