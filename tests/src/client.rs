@@ -316,6 +316,20 @@ impl Client {
         Answer { head, body, took: start.elapsed() }
     }
 
+    /// Sends a whole request and reads its answer; `None` when the connection broke in between.
+    pub async fn try_ask(&mut self, wire: &[u8]) -> Option<Answer> {
+        let start = Instant::now();
+        if !self.try_send(wire).await {
+            return None;
+        }
+        let head = self.try_head().await?;
+        let mut body = BytesMut::new();
+        while let Some((piece, _)) = self.piece().await.ok()? {
+            body.extend_from_slice(&piece);
+        }
+        Some(Answer { head, body: body.freeze(), took: start.elapsed() })
+    }
+
     /// Waits until the peer closes; what it still sends is thrown away.
     pub async fn closed(&mut self) {
         soon("the peer's close", async {

@@ -1,10 +1,10 @@
 //! Sluice in this process: from YAML through the same loader as the binary, on ports of its own.
 
-use crate::{client::Answer, client::Request, upstream::Upstream};
+use crate::{client::Answer, client::Request, redis::Redis, soon, upstream::Upstream};
 use sluice::{Running, StartOptions};
 use sluice_config::{Env, Options, Source, model::Settings};
 use sluice_core::{LedgerPlace, LogSink, MemoryLog};
-use std::{fmt::Write as _, net::SocketAddr, path::Path};
+use std::{fmt::Write as _, net::SocketAddr, path::Path, time::Duration};
 
 /// The secret of the key that every configuration here has; it may use every model.
 pub const KEY: &str = "sk-sluice-test-key";
@@ -26,6 +26,8 @@ pub struct Config {
     others: String,
     model: String,
     keys: String,
+    tenants: String,
+    prices: String,
     auth: String,
     rest: String,
 }
@@ -49,6 +51,8 @@ impl Config {
             others: String::new(),
             model: String::new(),
             keys: format!("  - {{name: test, hash: \"{}\", models: [\"*\"]}}\n", hash(KEY)),
+            tenants: String::new(),
+            prices: String::new(),
             auth: "auth: {mode: keys}".into(),
             rest: String::new(),
         }
@@ -84,12 +88,18 @@ impl Config {
 
     /// A second provider of that name with the same timeouts; call it after [`Config::timeouts`].
     #[must_use]
-    pub fn also(mut self, name: &str, base_url: &str) -> Self {
+    pub fn also(self, name: &str, base_url: &str) -> Self {
+        self.also_with(name, base_url, "")
+    }
+
+    /// The same with more members of the entry, `, name: value, …`.
+    #[must_use]
+    pub fn also_with(mut self, name: &str, base_url: &str, members: &str) -> Self {
         let timeouts = &self.timeouts;
         writeln!(
             self.others,
             "  - {{name: {name}, kind: openai_compatible, base_url: \"{base_url}\", allow_private: true, \
-             timeouts: {{{timeouts}}}}}"
+             timeouts: {{{timeouts}}}{members}}}"
         )
         .expect("text");
         self
@@ -124,6 +134,27 @@ impl Config {
         self
     }
 
+    /// A tenant, with more members of its entry (`limits: {…}, budget: {…}`).
+    #[must_use]
+    pub fn tenant(mut self, name: &str, members: &str) -> Self {
+        writeln!(self.tenants, "  - {{name: {name}, {members}}}").expect("text");
+        self
+    }
+
+    /// What the provider's model costs, in US dollars for a million tokens of either kind.
+    #[must_use]
+    pub fn price(mut self, model: &str, usd: u64) -> Self {
+        writeln!(self.prices, "  - {{provider: up, model: {model}, input: {usd}, output: {usd}}}")
+            .expect("text");
+        self
+    }
+
+    /// This Redis, with more members of the section (`timeout: …`).
+    #[must_use]
+    pub fn redis(self, redis: &Redis, members: &str) -> Self {
+        self.section(&format!("redis: {{urls: [\"{}\"], {members}}}", redis.url()))
+    }
+
     /// `auth.mode: open` and no keys.
     #[must_use]
     pub fn open(mut self) -> Self {
@@ -142,8 +173,10 @@ impl Config {
     /// The YAML text; both listeners take any free port unless addresses are given.
     #[must_use]
     pub fn yaml(&self, api: &str, admin: &str) -> String {
-        let Self { kind, base_url, listener, timeouts, provider, others, model, keys, auth, rest } = self;
-        let keys = if keys.is_empty() { String::new() } else { format!("keys:\n{keys}") };
+        let Self { kind, base_url, listener, timeouts, provider, others, model, auth, rest, .. } = self;
+        let lists = [("keys", &self.keys), ("tenants", &self.tenants), ("prices", &self.prices)];
+        let lists = lists.iter().filter(|(_, entries)| !entries.is_empty());
+        let lists: String = lists.map(|(name, entries)| format!("{name}:\n{entries}")).collect();
         format!(
             "version: 1\n\
              listeners:\n  api: {{bind: \"{api}\"{listener}}}\n  admin: {{bind: \"{admin}\"}}\n\
@@ -151,7 +184,7 @@ impl Config {
              \x20   keys: [{{name: main, value: \"sk-provider-secret\"}}]\n\
              \x20   timeouts: {{{timeouts}}}\n    {provider}\n{others}\
              models:\n  - {{name: m, targets: [{{provider: up, model: m}}]}}\n{model}\
-             {auth}\n{keys}{rest}"
+             {auth}\n{lists}{rest}"
         )
     }
 
@@ -223,10 +256,30 @@ impl Gateway {
 
     /// The value of one metric line, `name{labels}`; 0 when it is not there.
     pub async fn metric(&self, series: &str) -> f64 {
-        let text = self.ask_admin("/metrics").await.expect(200).text();
-        let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        line.map_or(0.0, |value| value.parse().expect("a number"))
+        metric(self.admin, series).await
     }
+
+    /// Waits until a metric line has this value.
+    pub async fn metric_is(&self, series: &str, value: f64) {
+        metric_is(self.admin, series, value).await;
+    }
+}
+
+/// The value of one metric line at an admin listener, `name{labels}`; 0 when it is not there.
+pub async fn metric(admin: SocketAddr, series: &str) -> f64 {
+    let text = Request::get("/metrics").send(admin).await.expect(200).text();
+    let line = text.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    line.map_or(0.0, |value| value.parse().expect("a number"))
+}
+
+/// Waits until a metric line has this value.
+pub async fn metric_is(admin: SocketAddr, series: &str, value: f64) {
+    soon(&format!("{series} {value}"), async {
+        while metric(admin, series).await != value {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
 }
 
 /// The settings that `yaml` means; fails the test with the report when it is not valid.

@@ -2,7 +2,9 @@
 //!
 //! - [`gateway`]: Sluice, in this process from YAML, or the built binary
 //! - [`upstream`]: a raw-TCP upstream that does exactly what its script says, and remembers what it was sent
+//! - [`replica`]: the built binary as a process that can be stopped, killed and started again
 //! - [`client`] and [`sse`]: a client that sends exact bytes and times what comes back
+//! - [`crowd`]: many clients that ask again and again
 //! - [`ledger`]: the usage records that a gateway has left
 //! - [`redis`]: a real `redis-server` that can be killed
 //!
@@ -10,10 +12,12 @@
 
 pub mod chunked;
 pub mod client;
+pub mod crowd;
 pub mod gateway;
 pub mod ledger;
 pub mod process;
 pub mod redis;
+pub mod replica;
 pub mod sse;
 pub mod upstream;
 

@@ -2,7 +2,7 @@
 
 use crate::support::{
     CHAT, CHAT_REPLY as REPLY, COMPLETIONS, STRICT, chat, chat_events, chat_stream, chat_stream_request,
-    delta, finish, usage,
+    delta, finish, in_flight, usage,
 };
 use serde_json::{Value, json};
 use sluice_tests::{
@@ -142,9 +142,9 @@ async fn a_client_that_leaves_in_the_middle_of_its_upload_leaves_a_record_too() 
     for leave in [Client::reset, drop] {
         let mut client = Client::connect(keeper.api).await;
         client.send(&wire[..wire.len() - 5]).await;
-        while keeper.ask_admin("/status").await.json()["requests_in_flight"] != 1 {}
+        in_flight(&keeper, 1).await;
         leave(client);
-        while keeper.ask_admin("/status").await.json()["requests_in_flight"] != 0 {}
+        in_flight(&keeper, 0).await;
     }
     for record in keeper.records(2).await {
         let expected = json!(["cancelled", null, null, "test"]);

@@ -1,7 +1,7 @@
 //! What a usage record tells beside money: who asked, from where, for what; how much of a cut stream had come; and
 //! what the end of the process leaves.
 
-use crate::support::{CHAT, CHAT_REPLY, chat, chat_stream_request, delta};
+use crate::support::{CHAT, CHAT_REPLY, chat, chat_stream_request, delta, in_flight};
 use serde_json::{Value, json};
 use sluice_mock::{Mock, MockHandle, Options};
 use sluice_tests::{
@@ -135,6 +135,20 @@ async fn a_stream_whose_client_leaves_counts_within_a_tenth_of_what_had_been_sen
 }
 
 #[tokio::test]
+async fn a_client_that_leaves_in_the_middle_of_a_whole_answer_has_bought_it() {
+    let long = CHAT_REPLY.replace("\"hi\"", &format!("\"{}\"", "word ".repeat(1_600_000)));
+    let upstream = Upstream::script([Answer::json(long)]).await;
+    let keeper = Bookkeeper::start(&Config::to(&upstream)).await;
+    let mut client = Client::connect_narrow(keeper.api).await;
+    client.send(&request().wire()).await;
+    assert_eq!(client.head().await.status, 200);
+    client.reset();
+    let record = keeper.record().await;
+    let gist = json!([record["status"], record["end"], record["source"], record["input"], record["output"]]);
+    assert_eq!(gist, json!([200, "cancelled", "provider", 3, 1]));
+}
+
+#[tokio::test]
 async fn the_end_of_the_drain_leaves_what_it_cut() {
     let upstream = Upstream::with(|_, request| match request.text().contains("stream") {
         true => Answer::chunked().chunk(delta("Hello there")).hang(),
@@ -150,7 +164,7 @@ async fn the_end_of_the_drain_leaves_what_it_cut() {
     let wire = request().wire();
     uploads.send(&wire[..wire.len() - 5]).await;
     upstream.called(2).await;
-    while keeper.ask_admin("/status").await.json()["requests_in_flight"] != 3 {}
+    in_flight(&keeper, 3).await;
     let records = keeper.stop(Duration::ZERO, Duration::from_millis(300)).await;
     let mut gists: Vec<Value> = records
         .iter()

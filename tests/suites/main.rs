@@ -8,6 +8,10 @@ mod admin;
 #[cfg(test)]
 mod auth;
 #[cfg(test)]
+mod budgets;
+#[cfg(test)]
+mod budgets_process;
+#[cfg(test)]
 mod cache;
 #[cfg(test)]
 mod cache_forms;
@@ -43,6 +47,24 @@ mod ledger_process;
 mod ledger_shared;
 #[cfg(test)]
 mod limits;
+#[cfg(test)]
+mod limits_cache;
+#[cfg(test)]
+mod limits_concurrency;
+#[cfg(test)]
+mod limits_headers;
+#[cfg(test)]
+mod limits_metrics;
+#[cfg(test)]
+mod limits_queue;
+#[cfg(test)]
+mod limits_redis;
+#[cfg(test)]
+mod limits_reload;
+#[cfg(test)]
+mod limits_scopes;
+#[cfg(test)]
+mod limits_tokens;
 #[cfg(test)]
 mod passthrough;
 #[cfg(test)]

@@ -143,3 +143,42 @@ pub fn begin<T: Send + 'static>(
 ) -> Vec<JoinHandle<T>> {
     futures.into_iter().map(tokio::spawn).collect()
 }
+
+/// The secret of the key that [`limited`] adds.
+pub const LIMITED: &str = "sk-sluice-limited";
+
+/// What [`chat`] is estimated at, in tokens.
+pub const PROMPT: u64 = 8;
+
+/// A gateway with a key `limited` that has these further members, such as `limits: {…}`.
+pub fn limited(upstream: &Upstream, members: &str) -> Config {
+    Config::to(upstream).key("limited", LIMITED, &format!("models: [\"*\"], {members}"))
+}
+
+/// A chat request for model `m` with more members, `,"name":value`.
+pub fn chat_with(more: &str) -> String {
+    format!(r#"{{"model":"m","messages":[{{"role":"user","content":"hi"}}]{more}}}"#)
+}
+
+/// A chat request that so many tokens are reserved for.
+pub fn chat_of(tokens: u64) -> String {
+    chat_with(&format!(",\"max_tokens\":{}", tokens - PROMPT))
+}
+
+/// A plain chat answer that has used so many tokens.
+pub fn having_used(prompt: u64, completion: u64) -> String {
+    let known = r#""prompt_tokens":3,"completion_tokens":1,"total_tokens":4"#;
+    let total = prompt + completion;
+    let told = format!(r#""prompt_tokens":{prompt},"completion_tokens":{completion},"total_tokens":{total}"#);
+    CHAT_REPLY.replace(known, &told)
+}
+
+/// A chat request with the key `limited`.
+pub fn by_limited(body: String) -> Request {
+    Request::post(CHAT, body).bearer(LIMITED)
+}
+
+/// What an answer says is left, of `requests` or of `tokens`.
+pub fn left(answer: &sluice_tests::client::Answer, of: &str) -> u64 {
+    answer.get(&format!("x-ratelimit-remaining-{of}")).parse().expect("a number")
+}

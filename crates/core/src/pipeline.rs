@@ -186,13 +186,15 @@ async fn admit(
     let mut plan = route::plan(model, &call, draft)?;
     // The limits, once it is known whom the request may burden: one that could not be served takes nothing from
     // anybody's bucket. Before the look-up, since a stored answer is a request like any other.
+    let cacheable = snapshot.cache.as_ref().zip(candidate.as_ref());
+    let at_hand = |plan: &Plan| cacheable.is_some_and(|(setup, one)| cache::is_at_hand(setup, one, plan));
     let admitted = tokio::select! {
         biased;
-        admitted = limits::admit(app, snapshot, &caller.key, &call, &mut plan, x) => admitted,
+        admitted = limits::admit(app, snapshot, &caller.key, &call, &plan, at_hand, x) => admitted,
         () = cut.cancelled() => Err(draining()),
     };
     // The cache is not come to by a request that is refused.
-    admitted.inspect_err(|_| x.cache = CacheNote::default())?;
+    plan.passed_over = admitted.inspect_err(|_| x.cache = CacheNote::default())?;
     let (Some(setup), Some(candidate)) = (&snapshot.cache, candidate) else {
         return Ok(Admitted::Call(call, plan, None));
     };
@@ -225,6 +227,7 @@ async fn forward(
     recorder.committed = Some(committed.clone());
     let commit_after = plan.entry.commit_after;
     let mut note = recorder.cache.clone();
+    let remaining = recorder.limits.remaining;
     let coalesced = cached.as_ref().map(|cached| cached.coalesced.clone());
     let mut walk: Walk = match cached {
         Some(cached) => {
@@ -241,7 +244,7 @@ async fn forward(
             if coalesced.is_some_and(|coalesced| coalesced.load(Ordering::Relaxed)) {
                 note = CacheNote::new(CacheResult::Coalesced);
             }
-            head::waiting(&id, &note, walk, rules)
+            head::waiting(&id, &note, &remaining, walk, rules)
         }
     }
 }

@@ -28,7 +28,7 @@ impl Check<'_> {
     /// What may be spent by those who may use the models that `patterns` match.
     pub(super) fn budget(&mut self, owner: &str, budget: &Budget, patterns: &[&str], settings: &Settings) {
         let at = path::field(owner, "budget");
-        if budget.usd <= 0.0 {
+        if budget.usd.is_nan() || budget.usd <= 0.0 {
             let help = "write the dollars that may be spent";
             self.error(&path::field(&at, "usd"), codes::OUT_OF_RANGE, "a budget of nothing", help);
         }

@@ -92,6 +92,12 @@ impl Flights {
         }
     }
 
+    /// Is one of this key under way? Not everybody can read it.
+    #[must_use]
+    pub fn has(&self, key: &CacheKey) -> bool {
+        self.lock().contains_key(key)
+    }
+
     /// How many are under way.
     #[must_use]
     pub fn len(&self) -> usize {

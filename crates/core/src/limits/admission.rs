@@ -50,8 +50,8 @@ pub struct Remaining {
 pub enum Denied {
     /// A limit refuses.
     Refused(Refusal),
-    /// No limit refuses as far as is known here; a shared bucket has to be asked.
-    Unknown,
+    /// No limit refuses as far as is known here; a shared bucket of this scope has to be asked.
+    Unknown(Arc<LimitScope>),
 }
 
 /// A request that may go on. Holds its places in flight, its tokens and its money until it is settled; dropped, it
@@ -87,8 +87,8 @@ pub fn admit(scopes: &[Arc<LimitScope>], ask: Ask, how: How) -> Result<Permit, D
         // The time that is told has to be enough for the bucket that is not asked now, too.
         return Err(Denied::Refused(expected(&scopes, &mut states, ask, how).unwrap_or(refusal)));
     }
-    if unknown {
-        return Err(Denied::Unknown);
+    if let Some(scope) = unknown {
+        return Err(Denied::Unknown(scope));
     }
     let mut remaining = Remaining::default();
     for (scope, state) in scopes.iter().zip(&mut states) {
@@ -200,17 +200,19 @@ fn expected(
     look(scopes, states, both).0
 }
 
-/// Over all scopes the shortage that lasts longest, and whether one has to be asked.
+/// Over all scopes the shortage that lasts longest, and the first that has to be asked.
 fn look(
     scopes: &[&Arc<LimitScope>],
     states: &mut [MutexGuard<'_, State>],
     mut one: impl FnMut(&mut State) -> Look,
-) -> (Option<Refusal>, bool) {
+) -> (Option<Refusal>, Option<Arc<LimitScope>>) {
     let mut worst: Option<(&Arc<LimitScope>, Shortage)> = None;
-    let mut unknown = false;
+    let mut unknown = None;
     for (scope, state) in scopes.iter().zip(states) {
         let look = one(state);
-        unknown |= look.ask;
+        if look.ask && unknown.is_none() {
+            unknown = Some(Arc::clone(scope));
+        }
         let Some(found) = look.shortage else { continue };
         if worst.is_none_or(|(_, known)| known.is_shorter_than(&found)) {
             worst = Some((scope, found));

@@ -56,7 +56,7 @@ fn left(scope: &LimitScope, seconds: u64) -> u64 {
 fn admit(scopes: &[Arc<LimitScope>], ask: Ask) -> Result<Permit, Refusal> {
     super::admit(scopes, ask, How::Held).map_err(|denied| match denied {
         Denied::Refused(refusal) => refusal,
-        Denied::Unknown => panic!("nothing is shared"),
+        Denied::Unknown(_) => panic!("nothing is shared"),
     })
 }
 

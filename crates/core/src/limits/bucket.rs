@@ -8,7 +8,10 @@ use super::{
     cell::{Cell, Moment, Short},
     local::{Left, RequestBucket},
     pot::{Exhausted, Pot, Span},
-    shared::lease::{Lease, Via},
+    shared::{
+        lease::{Lease, Via},
+        question::What,
+    },
 };
 use sluice_config::model::RateLimit;
 use std::{
@@ -160,8 +163,8 @@ impl Bucket {
             Self::Taken { bucket, .. } => Some(RateLimit { rate: bucket.rate(), burst: bucket.burst() }),
             Self::Cell(cell) => Some(cell.limit()),
             Self::Lease(lease) => match lease.what() {
-                super::shared::lease::What::Rate(limit) => Some(limit),
-                super::shared::lease::What::Money(_) => None,
+                What::Rate(limit) => Some(limit),
+                What::Money(_) => None,
             },
             Self::Pot(_) => None,
         }

@@ -25,6 +25,8 @@ pub struct Holding {
     pub remaining: Remaining,
     /// Told how long the answer was.
     pub learner: Option<Learner>,
+    /// How many answers in one were asked for.
+    pub samples: u64,
     /// Key, tenant and model.
     caller: Option<Permit>,
     provider: Option<Permit>,

@@ -19,7 +19,8 @@ pub struct Budget {
 
 impl From<&model::Budget> for Budget {
     fn from(budget: &model::Budget) -> Self {
-        // From floating point `as` saturates. Larger sums than a script can count exactly limit nobody.
+        // From floating point `as` saturates. A script counts exactly up to 2^52: larger sums count as four and a
+        // half million dollars.
         let nano_usd = ((budget.usd * 1e9).round() as u64).min(1 << 52);
         Self { nano_usd, per: budget.per }
     }

@@ -56,7 +56,7 @@ fn now(scopes: &[Arc<LimitScope>], clock: &dyn Fn() -> At) -> Result<Permit, Ref
 fn now_with(scopes: &[Arc<LimitScope>], n: u64, clock: &dyn Fn() -> At) -> Result<Permit, Refusal> {
     admission::admit(scopes, Ask { at: clock(), ..tokens(n) }, How::Held).map_err(|denied| match denied {
         admission::Denied::Refused(refusal) => refusal,
-        admission::Denied::Unknown => panic!("nothing is shared"),
+        admission::Denied::Unknown(_) => panic!("nothing is shared"),
     })
 }
 

@@ -7,13 +7,13 @@
 use super::{
     bucket::{At, Bucket},
     cell::{Cell, Moment},
-    local::{Left, RequestBucket},
+    local::RequestBucket,
     pot::{Budget, Pot, Span},
     queue::Line,
-    shared::lease::{Lease, What},
+    shared::{lease::Lease, question::What},
     state::State,
 };
-use sluice_config::model::{Limits, OnRedisDown, Queue, RateLimit, Ratio};
+use sluice_config::model::{Limits, OnRedisDown, Period, Queue, RateLimit, Ratio};
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
@@ -57,6 +57,8 @@ pub struct LimitScope {
     token_burst: AtomicU64,
     weighs_money: AtomicBool,
     pub(super) line: Line,
+    /// Held by who asks for its shared buckets: what it brings may do for those who wait.
+    pub(super) asking: tokio::sync::Mutex<()>,
 }
 
 /// What a scope allows. What is absent is not limited.
@@ -157,6 +159,7 @@ impl LimitScope {
             token_burst: AtomicU64::new(0),
             weighs_money: AtomicBool::new(false),
             line: Line::default(),
+            asking: tokio::sync::Mutex::default(),
         };
         scope.update(limits, wiring);
         scope
@@ -175,14 +178,14 @@ impl LimitScope {
     }
 
     /// Requests that hold a permit now.
-    #[must_use]
-    pub fn in_flight(&self) -> u32 {
+    #[cfg(test)]
+    pub(super) fn in_flight(&self) -> u32 {
         self.lock().in_flight
     }
 
     /// What is left of its tokens.
-    #[must_use]
-    pub fn tokens_left(&self, now: Moment) -> Option<Left> {
+    #[cfg(test)]
+    pub(super) fn tokens_left(&self, now: Moment) -> Option<super::local::Left> {
         self.lock().tokens.as_ref()?.left(At { now, second: 0 })
     }
 
@@ -195,7 +198,12 @@ impl LimitScope {
             let left = bucket.as_ref()?.left(at)?;
             Some(left.remaining as f64 / left.limit.max(1) as f64)
         };
-        [ratio(&state.requests).or(state.taken_ratio), ratio(&state.tokens)]
+        let taken = state.taken.map(|(left, then)| {
+            // What was not there then, less what has come since.
+            let missing = left.reset.saturating_sub(now.since(then)).as_secs_f64();
+            1.0 - (missing / left.window.as_secs_f64().max(f64::MIN_POSITIVE)).min(1.0)
+        });
+        [ratio(&state.requests).or(taken), ratio(&state.tokens)]
     }
 
     /// The budget, what was paid of it in its period, and the period.
@@ -203,18 +211,33 @@ impl LimitScope {
     pub fn budget(&self, second: i64) -> Option<(Budget, u64, Span)> {
         let mut state = self.lock();
         let budget = state.limits.budget?;
-        let money = state.money.as_mut()?;
-        if let Bucket::Pot(pot) = money {
-            pot.turn(second);
+        let (paid, span) = state.money.as_mut()?.paid()?;
+        // The next request begins the period that has begun.
+        if second >= span.end {
+            return Some((budget, 0, Span::around(budget.per, second)));
         }
-        let (paid, span) = money.paid()?;
         Some((budget, paid, span))
+    }
+
+    /// Is money of such periods counted here already, alone or shared?
+    #[must_use]
+    pub fn counts_money(&self, per: Period, shared: bool) -> bool {
+        match &self.lock().money {
+            Some(Bucket::Pot(pot)) => !shared && pot.budget().per == per,
+            Some(Bucket::Lease(lease)) => shared && lease.what().is_money_per(per),
+            Some(Bucket::Taken { .. } | Bucket::Cell(_)) | None => false,
+        }
+    }
+
+    /// Whoever looked after its leases does so no more.
+    pub fn is_kept_by_nobody(&self) {
+        self.lock().kept = false;
     }
 
     /// How many of the shares at which a warning is due were passed in the budget's period.
     #[must_use]
-    pub fn warnings(&self) -> usize {
-        self.lock().warnings.told()
+    pub fn warnings(&self, period: Span) -> usize {
+        self.lock().warnings.told(period)
     }
 
     /// What a request has to tell to be weighed here: its tokens; what it may cost.
@@ -285,7 +308,8 @@ fn rate(
 ) -> (Option<Bucket>, bool) {
     let Some(limit) = limit else { return (None, old.is_some()) };
     match (old, &wiring.shared) {
-        (Some(Bucket::Lease(mut lease)), Some(_)) if lease.what() == What::Rate(limit) => {
+        (Some(Bucket::Lease(mut lease)), Some(_)) if !lease.is_money() => {
+            lease.set_limit(What::Rate(limit));
             lease.set_down(down);
             (Some(Bucket::Lease(lease)), false)
         }
@@ -304,7 +328,7 @@ fn pot(old: Option<Bucket>, budget: Budget, down: OnRedisDown, wiring: &Wiring) 
         (Some(Bucket::Pot(pot)), None) if pot.budget().per == budget.per => Bucket::Pot(pot.with(budget)),
         (Some(Bucket::Lease(mut lease)), Some(_)) if lease.what().is_money_per(budget.per) => {
             lease.set_down(down);
-            lease.set_budget(budget);
+            lease.set_limit(What::Money(budget));
             Bucket::Lease(lease)
         }
         (_, None) => Bucket::Pot(Pot::new(budget, wiring.paid, wiring.second)),

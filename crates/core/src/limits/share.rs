@@ -39,8 +39,8 @@ impl TenantShare {
     }
 
     /// Places taken.
-    #[must_use]
-    pub fn in_flight(&self) -> u32 {
+    #[cfg(test)]
+    fn in_flight(&self) -> u32 {
         self.in_flight.load(Ordering::Relaxed)
     }
 }

@@ -73,8 +73,8 @@ pub(super) struct State {
     /// Counts the buckets of tokens: what was reserved of an older one is not given back to a newer one.
     pub(super) generation: u32,
     pub(super) in_flight: u32,
-    /// How full governor's bucket was when it was last asked.
-    pub(super) taken_ratio: Option<f64>,
+    /// What was left of governor's bucket when it was last asked, and when that was.
+    pub(super) taken: Option<(Left, Moment)>,
     /// The keeper of leases looks here.
     pub(super) kept: bool,
     /// What is told when a budget comes near its end.
@@ -121,7 +121,7 @@ impl State {
         let taken = bucket.take();
         let (Ok(left) | Err(left)) = taken;
         next.0 = now.0.saturating_add(Moment::at(left.next).0);
-        self.taken_ratio = Some(left.remaining as f64 / left.limit.max(1) as f64);
+        self.taken = Some((left, now));
         Some(taken.map_err(|left| of_taken(bucket, left.next)))
     }
 

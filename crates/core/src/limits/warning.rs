@@ -33,8 +33,9 @@ impl Warnings {
         self.told = self.told.min(self.at.len());
     }
 
-    pub(super) fn told(&self) -> usize {
-        self.told
+    /// How many were told in this period.
+    pub(super) fn told(&self, period: Span) -> usize {
+        if self.start == period.start { self.told } else { 0 }
     }
 
     /// Looks at what was paid; of several shares that were passed at once, the last.
@@ -87,6 +88,7 @@ mod tests {
             [None, Some(0.75), None, Some(0.9), None]
         );
         assert_eq!(passed(95, 86_400), Some(0.9), "both at once in the next period");
-        assert_eq!((passed(99, 86_400), warnings.told()), (None, 2));
+        assert_eq!(passed(99, 86_400), None);
+        assert_eq!((warnings.told(day(86_400)), warnings.told(day(2 * 86_400))), (2, 0));
     }
 }

@@ -87,7 +87,7 @@ pub fn tell(app: &App, x: &mut Exchange) {
 /// Gives back what was reserved too much, or takes what was used beyond it.
 fn settle(x: &mut Exchange, spent: &Spent) {
     if let (Outcome::Ok, Some(told), Some(learner)) = (x.outcome, spent.told(), &x.limits.learner) {
-        learner.observe(told.output);
+        learner.observe(told.output / x.limits.samples.max(1));
     }
     if x.attempts.is_empty() {
         x.limits.leave_provider();
@@ -97,14 +97,18 @@ fn settle(x: &mut Exchange, spent: &Spent) {
     x.limits.settle(used(&all), used(&last));
 }
 
+/// More than any request has, as the ledger has it: an upstream's nonsense must not lock up a bucket's arithmetic.
+const MOST_TOKENS: u64 = 1 << 40;
+const MOST_COST: u64 = 1 << 50;
+
 /// What limits are charged.
 fn used(bought: &Bought) -> Used {
     let tokens = bought.counted.map(|counted| counted.tokens).unwrap_or_default();
     let input = tokens.input.saturating_add(tokens.cache_read).saturating_add(tokens.cache_write);
     Used {
-        tokens: input.saturating_add(tokens.output),
-        cached_input: tokens.cache_read,
-        nano_usd: bought.nano_usd.unwrap_or_default(),
+        tokens: input.saturating_add(tokens.output).min(MOST_TOKENS),
+        cached_input: tokens.cache_read.min(MOST_TOKENS),
+        nano_usd: bought.nano_usd.unwrap_or_default().min(MOST_COST),
     }
 }
 

@@ -4,6 +4,7 @@ use crate::{
     cache::store::Recalled,
     error::{ErrorKind, GatewayError},
     headers as names,
+    limits::admission::Remaining,
     reply::{
         body::ReplyBody,
         cache_headers,
@@ -24,7 +25,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use sluice_protocol::observe::Facts;
+use sluice_protocol::{Dialect, observe::Facts};
 use std::time::Duration;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -55,10 +56,17 @@ pub fn answer(walked: Walked, rules: StreamRules) -> Response<ReplyBody> {
 }
 
 /// The head of a stream whose first event is still to come; the walk goes on inside its body.
-pub fn waiting(id: &str, note: &CacheNote, walk: Walk, rules: StreamRules) -> Response<ReplyBody> {
+pub fn waiting(
+    id: &str,
+    note: &CacheNote,
+    remaining: &Remaining,
+    walk: Walk,
+    rules: StreamRules,
+) -> Response<ReplyBody> {
     let mut response = empty();
     stream_headers(id, response.headers_mut());
     cache_headers::write(note, response.headers_mut());
+    limit_headers::write(remaining, rules.audience.dialect == Dialect::Messages, response.headers_mut());
     response.map(|()| ReplyBody::stream(StreamReply::waiting(walk, rules)))
 }
 

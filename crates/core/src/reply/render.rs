@@ -84,7 +84,8 @@ pub fn headers(error: &GatewayError, audience: Audience, status: u16, headers: &
 
 /// `Retry-After` in whole seconds, at least one, and the same in milliseconds.
 fn retry_after(after: Duration, headers: &mut HeaderMap) {
-    let millis = u64::try_from(after.as_millis()).unwrap_or(u64::MAX).max(1);
+    // Rounded up: who waits so long does not come too early.
+    let millis = u64::try_from(after.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX).max(1);
     headers.insert(header::RETRY_AFTER, HeaderValue::from(millis.div_ceil(1000)));
     headers.insert(names::RETRY_AFTER_MS, HeaderValue::from(millis));
 }

@@ -71,6 +71,19 @@ pub fn judge(
     }
 }
 
+/// Is there an answer in this process already, stored or under way? Then no provider is asked, as far as can be
+/// told now. Looks only where a provider has limits, since nobody else wants to know.
+pub fn is_at_hand(setup: &CacheSetup, candidate: &Candidate, plan: &Plan) -> bool {
+    let is_wanted = plan.targets.iter().any(|target| target.provider.limits.is_some());
+    let Some(target) = plan.targets.first().filter(|_| is_wanted && !candidate.wishes.refresh) else {
+        return false;
+    };
+    let key =
+        candidate.draft.key(&target.provider.name, &target.upstream_model(&plan.entry, &plan.requested));
+    setup.cache.recall_again(&key, candidate.wishes.max_age).is_some()
+        || (setup.common.coalesce && setup.cache.flights.has(&key))
+}
+
 /// What the first tier says.
 pub enum LookUp {
     /// A stored answer.
@@ -96,6 +109,8 @@ pub async fn look_up(
     let wanted = Wanted { stream: call.stream, usage: call.wants_usage(), paced };
     let recalled = async |entry: &Arc<Entry>, tier: CacheTier, x: &mut Exchange| {
         let recalled = Recalled::of(entry, wanted).await?;
+        // A stored answer burdens no provider.
+        x.limits.leave_provider();
         x.cache = CacheNote::hit(entry, tier);
         x.phase = AbortPhase::Wait;
         Some(LookUp::Hit(recalled))

@@ -46,8 +46,19 @@ pub fn enter(key: &KeyEntry, metrics: &Metrics, holding: &mut Holding) -> Result
     }
 }
 
+/// What a request asks of limits, and of whom.
+#[derive(Clone, Copy)]
+struct Asking<'a> {
+    app: &'a App,
+    snapshot: &'a Snapshot,
+    key: &'a KeyEntry,
+    call: &'a Call,
+    plan: &'a Plan,
+}
+
 /// Takes what the request needs from every scope that applies, or from none. A provider of the plan without room
-/// is passed over as long as there is another.
+/// is passed over as long as there is another; tells how many are. No provider is burdened while the answer is
+/// `at_hand`: stored here, or that of an equal request under way.
 ///
 /// # Errors
 /// `Limited`, with the true time to wait where there is one; `Quota`; `Overloaded` where limits cannot be checked.
@@ -56,11 +67,14 @@ pub async fn admit(
     snapshot: &Snapshot,
     key: &KeyEntry,
     call: &Call,
-    plan: &mut Plan,
+    plan: &Plan,
+    at_hand: impl Fn(&Plan) -> bool,
     x: &mut Exchange,
-) -> Result<(), GatewayError> {
+) -> Result<usize, GatewayError> {
+    let asking = Asking { app, snapshot, key, call, plan };
     let mut refused: Option<Refusal> = None;
-    for (index, target) in plan.targets.iter().enumerate() {
+    let asked = if at_hand(plan) { &[] } else { plan.targets.as_slice() };
+    for (index, target) in asked.iter().enumerate() {
         let provider = target.provider.limits.as_ref();
         // The same provider under another model has no more room.
         if let Some(refused) = &refused
@@ -68,66 +82,75 @@ pub async fn admit(
         {
             continue;
         }
-        let scopes: SmallVec<[Arc<LimitScope>; 4]> =
-            key.limits.iter().chain(&plan.entry.limits).chain(provider).cloned().collect();
-        if scopes.is_empty() {
-            plan.passed_over = index;
-            break;
-        }
-        let ask = weigh(app, snapshot, &scopes, target, plan, call, key, x);
-        match queue::admit_or_wait(&scopes, ask, snapshot.shared_limits.as_deref(), At::present).await {
-            Ok(permit) => {
-                key.metrics.allowed(!permit.waited.is_zero());
-                x.limits.admitted(ask, permit);
-                plan.passed_over = index;
-                return Ok(());
-            }
+        match asking.take(Some(target), provider, x).await {
+            Ok(()) => return Ok(index),
             Err(refusal) if refusal.scope.kind() == ScopeKind::Provider => refused = Some(refusal),
             Err(refusal) => return Err(refuse(app, key, &refusal, x)),
         }
     }
     match refused {
-        Some(refusal) if plan.passed_over == 0 => Err(refuse(app, key, &refusal, x)),
-        _ => {
-            key.metrics.allowed(false);
-            Ok(())
-        }
+        Some(refusal) if !at_hand(plan) => Err(refuse(app, key, &refusal, x)),
+        // Also when an equal request has just taken the room: its answer will do for this one.
+        _ => match asking.take(plan.targets.first(), None, x).await {
+            Ok(()) => Ok(0),
+            Err(refusal) => Err(refuse(app, key, &refusal, x)),
+        },
     }
 }
 
-/// What the request may come to use. Only what any of the scopes looks at is reckoned.
-#[expect(clippy::too_many_arguments, reason = "facts of six stages meet here, each of its own type")]
-fn weigh(
-    app: &App,
-    snapshot: &Snapshot,
-    scopes: &[Arc<LimitScope>],
-    target: &Target,
-    plan: &Plan,
-    call: &Call,
-    key: &KeyEntry,
-    x: &mut Exchange,
-) -> Ask {
-    let (tokens, money) = scopes.iter().fold((false, false), |(tokens, money), scope| {
-        let weighs = scope.weighs();
-        (tokens | weighs.0, money | weighs.1)
-    });
-    if !tokens && !money {
-        return Ask::default();
+impl Asking<'_> {
+    /// Takes it for one target; of its provider only where that is burdened.
+    async fn take(
+        self,
+        target: Option<&Arc<Target>>,
+        provider: Option<&Arc<LimitScope>>,
+        x: &mut Exchange,
+    ) -> Result<(), Refusal> {
+        let Self { snapshot, key, plan, .. } = self;
+        let scopes: SmallVec<[Arc<LimitScope>; 4]> =
+            key.limits.iter().chain(&plan.entry.limits).chain(provider).cloned().collect();
+        let ask = self.weigh(target, x);
+        if scopes.is_empty() {
+            key.metrics.allowed(false);
+            // A provider that is asked later may have limits.
+            x.limits.ask = ask;
+            return Ok(());
+        }
+        let shared = snapshot.shared_limits.as_deref();
+        let permit = queue::admit_or_wait(&scopes, ask, shared, At::present).await?;
+        key.metrics.allowed(!permit.waited.is_zero());
+        x.limits.admitted(ask, permit);
+        Ok(())
     }
-    let learner = app.learned().of(&key.name, &plan.entry.name);
-    let prompt = x.prompt_tokens;
-    let bucket = scopes.iter().filter_map(|scope| scope.token_burst()).min();
-    let output = answer(call, &plan.entry, &learner, bucket.map(|burst| burst.saturating_sub(prompt)));
-    x.limits.learner = Some(learner);
-    let nano_usd = if money {
-        let model = target.upstream_model(&plan.entry, &plan.requested);
-        let usage = Usage { input: prompt, output, ..Usage::default() };
+
+    /// What the request may come to use. Only what any scope looks at is reckoned, that of each provider in the
+    /// plan included: the request may come to it in the end.
+    fn weigh(self, target: Option<&Arc<Target>>, x: &mut Exchange) -> Ask {
+        let Self { app, snapshot, key, call, plan } = self;
+        let providers = plan.targets.iter().filter_map(|target| target.provider.limits.as_ref());
+        let scopes = key.limits.iter().chain(&plan.entry.limits).chain(providers);
+        let (tokens, money) = scopes.clone().fold((false, false), |(tokens, money), scope| {
+            let weighs = scope.weighs();
+            (tokens | weighs.0, money | weighs.1)
+        });
+        if !tokens && !money {
+            return Ask::default();
+        }
+        let learner = app.learned().of(&key.name, &plan.entry.name);
+        let prompt = x.prompt_tokens;
+        let bucket = scopes.filter_map(|scope| scope.token_burst()).min();
+        let output = answer(call, &plan.entry, &learner, bucket.map(|burst| burst.saturating_sub(prompt)));
+        x.limits.learner = Some(learner);
+        x.limits.samples = call.envelope.samples();
         // Without a price nothing is known of the cost, which is told in metrics; the budget has to have something.
-        snapshot.prices.find(&target.provider.name, &model).map_or(0, |price| price.cost(&usage))
-    } else {
-        0
-    };
-    Ask { tokens: prompt.saturating_add(output), nano_usd, at: At::default() }
+        let price = target.filter(|_| money).and_then(|target| {
+            let model = target.upstream_model(&plan.entry, &plan.requested);
+            snapshot.prices.find(&target.provider.name, &model)
+        });
+        let usage = Usage { input: prompt, output, ..Usage::default() };
+        let nano_usd = price.map_or(0, |price| price.cost(&usage));
+        Ask { tokens: prompt.saturating_add(output), nano_usd, at: At::default() }
+    }
 }
 
 /// Tokens that the answer may come to. What the client names is taken at its word; what is only guessed is never

@@ -250,7 +250,7 @@ impl KeyMetrics {
             let decision = [tenant, Decision::Limited.as_str(), limit.as_str()];
             metrics.limit_decisions.with_label_values(&decision);
         }
-        for limit in [LimitLabel::Requests, LimitLabel::Tokens, LimitLabel::Concurrency] {
+        for limit in [LimitLabel::Requests, LimitLabel::Tokens, LimitLabel::Concurrency, LimitLabel::Budget] {
             metrics.key_limited.with_label_values(&[tenant, key, limit.as_str()]);
         }
         Self {

@@ -22,7 +22,16 @@ pub fn show(snapshot: &Snapshot, metrics: &Metrics) {
     {
         family.reset();
     }
+    // Of those beyond the cap, which share a label, the one that is spent most is shown.
+    let mut most: BTreeMap<(&str, String, &str), BudgetStatus> = BTreeMap::new();
     for budget in budgets(snapshot) {
+        let place = (budget.scope, budget.label.clone(), budget.period);
+        let share = |budget: &BudgetStatus| budget.spent_usd / budget.limit_usd.max(f64::MIN_POSITIVE);
+        if most.get(&place).is_none_or(|known| share(known) < share(&budget)) {
+            most.insert(place, budget);
+        }
+    }
+    for budget in most.into_values() {
         let labels = [budget.scope, &budget.label, budget.period];
         metrics.budget_spent.with_label_values(&labels).set(budget.spent_usd);
         metrics.budget_limit.with_label_values(&labels).set(budget.limit_usd);
@@ -127,6 +136,6 @@ fn budget(scope: &LimitScope, label: &str, second: i64) -> Option<BudgetStatus> 
         spent_usd: usd(paid),
         limit_usd: usd(budget.nano_usd),
         resets: span.end,
-        warnings: scope.warnings(),
+        warnings: scope.warnings(span),
     })
 }

@@ -2,7 +2,7 @@
 //! and the link to those that replicas share.
 
 use crate::{
-    ledger::{Ledger, Scope as Spender},
+    ledger::{Ledger, Reader, Scope as Spender},
     limits::{
         bucket::At,
         learned::LearnedLengths,
@@ -10,7 +10,7 @@ use crate::{
         pot::{Budget, Span},
         scope::{LimitScope, ScopeKind, ScopeLimits, Wiring},
         share::TenantShare,
-        shared::{SharedLimits, SharedMetrics},
+        shared::{Identity, ReplicaId, SharedLimits, SharedMetrics},
     },
     redis::RedisLink,
     state::background::Background,
@@ -36,9 +36,12 @@ pub struct LimitStock {
     shares: Mutex<HashMap<String, Arc<TenantShare>>>,
     /// How long answers are.
     pub learned: LearnedLengths,
+    me: ReplicaId,
     replicas: Arc<AtomicU32>,
     shared: Mutex<Option<SharedInUse>>,
     ledger: Option<Arc<Ledger>>,
+    /// Open while budgets are made ready.
+    reader: Mutex<Option<Reader>>,
 }
 
 struct SharedInUse {
@@ -90,6 +93,12 @@ impl LimitStock {
             || settings.providers.iter().any(|provider| has_buckets(&provider.limits))
     }
 
+    /// Lets go of scopes that neither a configuration nor a request uses any more.
+    pub fn forget_unused(&self) {
+        let mut scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        scopes.retain(|_, scope| Arc::strong_count(scope) > 1);
+    }
+
     /// Limits that replicas share, through this link; none without one.
     pub fn shared(
         &self,
@@ -106,15 +115,17 @@ impl LimitStock {
         }
         if let Some(old) = used.take() {
             old.stop.cancel();
+            let scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+            scopes.values().for_each(|scope| scope.is_kept_by_nobody());
         }
+        metrics.limiter_mode.set(0);
         let (link, redis) = link.zip(settings.redis.as_ref())?;
         // Before the first word of Redis the configured count is the best that is known.
         self.replicas.store(redis.replicas.max(1), std::sync::atomic::Ordering::Relaxed);
         let stop = background.stop.child_token();
         let limits = SharedLimits::start(
             link.clone(),
-            &redis.key_prefix,
-            &settings.state_dir,
+            &Identity { key_prefix: &redis.key_prefix, me: &self.me, folder: &settings.state_dir },
             self.replicas.clone(),
             shared_metrics(metrics),
             background,
@@ -166,8 +177,10 @@ impl LimitStock {
         let second = At::present().second;
         // governor counts what is a key's alone, and this process's.
         let own = limited.kind == ScopeKind::Key && !is_shared;
-        let has_pot = known.is_some_and(|scope| scope.budget(second).is_some());
-        let paid = limits.budget.filter(|_| !has_pot).map_or(0, |budget| self.paid(limited, budget, second));
+        // A pot that goes on knows what was spent; a new one asks the ledger.
+        let goes_on = |budget: &Budget| known.is_some_and(|scope| scope.counts_money(budget.per, is_shared));
+        let new = limits.budget.filter(|budget| !goes_on(budget));
+        let paid = new.map_or(0, |budget| self.paid(limited, budget, second));
         Wiring {
             requests: limits.requests.filter(|_| own).map(|limit| self.bucket(limited.name, limit)),
             shared: is_shared.then(|| self.replicas.clone()),
@@ -184,22 +197,30 @@ impl LimitStock {
             ScopeKind::Tenant => Spender::Tenant,
             ScopeKind::Model | ScopeKind::Provider => return 0,
         };
-        let Some(ledger) = &self.ledger else { return 0 };
         let since = Timestamp::from_second(Span::around(budget.per, second).start).unwrap_or_default();
-        // A budget that is new in a reload counts what was spent a moment ago.
-        let complete = ledger.flush(LEDGER_PATIENCE);
-        match ledger.reader().and_then(|reader| reader.spent(spender, limited.name, since)) {
-            Ok(paid) => {
-                if !complete {
-                    tracing::warn!(name = limited.name, "a budget begins without what is not written yet");
-                }
-                paid
-            }
-            Err(error) => {
-                tracing::error!(%error, name = limited.name, "what was spent of a budget cannot be read");
-                0
-            }
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        if reader.is_none() {
+            *reader = self.open_ledger();
         }
+        let Some(reader) = &*reader else { return 0 };
+        reader.spent(spender, limited.name, since).unwrap_or_else(|error| {
+            tracing::error!(%error, name = limited.name, "what was spent of a budget cannot be read");
+            0
+        })
+    }
+
+    fn open_ledger(&self) -> Option<Reader> {
+        let ledger = self.ledger.as_ref()?;
+        // A budget that is new in a reload counts what was spent a moment ago.
+        if !ledger.flush(LEDGER_PATIENCE) {
+            tracing::warn!("budgets begin without what is not written yet");
+        }
+        ledger.reader().inspect_err(|error| tracing::error!(%error, "what was spent cannot be read")).ok()
+    }
+
+    /// Budgets are ready.
+    pub fn close_ledger(&self) {
+        *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// A key's bucket of requests: the one in use, unless its limit has changed.
@@ -221,13 +242,6 @@ impl LimitStock {
         let share = shares.entry(tenant.to_owned()).or_default();
         share.set(most);
         share.clone()
-    }
-
-    /// All scopes, for metrics and the status.
-    #[must_use]
-    pub fn scopes(&self) -> Vec<Arc<LimitScope>> {
-        let scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
-        scopes.values().cloned().collect()
     }
 }
 

@@ -66,11 +66,7 @@ impl Provider {
     ///
     /// # Errors
     /// When the settings hold what no validated settings hold, or a credential cannot be a header.
-    pub fn build(
-        settings: &model::Provider,
-        client: UpstreamClient,
-        limits: Option<Arc<LimitScope>>,
-    ) -> Result<Self, ProviderError> {
+    pub fn build(settings: &model::Provider, client: UpstreamClient) -> Result<Self, ProviderError> {
         let name = &settings.name;
         let bad_url = || ProviderError::BaseUrl(name.clone());
         let base: Uri = settings.base_url.parse().map_err(|_| bad_url())?;
@@ -95,7 +91,7 @@ impl Provider {
             name: name.as_str().into(),
             kind: settings.preset.kind,
             client,
-            limits,
+            limits: None,
             timeouts: settings.timeouts,
             drop,
             ask_usage: settings.stream_usage == StreamUsage::Auto,

@@ -85,19 +85,25 @@ impl Snapshot {
     /// # Errors
     /// When a provider cannot be made ready, or Redis can never be reached.
     pub fn build(settings: Arc<Settings>, shared: &Shared, metrics: &Metrics) -> Result<Self, ProviderError> {
+        // What can fail comes first: settings that are refused have changed no limit.
+        let mut ready = Vec::new();
+        for provider in &settings.providers {
+            ready.push((provider, Provider::build(provider, shared.client(provider, metrics)?)?));
+        }
+        let cache = shared.response_cache(&settings, metrics)?;
         let shared_limits = shared.shared_limits(&settings, metrics)?;
+
+        shared.limits.forget_unused();
         let limits = |limited| shared.limits.scope(limited, shared_limits.is_some());
         let mut providers = HashMap::new();
-        for provider in &settings.providers {
+        for (provider, mut ready) in ready {
             metrics.start_provider(&provider.name);
-            let client = shared.client(provider, metrics)?;
-            let limited = Limited {
+            ready.limits = limits(Limited {
                 limits: provider.limits.as_ref(),
                 concurrency: provider.max_concurrency.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
                 ..Limited::new(ScopeKind::Provider, &provider.name)
-            };
-            let ready = Arc::new(Provider::build(provider, client, limits(limited))?);
-            providers.insert(provider.name.as_str(), ready);
+            });
+            providers.insert(provider.name.as_str(), Arc::new(ready));
         }
 
         let caps = settings.telemetry.metrics;
@@ -118,10 +124,8 @@ impl Snapshot {
             keys.insert(key.hash, Arc::new(callers.key(key, key_labels.value(&key.name))));
         }
         let open = (settings.auth.mode == AuthMode::Open).then(|| Arc::new(callers.everybody()));
-        let cache = shared
-            .response_cache(&settings, metrics)?
-            .zip(settings.cache.clone())
-            .map(|(cache, common)| CacheSetup { cache, common });
+        let cache = cache.zip(settings.cache.clone()).map(|(cache, common)| CacheSetup { cache, common });
+        shared.limits.close_ledger();
         shared.forget_unused_redis(&settings);
         let hash = hash(&settings);
         let prices = PriceTable::new(&settings.prices, &settings.providers);

@@ -10,7 +10,7 @@ use crate::{
     state::snapshot::Target,
     telemetry::{
         exchange::{Attempt, Recorder},
-        labels::{AbortPhase, AttemptOutcome},
+        labels::{AbortPhase, AttemptOutcome, LimitLabel},
     },
     upstream::{
         attempt::{self, Delivery},
@@ -61,6 +61,9 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
             }
         };
         if let Err(refusal) = entered {
+            if let Some(key) = &recorder.key {
+                key.metrics.limited(&recorder.app().metrics, LimitLabel::Upstream);
+            }
             no_room = Some(refusal);
             continue;
         }

@@ -64,6 +64,7 @@ pub async fn run(
                 let Some(recalled) = Recalled::of(&entry, wanted).await else {
                     return Box::pin(alone(plan, call, recorder, cut)).await;
                 };
+                recorder.limits.leave_provider();
                 recorder.cache = CacheNote::hit(&entry, CacheTier::Memory);
                 return Walked { recorder, result: Ok(Delivery::Recalled(recalled)) };
             }
@@ -240,6 +241,7 @@ async fn look_and_walk(
         match cached.cache.fetch(&cached.key, cached.max_age).await {
             Fetched::Hit(entry) => {
                 if let Some(recalled) = Recalled::of(&entry, wanted).await {
+                    recorder.limits.leave_provider();
                     recorder.cache = CacheNote::hit(&entry, CacheTier::Redis);
                     return Walked { recorder, result: Ok(Delivery::Recalled(recalled)) };
                 }

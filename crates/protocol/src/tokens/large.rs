@@ -7,10 +7,10 @@ use memchr::{memchr, memmem};
 use super::weigh::{self, Weight};
 
 /// So much is weighed of each stretch between two payloads.
-const WINDOWS: usize = 8;
-const WINDOW: usize = 1 << 10;
+const WINDOWS: usize = 16;
+const WINDOW: usize = 512;
 /// What is shorter is text like any other.
-const MIN_PAYLOAD: usize = 16 << 10;
+const MIN_PAYLOAD: usize = 1 << 10;
 /// So many marks are looked at; behind them everything is text.
 const MAX_MARKS: usize = 1 << 10;
 /// How far behind `"base64"` its data may begin.

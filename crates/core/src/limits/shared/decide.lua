@@ -1,9 +1,10 @@
 -- Decides for all buckets of a request at once, on the server's clock; nothing is taken unless all have it.
 --
 -- A bucket of a rate is a hash: a = units that anybody may take (below zero: owed), m = the begun unit, t = the
--- time of both, microseconds. A pot of money has c = when it was made, s:REPLICA = committed and paid by that
--- process, b:FOLDER = spent before by those who kept their ledger there. In both l:REPLICA = a lease: units that
--- the replica holds, what it has drawn from leases in all, number of its last word, end.
+-- time of both, microseconds. A pot of money has s:FOLDER:REPLICA = committed and paid by that process, whose
+-- ledger is in that folder, and b:FOLDER = what that ledger knows to have been spent and Redis does not. In both
+-- l:REPLICA = a lease: units that the replica holds, what it has drawn from leases in all, number of its last
+-- word, end.
 --
 -- Never over: what is there and what is out on lease are together at most the burst, and refill stops there. A
 -- lease that ends without a word counts as used. In a pot it goes back, since what was paid is told in full.
@@ -24,6 +25,16 @@ local replicas = math.max(redis.call('ZCARD', KEYS[1]), 1)
 -- Of what remains, what one replica may borrow.
 local share = 1 / (replicas + 1)
 
+-- Who is alive; asked for only where it matters.
+local alive
+local function lives(who)
+  if not alive then
+    alive = {}
+    for _, name in ipairs(redis.call('ZRANGE', KEYS[1], 0, -1)) do alive[name] = true end
+  end
+  return who == me or alive[who]
+end
+
 local function whole(n) return string.format('%.0f', n) end
 
 local function read(i)
@@ -33,10 +44,10 @@ local function read(i)
     key = KEYS[i + 1], money = ARGV[at + 1] == 'money', folder = ARGV[at + 5], expire = num(6), seq = num(7),
     drawn = num(8), unreported = num(9), balance = num(10), committed = num(11), paid = num(12),
     need = num(13), want = num(14), withdraw = ARGV[at + 15] == '1',
-    held = 0, others = 0, latest = now, gone = {}, fields = {}, spent = 0, all_paid = 0,
+    held = 0, others = 0, latest = now, gone = {}, fields = {}, spent = 0, all_paid = 0, known = 0,
   }
   if b.money then
-    b.burst, b.started, b.base = num(2), num(3), num(4)
+    b.burst, b.base = num(2), num(4)
   else
     b.amount, b.per, b.burst = num(2), num(3), num(4)
   end
@@ -64,10 +75,14 @@ local function read(i)
     elseif kind == 's:' then
       local committed, paid = string.match(value, '^(%-?%d+) (%-?%d+)$')
       committed, paid = tonumber(committed or 0), tonumber(paid or 0)
-      if who == me then
+      local folder, replica = string.match(who, '^(.*):([^:]*)$')
+      if who == b.folder .. ':' .. me then
         b.told = { committed = committed, paid = paid }
       else
-        b.spent, b.all_paid = b.spent + committed, b.all_paid + paid
+        -- What a process held that is no more is held by nobody.
+        b.spent = b.spent + (lives(replica) and committed or paid)
+        b.all_paid = b.all_paid + paid
+        if folder == b.folder then b.known = b.known + paid end
       end
     else
       b.fields[name] = tonumber(value)
@@ -101,10 +116,10 @@ end
 -- What of the money is left, less what this replica holds.
 local function count(b)
   local f = b.fields
-  f.c = f.c or now
-  -- Made after this process began: what was spent before it began is not in it.
+  -- What this process's ledger knew at its beginning, and nobody has told: Redis is new, or has forgotten.
   local mark = 'b:' .. b.folder
-  if b.base > 0 and not f[mark] and f.c > b.started then f[mark] = b.base end
+  local untold = b.base - b.known - (f[mark] or 0)
+  if untold > 0 then f[mark] = (f[mark] or 0) + untold end
   local before = 0
   for name, value in pairs(f) do
     if string.sub(name, 1, 2) == 'b:' then before = before + value end
@@ -166,7 +181,7 @@ local function write(b)
   if #b.gone > 0 then redis.call('HDEL', b.key, unpack(b.gone)) end
   if b.money then
     local own = whole(b.committed) .. ' ' .. whole(b.paid)
-    redis.call('HSET', b.key, 'c', whole(b.fields.c), 's:' .. me, own, 'l:' .. me, lease)
+    redis.call('HSET', b.key, 's:' .. b.folder .. ':' .. me, own, 'l:' .. me, lease)
     local mark = 'b:' .. b.folder
     if b.fields[mark] then redis.call('HSET', b.key, mark, whole(b.fields[mark])) end
     redis.call('PEXPIREAT', b.key, b.expire)
@@ -193,7 +208,8 @@ for _, b in ipairs(buckets) do
   local time = 0
   if ok == 1 then
     if not b.money then b.a = b.a - b.need end
-    grant(b, math.min(b.want - b.units, math.floor(math.max(b.a, 0) * share)))
+    -- The whole slice, with what is held of it already, is a share of what remains.
+    grant(b, math.min(b.want, math.floor(math.max(b.a + b.units, 0) * share)) - b.units)
   else
     if b.money then b.committed, b.a = b.committed - b.need, b.a + b.need end
     if b.has then grant(b, b.kept - b.units) else time = wait(b) end

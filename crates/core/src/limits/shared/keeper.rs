@@ -18,9 +18,9 @@ use std::{
     path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -47,6 +47,26 @@ pub struct SharedMetrics {
     pub degraded: IntGauge,
 }
 
+/// Tells replicas apart. One for all links of a gateway: what was told over one, another need not tell again.
+#[derive(Debug)]
+pub struct ReplicaId(String);
+
+impl Default for ReplicaId {
+    fn default() -> Self {
+        Self(format!("{:016x}", fastrand::u64(..)))
+    }
+}
+
+/// Whose buckets they are, and who asks for them.
+pub struct Identity<'a> {
+    /// What all keys in Redis begin with.
+    pub key_prefix: &'a str,
+    /// This replica.
+    pub me: &'a ReplicaId,
+    /// Where its ledger is: those who share it share what it says was spent.
+    pub folder: &'a Path,
+}
+
 /// The limits that replicas share.
 pub struct SharedLimits {
     link: Arc<RedisLink>,
@@ -55,27 +75,26 @@ pub struct SharedLimits {
     list: String,
     me: String,
     folder: String,
-    started: i64,
     replicas: Arc<AtomicU32>,
     metrics: SharedMetrics,
     kept: Mutex<Vec<Arc<LimitScope>>>,
     due: Notify,
+    /// Everything was given back: nothing is borrowed any more.
+    left: AtomicBool,
 }
 
 impl SharedLimits {
-    /// Begins to keep leases, until `stop`. `folder` is where the ledger is: those who share it share what it says
-    /// was spent.
+    /// Begins to keep leases, until `stop`.
     #[must_use]
     pub fn start(
         link: Arc<RedisLink>,
-        key_prefix: &str,
-        folder: &Path,
+        identity: &Identity<'_>,
         replicas: Arc<AtomicU32>,
         metrics: SharedMetrics,
         background: &Background,
         stop: CancellationToken,
     ) -> Arc<Self> {
-        let shared = Arc::new(Self::new(link, script::script(), key_prefix, folder, replicas, metrics));
+        let shared = Arc::new(Self::new(link, script::script(), identity, replicas, metrics));
         background.tasks.spawn(keep(Arc::downgrade(&shared), stop));
         shared
     }
@@ -83,26 +102,24 @@ impl SharedLimits {
     fn new(
         link: Arc<RedisLink>,
         script: Script,
-        key_prefix: &str,
-        folder: &Path,
+        identity: &Identity<'_>,
         replicas: Arc<AtomicU32>,
         metrics: SharedMetrics,
     ) -> Self {
         // One tag in all keys: in a cluster they live together, so that one script reaches them all.
-        let prefix = format!("{{{key_prefix}:limits}}");
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let prefix = format!("{{{}:limits}}", identity.key_prefix);
         Self {
             link,
             script,
             list: format!("{prefix}:replicas"),
             prefix,
-            me: format!("{:016x}", fastrand::u64(..)),
-            folder: folder_id(folder),
-            started: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+            me: identity.me.0.clone(),
+            folder: folder_id(identity.folder),
             replicas,
             metrics,
             kept: Mutex::default(),
             due: Notify::new(),
+            left: AtomicBool::new(false),
         }
     }
 
@@ -123,6 +140,11 @@ impl SharedLimits {
 
     async fn ask_and_beat(&self, mut asked: Asked, beat: Beat, clock: impl Fn() -> At) -> Outcome {
         self.kept().extend(asked.unkept.drain(..));
+        if asked.is_empty() && beat == Beat::Quiet {
+            // What it needs is held here by now.
+            asked.close();
+            return Ok(true);
+        }
         let answered = self.send(&asked, beat).await;
         self.metrics.degraded.set(i64::from(answered.is_err()));
         let (replicas, answers) = answered?;
@@ -137,7 +159,7 @@ impl SharedLimits {
             let Some(scope) = asked.scopes.get(*index) else { continue };
             let name =
                 format!("{}:{}:{}:{}", self.prefix, scope.kind().as_str(), scope.name(), slot.as_str());
-            script::add(&mut call, &name, question, &self.folder, self.started);
+            script::add(&mut call, &name, question, &self.folder);
         }
         let reply: Vec<i64> = self.link.script(Op::Limit, &call).await?;
         script::read(&reply, asked.questions.len())
@@ -165,8 +187,10 @@ impl SharedLimits {
     }
 
     async fn leave_at(&self, clock: impl Fn() -> At) {
+        self.left.store(true, Ordering::Relaxed);
         let kept = std::mem::take(&mut *self.kept());
-        for scopes in kept.chunks(TOGETHER) {
+        // Once at least, so that nobody counts us any more.
+        for scopes in kept.chunks(TOGETHER).chain([[].as_slice()]) {
             let asked = Asked::new(scopes, Purposes::Leave, clock());
             if self.ask_and_beat(asked, Beat::Off, &clock).await.is_err() {
                 return;
@@ -176,6 +200,9 @@ impl SharedLimits {
 
     /// Does what is due for every scope with leases.
     async fn look_after(&self, beat: &mut Option<Instant>, clock: impl Fn() -> At) {
+        if self.left.load(Ordering::Relaxed) {
+            return;
+        }
         let kept = self.kept().clone();
         for scopes in kept.chunks(TOGETHER) {
             let asked = Asked::new(scopes, Purposes::Chores, clock());
@@ -193,13 +220,14 @@ impl SharedLimits {
         }
     }
 
-    /// Scopes without leases are not looked after; the next question brings them back.
+    /// Scopes without leases, where nothing is under way that will have to be told, are not looked after; the next question brings them back.
     fn forget_settled(&self) {
         self.kept().retain(|scope| {
             let mut state = scope.lock();
-            let settled = super::Slot::ALL
-                .into_iter()
-                .all(|slot| state.lease(slot).is_none_or(|lease| lease.is_settled()));
+            let settled = state.in_flight == 0
+                && super::Slot::ALL
+                    .into_iter()
+                    .all(|slot| state.lease(slot).is_none_or(|lease| lease.is_settled()));
             state.kept = !settled;
             !settled
         });

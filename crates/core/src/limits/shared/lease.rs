@@ -9,18 +9,23 @@
 //! at; its answer brings a new one. Answers may come in another order than questions: each question has a number,
 //! and no slice that a later question gave back is taken up again.
 
-use super::burn::Burn;
+use super::{
+    away::Share,
+    burn::Burn,
+    money::Money,
+    question::{Answer, Purpose, Question, What, positive, signed},
+};
 use crate::limits::{
     bucket::{At, How, Lack},
     cell::{Cell, Moment, Short},
     local::Left,
     pot::{self, Budget, Span},
 };
-use sluice_config::model::{OnRedisDown, Period, Rate, RateLimit};
+use sluice_config::model::{OnRedisDown, RateLimit};
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -36,65 +41,8 @@ const REMEMBERED: Duration = Duration::from_millis(250);
 /// So long at least, so that the request that was refused finds it.
 const LOOKED_AT_FOR: Duration = Duration::from_millis(1);
 
-/// What is shared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::limits) enum What {
-    /// Units that come at a rate.
-    Rate(RateLimit),
-    /// Money for a period.
-    Money(Budget),
-}
-
-impl What {
-    pub(in crate::limits) fn is_money_per(self, per: Period) -> bool {
-        matches!(self, Self::Money(budget) if budget.per == per)
-    }
-}
-
-/// Why a question is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::limits) enum Purpose {
-    /// A request waits for these units.
-    Need(u64),
-    /// The slice runs low.
-    TopUp,
-    /// Only to tell what was used.
-    Tell,
-    /// Nobody uses it.
-    GiveBack,
-}
-
-/// What the script is asked about one bucket.
-#[derive(Debug, Clone)]
-pub(in crate::limits) struct Question {
-    pub(super) what: What,
-    pub(super) span: Option<Span>,
-    pub(super) base: u64,
-    pub(super) seq: u64,
-    pub(super) drawn: i64,
-    pub(super) unreported: i64,
-    pub(super) balance: i64,
-    pub(super) committed: i64,
-    pub(super) paid: i64,
-    pub(super) need: u64,
-    pub(super) want: u64,
-    pub(super) withdraw: bool,
-    sent: Moment,
-}
-
-/// What it says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::limits) struct Answer {
-    /// The bucket has what was needed; false: this is one that has not.
-    pub(super) has: bool,
-    /// All buckets had it, and it was taken.
-    pub(super) granted: bool,
-    pub(super) units: i64,
-    pub(super) remaining: i64,
-    pub(super) others: i64,
-    pub(super) wait: Duration,
-    pub(super) paid: i64,
-}
+/// Number of the last question of this process.
+static NUMBER: AtomicU64 = AtomicU64::new(0);
 
 /// What was last heard of the whole.
 #[derive(Debug, Clone, Copy)]
@@ -125,13 +73,6 @@ pub(in crate::limits) enum Via {
     Open,
 }
 
-/// What holds while Redis is away.
-#[derive(Debug, Clone)]
-enum Share {
-    Rate(Cell),
-    Money(i64),
-}
-
 /// See the module.
 #[derive(Debug, Clone)]
 pub(in crate::limits) struct Lease {
@@ -144,10 +85,15 @@ pub(in crate::limits) struct Lease {
     drawn: i64,
     /// What of it the shared bucket knows.
     told: i64,
-    seq: u64,
+    /// Number of the last question before this lease's first: answers to others' questions are not its own.
+    born: u64,
     heard: u64,
     withdrawn: u64,
     expires: Moment,
+    /// Its time was over, and what was drawn from it needs no telling any more.
+    lapsed: bool,
+    /// A question was not answered: what it brought is not known here.
+    unsure: bool,
     asked: Moment,
     asking: u32,
     used: Moment,
@@ -156,19 +102,6 @@ pub(in crate::limits) struct Lease {
     gate: Option<Gate>,
     share: Option<Share>,
     money: Option<Money>,
-}
-
-/// What only money has.
-#[derive(Debug, Clone, Copy)]
-struct Money {
-    span: Span,
-    /// Spent in the period before this process began, as its own ledger says.
-    base: u64,
-    /// Held and paid by this process.
-    committed: i64,
-    paid: i64,
-    /// The same as last told.
-    told: (i64, i64),
 }
 
 impl Lease {
@@ -184,9 +117,7 @@ impl Lease {
         down: OnRedisDown,
         replicas: Arc<AtomicU32>,
     ) -> Self {
-        let span = Span::around(budget.per, second);
-        let money = Money { span, base: paid, committed: 0, paid: 0, told: (0, 0) };
-        Self::new(What::Money(budget), Some(money), down, replicas)
+        Self::new(What::Money(budget), Some(Money::new(budget, paid, second)), down, replicas)
     }
 
     fn new(what: What, money: Option<Money>, down: OnRedisDown, replicas: Arc<AtomicU32>) -> Self {
@@ -197,10 +128,12 @@ impl Lease {
             balance: 0,
             drawn: 0,
             told: 0,
-            seq: 0,
+            born: NUMBER.load(Ordering::Relaxed),
             heard: 0,
             withdrawn: 0,
             expires: Moment(0),
+            lapsed: true,
+            unsure: false,
             asked: Moment(0),
             asking: 0,
             used: Moment(0),
@@ -224,10 +157,12 @@ impl Lease {
         self.down = down;
     }
 
-    /// The same money under another limit for the same kind of period.
-    pub(in crate::limits) fn set_budget(&mut self, budget: Budget) {
-        self.what = What::Money(budget);
-        self.gate = None;
+    /// The same bucket under another limit: a rate stays a rate, and money money of the same kind of period.
+    pub(in crate::limits) fn set_limit(&mut self, what: What) {
+        if self.what != what {
+            self.what = what;
+            (self.gate, self.share) = (None, None);
+        }
     }
 
     /// Paid in the period by all replicas, as far as is known here; the period.
@@ -253,7 +188,7 @@ impl Lease {
             How::Away => match self.down {
                 OnRedisDown::Open => Ok(()),
                 OnRedisDown::Closed => Err(Lack::Closed),
-                OnRedisDown::Local => self.peek_share(n, at),
+                OnRedisDown::Local => self.share(at).peek(n, at),
             },
         }
     }
@@ -277,10 +212,7 @@ impl Lease {
             }
             How::Away => {
                 self.commit(signed(n));
-                match self.share(at) {
-                    Share::Rate(cell) => cell.debit(n, at.now),
-                    Share::Money(left) => *left -= signed(n),
-                }
+                self.share(at).take(n, at);
                 Via::Share
             }
         }
@@ -291,10 +223,9 @@ impl Lease {
         let back = signed(taken) - signed(used);
         match (via, &mut self.share) {
             (Via::Open, _) => {}
-            (Via::Share, Some(Share::Rate(cell))) if used > taken => cell.debit(used - taken, at.now),
-            (Via::Share, Some(Share::Rate(cell))) => cell.refund(taken - used),
+            (Via::Share, Some(share)) => share.settle(taken, used, at),
             // Redis came back meanwhile: nobody there knows of these units.
-            (Via::Share, _) => {}
+            (Via::Share, None) => {}
             (Via::Own, _) => {
                 self.tidy(at);
                 self.drawn -= back;
@@ -309,13 +240,19 @@ impl Lease {
     pub(in crate::limits) fn pay(&mut self, via: Via, start: i64, held: u64, paid: u64, at: At) {
         self.tidy(at);
         let Some(money) = &mut self.money else { return };
-        money.paid += signed(paid);
-        money.committed += signed(paid);
-        if start == money.span.start {
-            money.committed -= signed(held);
-            if let (Via::Share, Some(Share::Money(left))) = (via, &mut self.share) {
-                *left += signed(held) - signed(paid);
-            }
+        if money.pay(start, held, paid)
+            && let (Via::Share, Some(share)) = (via, &mut self.share)
+        {
+            share.settle(held, paid, at);
+        }
+    }
+
+    /// Gives back what was taken for a request that is not admitted after all.
+    pub(in crate::limits) fn put_back(&mut self, units: u64, at: At) {
+        if self.is_money() {
+            self.pay(Via::Own, self.start(), units, 0, at);
+        } else {
+            self.settle(Via::Own, units, 0, at);
         }
     }
 
@@ -324,28 +261,30 @@ impl Lease {
         let What::Rate(limit) = self.what else {
             return Left::default();
         };
-        let burst = limit.burst.max(1);
-        let own = positive(self.balance);
-        let cell = match (&self.share, self.word) {
-            (Some(Share::Rate(cell)), _) => return cell.left(1, at.now),
-            (_, None) => Cell::new(limit),
-            (_, Some(word)) => {
-                let there =
-                    positive(word.remaining).saturating_add(own).saturating_add(positive(word.others));
-                let mut cell = Cell::new(limit);
-                cell.debit(burst.saturating_sub(there), word.at);
-                cell
-            }
-        };
-        let others = self.word.map_or(0, |word| positive(word.others));
-        let left = cell.left(1, at.now);
-        Left { remaining: left.remaining.saturating_sub(others), ..left }
+        if let Some(Share::Rate(cell, _)) = &self.share {
+            return cell.left(1, at.now);
+        }
+        let lent = self.word.map_or(0, |word| positive(word.others));
+        let left = self.whole(limit).left(1, at.now);
+        Left { remaining: left.remaining.saturating_sub(lent), ..left }
+    }
+
+    /// The whole bucket as last heard of, with what is lent.
+    fn whole(&self, limit: RateLimit) -> Cell {
+        let mut cell = Cell::new(limit);
+        if let Some(word) = self.word {
+            let there = positive(word.remaining)
+                .saturating_add(positive(self.balance))
+                .saturating_add(positive(word.others));
+            cell.debit(limit.burst.max(1).saturating_sub(there), word.at);
+        }
+        cell
     }
 
     /// Makes a question.
     pub(in crate::limits) fn ask(&mut self, purpose: Purpose, at: At) -> Question {
         self.tidy(at);
-        self.seq += 1;
+        let seq = NUMBER.fetch_add(1, Ordering::Relaxed) + 1;
         self.asking += 1;
         self.asked = at.now;
         let (need, want, withdraw) = match purpose {
@@ -360,7 +299,7 @@ impl Lease {
             what: self.what,
             span: self.money.map(|money| money.span),
             base: self.money.map_or(0, |money| money.base),
-            seq: self.seq,
+            seq,
             drawn: self.drawn,
             unreported: self.drawn - self.told,
             balance: self.balance,
@@ -372,7 +311,7 @@ impl Lease {
             sent: at.now,
         };
         if withdraw {
-            self.withdrawn = self.seq;
+            self.withdrawn = seq;
             self.balance = self.balance.min(0);
         }
         question
@@ -380,6 +319,9 @@ impl Lease {
 
     /// Takes an answer in. False when its period is over: what was granted of that is of no use.
     pub(in crate::limits) fn hear(&mut self, question: &Question, answer: &Answer, at: At) -> bool {
+        if question.seq <= self.born {
+            return false;
+        }
         self.asking = self.asking.saturating_sub(1);
         if !answer.granted {
             self.uncommit(question);
@@ -387,13 +329,14 @@ impl Lease {
         if question.span != self.money.map(|money| money.span) {
             return false;
         }
-        self.share = None;
+        self.end_share(at);
+        self.unsure &= question.seq < self.withdrawn;
         self.word =
             Some(Word { remaining: answer.remaining, others: answer.others, paid: answer.paid, at: at.now });
         self.gate = (!answer.has).then(|| Gate {
             need: question.need,
-            over: after(question.sent, answer.wait),
-            ask_again: after(at.now, answer.wait.clamp(LOOKED_AT_FOR, REMEMBERED)),
+            over: after(at.now, answer.wait),
+            ask_again: after(at.now, self.forget_in(answer)),
         });
         if question.seq <= self.heard {
             return true;
@@ -406,14 +349,36 @@ impl Lease {
         if question.seq >= self.withdrawn {
             self.balance = answer.units - (self.drawn - question.drawn);
             self.expires = after(question.sent, LIFE);
+            self.lapsed = false;
         }
         true
     }
 
-    /// No answer came, or nobody waits for it any more. What was granted without our knowing ends with its lease.
+    /// No answer came, or nobody waits for it any more. What was granted without our knowing is given back when
+    /// Redis answers again.
     pub(in crate::limits) fn unheard(&mut self, question: &Question) {
-        self.asking = self.asking.saturating_sub(1);
-        self.uncommit(question);
+        if question.seq > self.born {
+            self.asking = self.asking.saturating_sub(1);
+            self.unsure = true;
+            self.uncommit(question);
+        }
+    }
+
+    /// How long a refusal is remembered. Money that is paid does not come back.
+    fn forget_in(&self, answer: &Answer) -> Duration {
+        let wait = match self.what {
+            What::Money(budget) if positive(answer.paid) >= budget.nano_usd => REMEMBERED,
+            _ => answer.wait,
+        };
+        wait.clamp(LOOKED_AT_FOR, REMEMBERED)
+    }
+
+    /// Redis is back: what was taken from the share and has not come again since is owed to the whole.
+    fn end_share(&mut self, at: At) {
+        let Some(share) = self.share.take() else { return };
+        let owed = signed(share.lack(at));
+        self.drawn += owed;
+        self.balance -= owed;
     }
 
     /// Runs the slice so low that it should be filled up behind the requests' backs?
@@ -427,17 +392,22 @@ impl Lease {
     /// What has to be asked without anybody waiting for it.
     pub(in crate::limits) fn chore(&mut self, at: At) -> Option<Purpose> {
         self.tidy(at);
-        let word = self.word.filter(|_| self.asking == 0)?;
+        if self.asking > 0 {
+            return None;
+        }
+        if self.unsure && at.now.since(self.asked) >= TELL_EVERY {
+            return Some(Purpose::GiveBack);
+        }
         let idle = at.now.since(self.used) >= IDLE;
         if self.balance > 0 && idle {
             return Some(Purpose::GiveBack);
         }
         // Not when the last question has shown that there is nothing to be had.
-        if !idle && self.is_low(at) && (word.remaining > 0 || at.now.since(self.asked) >= TELL_EVERY) {
+        let is_there = self.word.is_some_and(|word| word.remaining > 0);
+        if !idle && self.is_low(at) && (is_there || at.now.since(self.asked) >= TELL_EVERY) {
             return Some(Purpose::TopUp);
         }
-        let untold = self.drawn != self.told
-            || self.money.is_some_and(|money| money.told != (money.committed, money.paid));
+        let untold = self.drawn != self.told || self.money.is_some_and(|money| !money.is_told());
         if untold && at.now.since(self.asked) >= TELL_EVERY {
             return Some(if idle { Purpose::Tell } else { Purpose::TopUp });
         }
@@ -447,9 +417,10 @@ impl Lease {
     /// Is there anything left to be told or given back?
     pub(in crate::limits) fn is_settled(&self) -> bool {
         self.balance <= 0
+            && !self.unsure
             && self.drawn == self.told
             && self.asking == 0
-            && self.money.is_none_or(|money| money.told == (money.committed, money.paid))
+            && self.money.is_none_or(|money| money.is_told())
     }
 
     /// Money: what is refused, and until when.
@@ -474,19 +445,21 @@ impl Lease {
 
     /// Lets go of a lease whose time is over, and of a period that is.
     fn tidy(&mut self, at: At) {
-        if !self.lives(at) && self.balance > 0 {
-            // It counts as used: nobody tells what was drawn from it.
-            self.balance = 0;
-            self.told = self.drawn;
+        if !self.lives(at) && !self.lapsed {
+            // It counts as used: nobody tells what was drawn from it, but what was drawn beyond it.
+            self.lapsed = true;
+            self.balance = self.balance.min(0);
+            self.told = self.drawn + self.balance;
         }
         let (What::Money(budget), Some(money)) = (self.what, &mut self.money) else { return };
         if at.second >= money.span.end {
-            let span = Span::around(budget.per, at.second);
-            *money = Money { span, base: 0, committed: 0, paid: 0, told: (0, 0) };
+            *money = Money::new(budget, 0, at.second);
             (self.balance, self.drawn, self.told) = (0, 0, 0);
             (self.word, self.gate, self.share) = (None, None, None);
+            (self.lapsed, self.unsure) = (true, false);
             // No answer of the old period may bring a slice.
-            (self.withdrawn, self.heard) = (self.seq + 1, self.seq);
+            let last = NUMBER.load(Ordering::Relaxed);
+            (self.withdrawn, self.heard) = (last + 1, last);
         }
     }
 
@@ -517,39 +490,26 @@ impl Lease {
         Some(Lack::Short(Short::For(gate.over.since(at.now) + time_of(limit, more))))
     }
 
-    fn peek_share(&mut self, n: u64, at: At) -> Result<(), Lack> {
-        match self.share(at) {
-            Share::Rate(cell) => cell.peek(n, at.now).map_err(Lack::Short),
-            Share::Money(left) if *left > 0 => Ok(()),
-            Share::Money(_) => Err(Lack::Short(Short::For(Duration::ZERO))),
-        }
-    }
-
     /// This replica's share of the bucket: at most its share of what was last known to be there.
     fn share(&mut self, at: At) -> &mut Share {
         let replicas = u64::from(self.replicas.load(Ordering::Relaxed).max(1));
-        let known = self.word.map(|word| positive(word.remaining) / replicas + positive(self.balance));
-        let (what, money) = (self.what, self.money);
-        self.share.get_or_insert_with(|| match what {
-            What::Rate(limit) => {
-                let share = share_of(limit, replicas);
-                let mut cell = Cell::new(share);
-                cell.debit(known.map_or(0, |known| share.burst.saturating_sub(known)), at.now);
-                Share::Rate(cell)
+        let share = match (self.share.take(), self.what) {
+            (Some(share), _) => share,
+            (None, What::Rate(limit)) => {
+                let there = self.whole(limit).left(1, at.now).remaining;
+                Share::of_rate(limit, replicas, there / replicas, at)
             }
-            What::Money(budget) => {
-                let before = money.map_or(0, |money| money.base);
-                let left = known.unwrap_or_else(|| budget.nano_usd.saturating_sub(before) / replicas);
+            (None, What::Money(budget)) => {
+                let own = self.money.map_or(0, |money| money.base);
+                let left = match self.word {
+                    Some(word) => positive(word.remaining) / replicas + positive(self.balance),
+                    None => budget.nano_usd.saturating_sub(own) / replicas,
+                };
                 Share::Money(signed(left))
             }
-        })
+        };
+        self.share.insert(share)
     }
-}
-
-/// One of so many equal parts of a limit; at least one unit, or a replica could serve nobody.
-fn share_of(limit: RateLimit, replicas: u64) -> RateLimit {
-    let per = limit.rate.per.saturating_mul(u32::try_from(replicas).unwrap_or(u32::MAX));
-    RateLimit { rate: Rate { per, ..limit.rate }, burst: (limit.burst / replicas).max(1) }
 }
 
 /// In what time so many units come, rounded up.
@@ -561,15 +521,6 @@ fn time_of(limit: RateLimit, units: u64) -> Duration {
 
 fn after(moment: Moment, time: Duration) -> Moment {
     Moment(moment.0.saturating_add(Moment::at(time).0))
-}
-
-/// Amounts are far below 2^63.
-pub(super) fn signed(n: u64) -> i64 {
-    i64::try_from(n).unwrap_or(i64::MAX / 4).min(i64::MAX / 4)
-}
-
-fn positive(n: i64) -> u64 {
-    u64::try_from(n).unwrap_or(0)
 }
 
 #[cfg(test)]

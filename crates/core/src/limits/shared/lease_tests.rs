@@ -1,4 +1,5 @@
 use super::*;
+use sluice_config::model::Rate;
 
 impl Lease {
     pub(in crate::limits) fn balance(&self) -> i64 {
@@ -66,7 +67,7 @@ fn a_refusal_is_remembered_for_as_much_and_more_but_not_for_less() {
     let question = lease.ask(Purpose::Need(5), at(0));
     let no = Answer { has: false, granted: false, wait: Duration::from_secs(2), ..granted(0) };
     lease.hear(&question, &no, at(10));
-    let short = Err(Lack::Short(Short::For(Duration::from_millis(1_990))));
+    let short = Err(Lack::Short(Short::For(Duration::from_secs(2))));
     assert_eq!(lease.peek(5, at(10), How::Held), short);
     assert_eq!(lease.peek(4, at(10), How::Held), Err(Lack::Ask));
     assert_eq!(lease.peek(5, at(261), How::Held), Err(Lack::Ask), "others may have given back");

@@ -3,7 +3,10 @@
 //! ```text
 //! decide.lua  the one script: all buckets of a decision, on the server's clock, taken together or not at all
 //! script      questions and answers on the wire
-//! lease       this replica's slice of one bucket, and its share while Redis is away
+//! question    what is asked of one bucket, and what is said
+//! lease       this replica's slice of one bucket
+//! money       what only money has
+//! away        its share while Redis is away
 //! burn        how large a slice is asked for
 //! keeper      what is told, given back and filled up behind the requests' backs
 //! ```
@@ -18,12 +21,15 @@
 //! and what is lent are together at most the burst, and refill stops there. While Redis is away each replica
 //! admits its share of the limit, or everything, or nothing, as `on_redis_down` says.
 
+mod away;
 mod burn;
 mod keeper;
 pub(in crate::limits) mod lease;
+mod money;
+pub(in crate::limits) mod question;
 mod script;
 
-pub use keeper::{SharedLimits, SharedMetrics};
+pub use keeper::{Identity, ReplicaId, SharedLimits, SharedMetrics};
 
 use super::{
     admission::{self, Ask, Denied, FEW, Permit},
@@ -33,12 +39,19 @@ use super::{
     state::State,
 };
 use crate::redis::Trouble;
-use lease::{Answer, Lease, Purpose, Question};
+use lease::Lease;
+use question::{Answer, Purpose, Question};
 use smallvec::SmallVec;
-use std::sync::{Arc, MutexGuard};
+use std::{
+    sync::{Arc, MutexGuard},
+    time::Duration,
+};
+use tokio::time::timeout;
 
 /// Tries of a request whose answer was of no use, as when a budget's period ended meanwhile.
-const TRIES: usize = 3;
+const TRIES: usize = 4;
+/// How long a request waits for what another is asking, before it asks for itself.
+const TURN: Duration = Duration::from_millis(20);
 
 /// Takes from all scopes or from none; asks for shared buckets only when what is held here does not settle it.
 ///
@@ -54,7 +67,10 @@ pub async fn decide(
         Ok(permit) => permit,
         Err(Denied::Refused(refusal)) => return Err(refusal),
         // Few requests ask; the future of those that do not stays small.
-        Err(Denied::Unknown) => Box::pin(decide_together(scopes, ask, shared, clock)).await?,
+        Err(Denied::Unknown(scope)) => {
+            let Some(shared) = shared else { return decide_alone(scopes, ask, None) };
+            Box::pin(decide_together(scopes, scope, ask, shared, clock)).await?
+        }
     };
     if permit.low
         && let Some(shared) = shared
@@ -66,12 +82,27 @@ pub async fn decide(
 
 async fn decide_together(
     scopes: &[Arc<LimitScope>],
+    mut lacking: Arc<LimitScope>,
     mut ask: Ask,
-    shared: Option<&SharedLimits>,
+    shared: &SharedLimits,
     clock: impl Fn() -> At,
 ) -> Result<Permit, Refusal> {
     for _ in 0..TRIES {
-        let Some(shared) = shared else { return decide_alone(scopes, ask, None) };
+        let first = lacking.clone();
+        let turn = match first.asking.try_lock() {
+            Ok(turn) => Some(turn),
+            Err(_) => {
+                let turn = timeout(TURN, first.asking.lock()).await.ok();
+                ask.at = clock();
+                // Whoever asked before may have brought enough, or have found that there is nothing.
+                match admission::admit(scopes, ask, How::Held) {
+                    Ok(permit) => return Ok(permit),
+                    Err(Denied::Refused(refusal)) => return Err(refusal),
+                    Err(Denied::Unknown(_)) => {}
+                }
+                turn
+            }
+        };
         let outcome = shared.ask(Asked::new(scopes, Purposes::Need(ask), ask.at), &clock).await;
         ask.at = clock();
         let how = match outcome {
@@ -79,6 +110,7 @@ async fn decide_together(
             Ok(false) => How::Held,
             Err(_) => return decide_alone(scopes, ask, Some(shared)),
         };
+        drop(turn);
         match admission::admit(scopes, ask, how) {
             Ok(permit) => return Ok(permit),
             Err(Denied::Refused(refusal)) => {
@@ -87,7 +119,7 @@ async fn decide_together(
                 }
                 return Err(refusal);
             }
-            Err(Denied::Unknown) => {}
+            Err(Denied::Unknown(scope)) => lacking = scope,
         }
     }
     Err(Refusal::unknown(scopes))
@@ -106,7 +138,7 @@ fn decide_alone(
         Ok(permit) => Ok(permit),
         Err(Denied::Refused(refusal)) => Err(refusal),
         // `Away` leaves nothing open.
-        Err(Denied::Unknown) => Err(Refusal::unknown(scopes)),
+        Err(Denied::Unknown(_)) => Err(Refusal::unknown(scopes)),
     }
 }
 
@@ -124,6 +156,8 @@ pub(in crate::limits) struct Asked {
     scopes: SmallVec<[Arc<LimitScope>; FEW]>,
     /// By scope, kind of bucket and question.
     questions: SmallVec<[(usize, Slot, Question); FEW]>,
+    /// By scope and kind of bucket: units that were held here and are drawn already.
+    drawn: SmallVec<[(usize, Slot, u64); FEW]>,
     /// Scopes whose leases nobody keeps yet.
     unkept: SmallVec<[Arc<LimitScope>; FEW]>,
     open: bool,
@@ -132,7 +166,7 @@ pub(in crate::limits) struct Asked {
 /// What one asks for.
 #[derive(Clone, Copy)]
 pub(in crate::limits) enum Purposes {
-    /// What a request needs, of all buckets.
+    /// What a request needs, of all buckets; those that hold it here are not asked.
     Need(Ask),
     /// What each bucket has to tell or wants.
     Chores,
@@ -172,13 +206,8 @@ impl State {
 
     fn give_back_granted(&mut self, needs: super::state::Needs, at: At) {
         for slot in Slot::ALL {
-            let units = slot_need(slot, needs);
             if let Some(lease) = self.lease(slot) {
-                if lease.is_money() {
-                    lease.pay(lease::Via::Own, lease.start(), units, 0, at);
-                } else {
-                    lease.settle(lease::Via::Own, units, 0, at);
-                }
+                lease.put_back(slot_need(slot, needs), at);
             }
         }
     }
@@ -196,13 +225,21 @@ impl Asked {
     pub(in crate::limits) fn new(scopes: &[Arc<LimitScope>], purposes: Purposes, at: At) -> Self {
         let ordered = admission::in_lock_order(scopes);
         let mut states = admission::lock(&ordered);
-        let (mut questions, mut unkept) = (SmallVec::new(), SmallVec::new());
+        let (mut questions, mut drawn, mut unkept) = (SmallVec::new(), SmallVec::new(), SmallVec::new());
         for (index, (scope, state)) in ordered.iter().zip(&mut states).enumerate() {
             let before = questions.len();
             for slot in Slot::ALL {
                 let Some(lease) = state.lease(slot) else { continue };
                 let purpose = match purposes {
-                    Purposes::Need(ask) => Some(Purpose::Need(slot_need(slot, ask.needs()))),
+                    Purposes::Need(ask) => {
+                        let need = slot_need(slot, ask.needs());
+                        if lease.peek(need, at, How::Held).is_ok() {
+                            lease.take(need, at, How::Held);
+                            drawn.push((index, slot, need));
+                            continue;
+                        }
+                        Some(Purpose::Need(need))
+                    }
                     Purposes::Chores => lease.chore(at),
                     Purposes::Leave => (!lease.is_settled()).then_some(Purpose::GiveBack),
                 };
@@ -215,11 +252,16 @@ impl Asked {
             }
         }
         drop(states);
-        Self { scopes: ordered.into_iter().cloned().collect(), questions, unkept, open: true }
+        Self { scopes: ordered.into_iter().cloned().collect(), questions, drawn, unkept, open: true }
     }
 
     pub(in crate::limits) fn is_empty(&self) -> bool {
         self.questions.is_empty()
+    }
+
+    /// All that it needs was held here.
+    fn close(mut self) {
+        self.open = false;
     }
 
     /// Hands the answers to their buckets. True when all was granted; false also when an answer came too late to
@@ -232,6 +274,9 @@ impl Asked {
         for ((index, slot, question), answer) in self.questions.iter().zip(answers) {
             let Some(lease) = states.get_mut(*index).and_then(|state| state.lease(*slot)) else { continue };
             granted &= answer.granted & lease.hear(question, answer, at);
+        }
+        if !granted {
+            put_back(&mut states, &self.drawn, at);
         }
         drop(states);
         // Others may have given something back.
@@ -256,6 +301,16 @@ impl Drop for Asked {
             if let Some(lease) = states.get_mut(*index).and_then(|state| state.lease(*slot)) {
                 lease.unheard(question);
             }
+        }
+        put_back(&mut states, &self.drawn, At::present());
+    }
+}
+
+/// Gives back what was drawn for a request that is not admitted.
+fn put_back(states: &mut [MutexGuard<'_, State>], drawn: &[(usize, Slot, u64)], at: At) {
+    for (index, slot, units) in drawn {
+        if let Some(lease) = states.get_mut(*index).and_then(|state| state.lease(*slot)) {
+            lease.put_back(*units, at);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Questions and answers on the wire: the arguments of `decide.lua` and what comes back.
 
-use super::lease::{Answer, Question, What, signed};
+use super::question::{Answer, Question, What, signed};
 use crate::redis::Trouble;
 use ::redis::{Script, ScriptInvocation};
 use sluice_config::model::{Period, RateLimit};
@@ -57,14 +57,8 @@ pub(super) fn begin<'a>(script: &'a Script, head: &Head<'_>) -> ScriptInvocation
     call
 }
 
-/// Adds a bucket. `name` is its key without the period; `folder` and `started` are those of this process.
-pub(super) fn add(
-    call: &mut ScriptInvocation<'_>,
-    name: &str,
-    question: &Question,
-    folder: &str,
-    started: i64,
-) {
+/// Adds a bucket. `name` is its key without the period, `folder` where this process's ledger is.
+pub(super) fn add(call: &mut ScriptInvocation<'_>, name: &str, question: &Question, folder: &str) {
     match question.what {
         What::Rate(limit) => {
             let (amount, per) = reduced(limit);
@@ -77,7 +71,7 @@ pub(super) fn add(
                 Period::Month => "month",
             };
             call.key(format!("{name}:{period}:{}", span.0));
-            call.arg("money").arg(budget.nano_usd).arg(started).arg(question.base).arg(folder);
+            call.arg("money").arg(budget.nano_usd).arg("").arg(question.base).arg(folder);
             call.arg(span.1.saturating_add(POT_GRACE).saturating_mul(1000));
         }
     }

@@ -81,15 +81,10 @@ impl World {
         };
         let replicas = Arc::new(AtomicU32::new(1));
         let script = script::script_with_clock(CLOCK);
-        let mut shared = SharedLimits::new(
-            self.bench.link.clone(),
-            script,
-            "t",
-            Path::new(folder),
-            replicas.clone(),
-            metrics,
-        );
-        shared.started = (self.at().second) * 1_000_000;
+        let me = ReplicaId::default();
+        let identity = Identity { key_prefix: "t", me: &me, folder: Path::new(folder) };
+        let link = self.bench.link.clone();
+        let shared = SharedLimits::new(link, script, &identity, replicas.clone(), metrics);
         let wiring = Wiring { shared: Some(replicas), paid, second: self.at().second, ..Wiring::default() };
         Replica { shared, scope: Arc::new(LimitScope::wired(ScopeKind::Key, "k", self.limits, &wiring)) }
     }
@@ -274,6 +269,81 @@ async fn what_is_lent_is_a_share_of_what_remains_and_comes_back_when_nobody_uses
     let lent: Vec<_> = world.replicas.iter().map(|replica| replica.lent()).collect();
     assert_eq!(lent, [0, 0, 0]);
     assert!(world.ask(0, 700).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_slice_that_is_filled_up_again_and_again_stays_a_share() {
+    let world = World::new(tokens(rate(1, Duration::from_secs(3600), 100_000)), 2).await;
+    world.end(world.ask(1, 1).await.unwrap(), 1);
+    world.advance_seconds(2).await;
+    world.look_after().await;
+    // So much at once that a slice as large as wanted would take it all.
+    world.end(world.ask(0, 10_000).await.unwrap(), 10_000);
+    for _ in 0..20 {
+        world.advance(40_000).await;
+        world.look_after().await;
+        assert!(world.replicas[0].lent() <= 90_000 / 3, "{}", world.replicas[0].lent());
+    }
+    assert!(world.ask(1, 30_000).await.is_ok());
+}
+
+#[tokio::test]
+async fn what_an_answer_cost_is_told_however_late_it_ends() {
+    let world = World::new(dollars(1000), 2).await;
+    let long = world.ask(0, 900).await.unwrap();
+    for _ in 0..10 {
+        world.advance_seconds(3).await;
+        world.look_after().await;
+    }
+    assert!(world.ask(1, 200).await.map(|permit| world.end(permit, 100)).is_ok(), "100 are left");
+    world.end(long, 300);
+    for _ in 0..3 {
+        world.advance_seconds(2).await;
+        world.look_after().await;
+    }
+    let mut spent = 400;
+    while let Ok(permit) = world.ask(1, 100).await {
+        world.end(permit, 100);
+        spent += 100;
+    }
+    assert_eq!(spent, 1000);
+    world.look_after().await;
+    assert_eq!(world.replicas[1].paid(), 1000);
+}
+
+#[tokio::test]
+async fn what_an_unheard_question_brought_is_given_back() {
+    let world = World::new(tokens(rate(1, Duration::from_secs(3600), 1000)), 2).await;
+    // The question is on its way, and nobody waits for the answer.
+    world.server.pause();
+    assert!(tokio::time::timeout(Duration::from_millis(50), world.ask(0, 10)).await.is_err());
+    world.server.resume();
+    for _ in 0..3 {
+        world.advance_seconds(2).await;
+        world.look_after().await;
+    }
+    assert!(world.ask(1, 990).await.is_ok(), "at most what was asked for is gone");
+}
+
+#[tokio::test]
+async fn a_changed_limit_goes_on_with_the_same_bucket() {
+    let world = World::new(tokens(rate(1, Duration::from_secs(3600), 1000)), 2).await;
+    for _ in 0..30 {
+        world.end(world.ask(0, 10).await.unwrap(), 10);
+    }
+    let changed = tokens(rate(2, Duration::from_secs(3600), 1200));
+    for replica in &world.replicas {
+        let shared = Some(replica.shared.replicas.clone());
+        replica.scope.update(changed, &Wiring { shared, ..Wiring::default() });
+    }
+    let mut passed = 0;
+    for turn in 0..400 {
+        if let Ok(permit) = world.ask(turn % 2, 10).await {
+            world.end(permit, 10);
+            passed += 10;
+        }
+    }
+    assert_eq!(passed, 700, "what was used stays used");
 }
 
 #[tokio::test]

@@ -1,0 +1,81 @@
+//! The gateway as a process of its own, in a place that outlives it: configuration, ports and state.
+
+use crate::{
+    gateway::{self, Config},
+    ledger,
+    process::{Process, command, free_port},
+};
+use serde_json::Value;
+use sluice_core::ledger::FILE;
+use std::net::SocketAddr;
+
+/// One process at a time.
+pub struct Replica {
+    /// The data plane.
+    pub api: SocketAddr,
+    /// The admin listener.
+    pub admin: SocketAddr,
+    folder: tempfile::TempDir,
+    process: Option<Process>,
+}
+
+impl Replica {
+    /// Starts a process that drains without delay, and waits until it listens.
+    pub async fn start(config: &Config) -> Self {
+        let local = || SocketAddr::from(([127, 0, 0, 1], free_port()));
+        let (api, admin) = (local(), local());
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = config.clone().section("shutdown: {delay: 0s}");
+        let yaml = config.yaml(&api.to_string(), &admin.to_string());
+        std::fs::write(folder.path().join("sluice.yaml"), yaml).expect("a file");
+        let mut replica = Self { api, admin, folder, process: None };
+        replica.begin().await;
+        replica
+    }
+
+    /// Starts the next process.
+    pub async fn begin(&mut self) {
+        let path = self.folder.path().join("sluice.yaml");
+        let process = Process::start(command(&["serve", "--config", path.to_str().expect("a path")]));
+        process.listens(self.api).await;
+        process.listens(self.admin).await;
+        self.process = Some(process);
+    }
+
+    /// Ends the process in order.
+    pub async fn stop(&mut self) {
+        let mut process = self.process.take().expect("a process");
+        process.signal("TERM");
+        assert_eq!(process.exit().await.code(), Some(0), "{}", process.output());
+    }
+
+    /// Kills the process without warning.
+    pub async fn kill(&mut self) {
+        let mut process = self.process.take().expect("a process");
+        process.signal("KILL");
+        process.exit().await;
+    }
+
+    /// Waits until the process has printed this; tells how often it has.
+    pub async fn says(&self, text: &str) -> usize {
+        let process = self.process.as_ref().expect("a process");
+        process.says(text).await;
+        process.output().matches(text).count()
+    }
+
+    /// See [`gateway::metric`].
+    pub async fn metric(&self, series: &str) -> f64 {
+        gateway::metric(self.admin, series).await
+    }
+
+    /// See [`gateway::metric_is`].
+    pub async fn metric_is(&self, series: &str, value: f64) {
+        gateway::metric_is(self.admin, series, value).await;
+    }
+
+    /// What its ledger has in its file.
+    #[must_use]
+    pub fn records(&self) -> Vec<Value> {
+        ledger::records(&self.folder.path().join("sluice-data").join(FILE))
+    }
+}

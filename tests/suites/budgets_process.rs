@@ -1,0 +1,90 @@
+//! Budgets and the process: what was spent is known to the next one.
+
+use crate::support::{CHAT_REPLY, by_limited, chat_of, limited};
+use sluice_tests::{
+    client::Answer as Reply,
+    crowd::{Crowd, Next},
+    gateway::Config,
+    replica::Replica,
+    upstream::{Answer, Upstream},
+};
+use std::time::{Duration, Instant};
+
+const SPENT: &str = "sluice_budget_spent_usd{name=\"team\",period=\"month\",scope=\"tenant\"}";
+/// What an answer costs, in nano-dollars.
+const CENT: u64 = 10_000_000;
+
+/// A tenant with this budget, before answers of a cent each that take so many milliseconds.
+async fn with_budget(budget: &str, ms: u64) -> (Config, Upstream) {
+    let upstream = Upstream::script([Answer::new().wait(ms).then(Answer::json(CHAT_REPLY))]).await;
+    let budget = format!("budget: {{{budget}, per: month}}");
+    let config = limited(&upstream, "tenant: team").tenant("team", &budget).price("m", 2500);
+    (config, upstream)
+}
+
+fn until_it_is_spent(answer: &Reply) -> Next {
+    match answer.status() {
+        200 => Next::After(Duration::ZERO),
+        429 if answer.code() == "insufficient_quota" => Next::Leave,
+        429 => Next::After(Duration::from_millis(20)),
+        // It is shutting down.
+        503 => Next::Leave,
+        _ => panic!("{answer:?}"),
+    }
+}
+
+fn crowd(replica: &Replica, clients: usize) -> Crowd {
+    Crowd::start(&[replica.api], clients, &by_limited(chat_of(10)), until_it_is_spent)
+}
+
+fn spent(replica: &Replica) -> u64 {
+    replica.records().iter().filter_map(|record| record["cost"].as_u64()).sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_budget_goes_on_after_a_restart_under_load() {
+    let (config, upstream) = with_budget("usd: 1, warn_at: [40%, 80%]", 5).await;
+    let mut replica = Replica::start(&config).await;
+    let load = crowd(&replica, 8);
+    load.reaches(50).await;
+    let said = replica.says("a budget comes near its end").await;
+    assert_eq!(said, 1, "one share of two was passed");
+    replica.stop().await;
+    let before = load.left().await.iter().filter(|turn| turn.status() == 200).count();
+    assert_eq!(spent(&replica), before as u64 * CENT);
+
+    replica.begin().await;
+    assert_eq!(replica.metric(SPENT).await, before as f64 / 100.0);
+    let turns = crowd(&replica, 8).left().await;
+    let after = turns.iter().filter(|turn| turn.status() == 200).count();
+    assert_eq!((before + after, upstream.calls()), (100, 100));
+    assert_eq!(replica.metric(SPENT).await, 1.0);
+    assert!(replica.says("a budget comes near its end").await >= 1);
+    replica.stop().await;
+    assert_eq!(spent(&replica), 100 * CENT);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_budget_of_a_killed_process_forgets_the_last_second_at_most() {
+    let (config, upstream) = with_budget("usd: 1.5", 40).await;
+    let mut replica = Replica::start(&config).await;
+    let load = crowd(&replica, 2);
+    load.reaches(110).await;
+    replica.kill().await;
+    let killed = Instant::now();
+    let turns = load.left().await;
+    let late = |ended: Instant| killed.saturating_duration_since(ended) < Duration::from_millis(1_200);
+    // Cut by the kill, or answered so late that it may not be written.
+    let lost = turns.iter().filter(|turn| turn.status() != 200 || late(turn.ended)).count();
+    assert!(lost < 100, "too short a time to tell: {lost}");
+    let known = spent(&replica);
+
+    replica.begin().await;
+    assert_eq!(replica.metric(SPENT).await, known as f64 / 1e9);
+    let _ = crowd(&replica, 2).left().await;
+    replica.stop().await;
+    assert_eq!(spent(&replica), 150 * CENT, "by what is known");
+    let calls = upstream.calls();
+    println!("{calls} calls for 150 cents, of which {lost} may be forgotten");
+    assert!((150..=150 + lost).contains(&calls), "{calls}, and {lost} may be lost");
+}
