@@ -105,10 +105,21 @@ class Gateway:
 
 
 @contextlib.contextmanager
-def gateway(upstream, models, *, more="", key_members='models: ["*"]', more_keys="", log=subprocess.DEVNULL, **options):
+def gateway(
+    upstream,
+    models,
+    *,
+    more="",
+    provider_members="",
+    key_members='models: ["*"]',
+    more_keys="",
+    log=subprocess.DEVNULL,
+    **options,
+):
     """Sluice in front of one `openai_compatible` upstream, with one key.
 
-    `models` are names or whole entries; `more` is further YAML at top level.
+    `models` are names or whole entries; `more` is further YAML at top level, `provider_members` a further line of
+    the provider.
     """
     api, admin = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
     key, digest = new_key("suite")
@@ -122,6 +133,7 @@ providers:
     base_url: "http://{upstream}/v1"
     allow_private: true
     keys: [{{name: main, value: sk-provider-secret}}]
+    {provider_members}
 models:
 {chr(10).join(lines)}
 auth: {{mode: keys}}
