@@ -10,7 +10,7 @@ use crate::{
         pot::{Budget, Span},
         scope::{LimitScope, ScopeKind, ScopeLimits, Wiring},
         share::TenantShare,
-        shared::{SharedLimits, SharedMetrics},
+        shared::{Presence, SharedLimits, SharedMetrics},
     },
     redis::RedisLink,
     state::background::Background,
@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use sluice_config::model::{self, Limits, Settings};
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicU32},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio_util::sync::CancellationToken;
@@ -36,7 +36,7 @@ pub struct LimitStock {
     shares: Mutex<HashMap<String, Arc<TenantShare>>>,
     /// How long answers are.
     pub learned: LearnedLengths,
-    replicas: Arc<AtomicU32>,
+    presence: Arc<Presence>,
     shared: Mutex<Option<SharedInUse>>,
     ledger: Option<Arc<Ledger>>,
 }
@@ -109,13 +109,13 @@ impl LimitStock {
         }
         let (link, redis) = link.zip(settings.redis.as_ref())?;
         // Before the first word of Redis the configured count is the best that is known.
-        self.replicas.store(redis.replicas.max(1), std::sync::atomic::Ordering::Relaxed);
+        self.presence.count(redis.replicas.max(1));
         let stop = background.stop.child_token();
         let limits = SharedLimits::start(
             link.clone(),
             &redis.key_prefix,
             &settings.state_dir,
-            self.replicas.clone(),
+            self.presence.clone(),
             shared_metrics(metrics),
             background,
             stop.clone(),
@@ -147,12 +147,17 @@ impl LimitStock {
         }
         let known = scopes.get(&place);
         let wiring = self.wiring(limited, &limits, is_shared, known.map(Arc::as_ref));
-        if let Some(scope) = known {
-            scope.update(limits, &wiring);
-            return Some(scope.clone());
-        }
-        let scope = Arc::new(LimitScope::wired(limited.kind, limited.name, limits, &wiring));
+        let scope = match known {
+            Some(scope) => {
+                scope.update(limits, &wiring);
+                scope.clone()
+            }
+            None => Arc::new(LimitScope::wired(limited.kind, limited.name, limits, &wiring)),
+        };
         scopes.insert(place, scope.clone());
+        if is_shared && limits.budget.is_some() {
+            self.presence.spends(&scope);
+        }
         Some(scope)
     }
 
@@ -172,7 +177,7 @@ impl LimitStock {
         let paid = paid.map_or(0, |budget| self.paid(limited, budget, second));
         Wiring {
             requests: limits.requests.filter(|_| own).map(|limit| self.bucket(limited.name, limit)),
-            shared: is_shared.then(|| self.replicas.clone()),
+            shared: is_shared.then(|| self.presence.counted()),
             paid,
             second,
             warn_at: limited.budget.map(|budget| budget.warn_at.clone()).unwrap_or_default(),

@@ -4,7 +4,8 @@
 use super::{
     Asked, Outcome, Purposes,
     lease::{LIFE, Lease},
-    script::{self, Beat, Head},
+    presence::Presence,
+    script::{self, Beat, Head, Said},
 };
 use crate::{
     limits::{bucket::At, scope::LimitScope},
@@ -17,10 +18,10 @@ use sluice_config::model::OnRedisDown;
 use std::{
     path::Path,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 use tokio::{sync::Notify, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -53,12 +54,9 @@ pub struct SharedLimits {
     script: Script,
     prefix: String,
     list: String,
-    me: String,
     folder: String,
-    started: i64,
-    replicas: Arc<AtomicU32>,
+    presence: Arc<Presence>,
     metrics: SharedMetrics,
-    kept: Mutex<Vec<Arc<LimitScope>>>,
     due: Notify,
     left: AtomicBool,
 }
@@ -71,12 +69,12 @@ impl SharedLimits {
         link: Arc<RedisLink>,
         key_prefix: &str,
         folder: &Path,
-        replicas: Arc<AtomicU32>,
+        presence: Arc<Presence>,
         metrics: SharedMetrics,
         background: &Background,
         stop: CancellationToken,
     ) -> Arc<Self> {
-        let shared = Arc::new(Self::new(link, script::script(), key_prefix, folder, replicas, metrics));
+        let shared = Arc::new(Self::new(link, script::script(), key_prefix, folder, presence, metrics));
         background.tasks.spawn(keep(Arc::downgrade(&shared), stop));
         shared
     }
@@ -86,23 +84,19 @@ impl SharedLimits {
         script: Script,
         key_prefix: &str,
         folder: &Path,
-        replicas: Arc<AtomicU32>,
+        presence: Arc<Presence>,
         metrics: SharedMetrics,
     ) -> Self {
         // One tag in all keys: in a cluster they live together, so that one script reaches them all.
         let prefix = format!("{{{key_prefix}:limits}}");
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             link,
             script,
             list: format!("{prefix}:replicas"),
             prefix,
-            me: format!("{:016x}", fastrand::u64(..)),
             folder: folder_id(folder),
-            started: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
-            replicas,
+            presence,
             metrics,
-            kept: Mutex::default(),
             due: Notify::new(),
             left: AtomicBool::new(false),
         }
@@ -116,7 +110,7 @@ impl SharedLimits {
     /// Replicas that were alive when last heard of.
     #[must_use]
     pub fn replicas(&self) -> u32 {
-        self.replicas.load(Ordering::Relaxed)
+        self.presence.replicas()
     }
 
     pub(super) async fn ask(&self, asked: Asked, clock: impl Fn() -> At) -> Outcome {
@@ -124,22 +118,27 @@ impl SharedLimits {
     }
 
     async fn ask_and_beat(&self, mut asked: Asked, beat: Beat, clock: impl Fn() -> At) -> Outcome {
-        self.kept().extend(asked.unkept.drain(..));
+        self.presence.kept().extend(asked.unkept.drain(..));
         let answered = self.send(&asked, beat).await;
         self.metrics.degraded.set(i64::from(answered.is_err()));
-        let (replicas, answers) = answered?;
-        self.replicas.store(replicas, Ordering::Relaxed);
-        Ok(asked.hear(&answers, clock()))
+        let said = answered?;
+        self.presence.count(said.replicas);
+        if said.is_new {
+            self.presence.is_forgotten();
+            self.due.notify_one();
+        }
+        Ok(asked.hear(&said.answers, clock()))
     }
 
-    async fn send(&self, asked: &Asked, beat: Beat) -> Result<(u32, Vec<super::Answer>), Trouble> {
-        let head = Head { replicas: &self.list, me: &self.me, lease: LIFE, life: REPLICA_LIFE, beat };
+    async fn send(&self, asked: &Asked, beat: Beat) -> Result<Said, Trouble> {
+        let head =
+            Head { replicas: &self.list, me: &self.presence.me, lease: LIFE, life: REPLICA_LIFE, beat };
         let mut call = script::begin(&self.script, &head);
         for (index, slot, question) in &asked.questions {
             let Some(scope) = asked.scopes.get(*index) else { continue };
             let name =
                 format!("{}:{}:{}:{}", self.prefix, scope.kind().as_str(), scope.name(), slot.as_str());
-            script::add(&mut call, &name, question, &self.folder, self.started);
+            script::add(&mut call, &name, question, &self.folder, self.presence.started);
         }
         let reply: Vec<i64> = self.link.script(Op::Limit, &call).await?;
         script::read(&reply, asked.questions.len())
@@ -168,7 +167,7 @@ impl SharedLimits {
 
     async fn leave_at(&self, clock: impl Fn() -> At) {
         self.left.store(true, Ordering::Relaxed);
-        let kept = std::mem::take(&mut *self.kept());
+        let kept = std::mem::take(&mut *self.presence.kept());
         for scopes in kept.chunks(TOGETHER) {
             let asked = Asked::new(scopes, Purposes::Leave, clock());
             if self.ask(asked, &clock).await.is_err() {
@@ -182,7 +181,7 @@ impl SharedLimits {
 
     /// Does what is due for every scope with leases.
     async fn look_after(&self, beat: &mut Option<Instant>, clock: impl Fn() -> At) {
-        let kept = self.kept().clone();
+        let kept = self.presence.kept().clone();
         for scopes in kept.chunks(TOGETHER) {
             let asked = Asked::new(scopes, Purposes::Chores, clock());
             // What cannot be told now is told later.
@@ -202,7 +201,7 @@ impl SharedLimits {
 
     /// Scopes without leases are not looked after; the next question brings them back.
     fn forget_settled(&self) {
-        self.kept().retain(|scope| {
+        self.presence.kept().retain(|scope| {
             let mut state = scope.lock();
             let settled = super::Slot::ALL
                 .into_iter()
@@ -210,10 +209,6 @@ impl SharedLimits {
             state.kept = !settled;
             !settled
         });
-    }
-
-    fn kept(&self) -> MutexGuard<'_, Vec<Arc<LimitScope>>> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

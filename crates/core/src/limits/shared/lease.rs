@@ -169,8 +169,8 @@ struct Money {
     /// Held and paid by this process.
     committed: i64,
     paid: i64,
-    /// The same as last told.
-    told: (i64, i64),
+    /// The same as last told; nothing where Redis knows of none of it.
+    told: Option<(i64, i64)>,
 }
 
 impl Lease {
@@ -187,7 +187,7 @@ impl Lease {
         replicas: Arc<AtomicU32>,
     ) -> Self {
         let span = Span::around(budget.per, second);
-        let money = Money { span, base: paid, committed: 0, paid: 0, told: (0, 0) };
+        let money = Money { span, base: paid, committed: 0, paid: 0, told: Some((0, 0)) };
         Self::new(What::Money(budget), Some(money), down, replicas)
     }
 
@@ -413,7 +413,7 @@ impl Lease {
         self.heard = question.seq;
         self.told = question.drawn;
         if let Some(money) = &mut self.money {
-            money.told = (question.committed, question.paid);
+            money.told = Some((question.committed, question.paid));
         }
         if question.want > 0 {
             self.most = Some(positive(answer.units)).filter(|units| *units < question.want);
@@ -444,7 +444,13 @@ impl Lease {
     /// What has to be asked without anybody waiting for it.
     pub(in crate::limits) fn chore(&mut self, at: At) -> Option<Purpose> {
         self.tidy(at);
-        let word = self.word.filter(|_| self.asking == 0)?;
+        if self.asking > 0 {
+            return None;
+        }
+        if self.money.is_some_and(|money| money.told.is_none()) {
+            return Some(Purpose::Tell);
+        }
+        let word = self.word?;
         let idle = at.now.since(self.used) >= IDLE;
         if self.balance > 0 && idle {
             return Some(Purpose::GiveBack);
@@ -453,8 +459,7 @@ impl Lease {
         if !idle && self.is_low(at) && (word.remaining > 0 || at.now.since(self.asked) >= TELL_EVERY) {
             return Some(Purpose::TopUp);
         }
-        let untold = self.drawn != self.told
-            || self.money.is_some_and(|money| money.told != (money.committed, money.paid));
+        let untold = self.drawn != self.told || self.has_untold_money();
         if untold && at.now.since(self.asked) >= TELL_EVERY {
             return Some(if idle { Purpose::Tell } else { Purpose::TopUp });
         }
@@ -463,10 +468,21 @@ impl Lease {
 
     /// Is there anything left to be told or given back?
     pub(in crate::limits) fn is_settled(&self) -> bool {
-        self.balance <= 0
-            && self.drawn == self.told
-            && self.asking == 0
-            && self.money.is_none_or(|money| money.told == (money.committed, money.paid))
+        self.balance <= 0 && self.drawn == self.told && self.asking == 0 && !self.has_untold_money()
+    }
+
+    fn has_untold_money(&self) -> bool {
+        self.money.is_some_and(|money| money.told != Some((money.committed, money.paid)))
+    }
+
+    /// Money: what was spent is told again, if there is any.
+    pub(in crate::limits) fn tell_again(&mut self) -> bool {
+        let Some(money) = &mut self.money else { return false };
+        let any = money.base > 0 || (money.committed, money.paid) != (0, 0);
+        if any {
+            money.told = None;
+        }
+        any
     }
 
     /// Money: what is refused, and until when.
@@ -499,7 +515,7 @@ impl Lease {
         let (What::Money(budget), Some(money)) = (self.what, &mut self.money) else { return };
         if at.second >= money.span.end {
             let span = Span::around(budget.per, at.second);
-            *money = Money { span, base: 0, committed: 0, paid: 0, told: (0, 0) };
+            *money = Money { span, base: 0, committed: 0, paid: 0, told: Some((0, 0)) };
             (self.balance, self.drawn, self.told) = (0, 0, 0);
             (self.word, self.gate, self.share) = (None, None, None);
             // No answer of the old period may bring a slice.

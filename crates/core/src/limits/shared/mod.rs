@@ -5,6 +5,7 @@
 //! script      questions and answers on the wire
 //! lease       this replica's slice of one bucket, and its share while Redis is away
 //! burn        how large a slice is asked for
+//! presence    this process among the replicas
 //! keeper      what is told, given back and filled up behind the requests' backs
 //! ```
 //!
@@ -21,9 +22,11 @@
 mod burn;
 mod keeper;
 pub(in crate::limits) mod lease;
+mod presence;
 mod script;
 
 pub use keeper::{SharedLimits, SharedMetrics};
+pub use presence::Presence;
 
 use super::{
     admission::{self, Ask, Denied, FEW, Permit},
@@ -168,6 +171,11 @@ impl State {
             Slot::Money => &mut self.money,
         };
         bucket.as_mut().and_then(Bucket::lease)
+    }
+
+    /// Has it any to tell?
+    fn tell_money_again(&mut self) -> bool {
+        self.lease(Slot::Money).is_some_and(Lease::tell_again)
     }
 
     fn give_back_granted(&mut self, needs: super::state::Needs, at: At) {

@@ -79,19 +79,22 @@ impl World {
             closed: count("closed"),
             degraded: IntGauge::new("degraded", "degraded").unwrap(),
         };
-        let replicas = Arc::new(AtomicU32::new(1));
+        let presence = Arc::new(Presence::since(self.at().second * 1_000_000));
         let script = script::script_with_clock(CLOCK);
-        let mut shared = SharedLimits::new(
+        let shared = SharedLimits::new(
             self.bench.link.clone(),
             script,
             "t",
             Path::new(folder),
-            replicas.clone(),
+            presence.clone(),
             metrics,
         );
-        shared.started = (self.at().second) * 1_000_000;
-        let wiring = Wiring { shared: Some(replicas), paid, second: self.at().second, ..Wiring::default() };
-        Replica { shared, scope: Arc::new(LimitScope::wired(ScopeKind::Key, "k", self.limits, &wiring)) }
+        presence.count(1);
+        let shared_by = Some(presence.counted());
+        let wiring = Wiring { shared: shared_by, paid, second: self.at().second, ..Wiring::default() };
+        let scope = Arc::new(LimitScope::wired(ScopeKind::Key, "k", self.limits, &wiring));
+        presence.spends(&scope);
+        Replica { shared, scope }
     }
 
     fn at(&self) -> At {
@@ -456,6 +459,34 @@ async fn what_was_spent_outlives_processes_and_a_redis_that_forgets() {
     world.look_after().await;
     world.end(world.ask(0, 1).await.unwrap(), 0);
     assert_eq!(world.replicas[0].paid(), 600 + 150 + 100);
+}
+
+#[tokio::test]
+async fn what_was_spent_is_told_again_by_whoever_finds_itself_forgotten() {
+    let mut world = World::new(dollars(1000), 2).await;
+    for replica in 0..2 {
+        world.end(world.ask(replica, 300).await.unwrap(), 300);
+    }
+    world.advance_seconds(2).await;
+    world.look_after().await;
+    world.look_after().await;
+    world.server.tell("FLUSHALL");
+    world.advance_seconds(1).await;
+    // A beat finds it out, and the next look tells.
+    world.look_after().await;
+    world.look_after().await;
+    world.end(world.ask(0, 1).await.unwrap(), 0);
+    assert_eq!(world.replicas[0].paid(), 600);
+    // Both begin anew; the second has had no request yet.
+    for (replica, folder) in ["/a", "/b"].into_iter().enumerate() {
+        world.replicas[replica] = world.replica(folder, 300);
+    }
+    world.server.tell("FLUSHALL");
+    world.advance_seconds(1).await;
+    world.look_after().await;
+    world.look_after().await;
+    world.end(world.ask(0, 1).await.unwrap(), 0);
+    assert_eq!(world.replicas[0].paid(), 600);
 }
 
 #[tokio::test]
