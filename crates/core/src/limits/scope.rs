@@ -10,7 +10,7 @@ use super::{
     local::{Left, RequestBucket},
     pot::{Budget, Pot, Span},
     queue::Line,
-    shared::lease::{Lease, What},
+    shared::{lease::Lease, question::What},
     state::State,
 };
 use sluice_config::model::{Limits, OnRedisDown, Period, Queue, RateLimit, Ratio};

@@ -9,14 +9,17 @@
 //! at; its answer brings a new one. Answers may come in another order than questions: each question has a number,
 //! and no slice that a later question gave back is taken up again.
 
-use super::burn::Burn;
+use super::{
+    burn::Burn,
+    question::{Answer, Purpose, Question, What},
+};
 use crate::limits::{
     bucket::{At, How, Lack},
     cell::{Cell, Moment, Short},
     local::Left,
     pot::{self, Budget, Span},
 };
-use sluice_config::model::{OnRedisDown, Period, Rate, RateLimit};
+use sluice_config::model::{OnRedisDown, Rate, RateLimit};
 use std::{
     sync::{
         Arc,
@@ -35,66 +38,6 @@ const TELL_EVERY: Duration = Duration::from_secs(1);
 const REMEMBERED: Duration = Duration::from_millis(250);
 /// So long at least, so that the request that was refused finds it.
 const LOOKED_AT_FOR: Duration = Duration::from_millis(1);
-
-/// What is shared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::limits) enum What {
-    /// Units that come at a rate.
-    Rate(RateLimit),
-    /// Money for a period.
-    Money(Budget),
-}
-
-impl What {
-    pub(in crate::limits) fn is_money_per(self, per: Period) -> bool {
-        matches!(self, Self::Money(budget) if budget.per == per)
-    }
-}
-
-/// Why a question is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::limits) enum Purpose {
-    /// A request waits for these units.
-    Need(u64),
-    /// The slice runs low.
-    TopUp,
-    /// Only to tell what was used.
-    Tell,
-    /// Nobody uses it.
-    GiveBack,
-}
-
-/// What the script is asked about one bucket.
-#[derive(Debug, Clone)]
-pub(in crate::limits) struct Question {
-    pub(super) what: What,
-    pub(super) span: Option<Span>,
-    pub(super) base: u64,
-    pub(super) seq: u64,
-    pub(super) drawn: i64,
-    pub(super) unreported: i64,
-    pub(super) balance: i64,
-    pub(super) committed: i64,
-    pub(super) paid: i64,
-    pub(super) need: u64,
-    pub(super) want: u64,
-    pub(super) withdraw: bool,
-    sent: Moment,
-}
-
-/// What it says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::limits) struct Answer {
-    /// The bucket has what was needed; false: this is one that has not.
-    pub(super) has: bool,
-    /// All buckets had it, and it was taken.
-    pub(super) granted: bool,
-    pub(super) units: i64,
-    pub(super) remaining: i64,
-    pub(super) others: i64,
-    pub(super) wait: Duration,
-    pub(super) paid: i64,
-}
 
 /// What was last heard of the whole.
 #[derive(Debug, Clone, Copy)]

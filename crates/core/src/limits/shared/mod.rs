@@ -3,6 +3,7 @@
 //! ```text
 //! decide.lua  the one script: all buckets of a decision, on the server's clock, taken together or not at all
 //! script      questions and answers on the wire
+//! question    what is asked about one bucket, and what is said
 //! lease       this replica's slice of one bucket, and its share while Redis is away
 //! burn        how large a slice is asked for
 //! presence    this process among the replicas
@@ -23,6 +24,7 @@ mod burn;
 mod keeper;
 pub(in crate::limits) mod lease;
 mod presence;
+pub(in crate::limits) mod question;
 mod script;
 
 pub use keeper::{SharedLimits, SharedMetrics};
@@ -36,7 +38,8 @@ use super::{
     state::State,
 };
 use crate::redis::Trouble;
-use lease::{Answer, Lease, Purpose, Question};
+use lease::Lease;
+use question::{Answer, Purpose, Question};
 use smallvec::SmallVec;
 use std::sync::{Arc, MutexGuard};
 

@@ -1,6 +1,9 @@
 //! Questions and answers on the wire: the arguments of `decide.lua` and what comes back.
 
-use super::lease::{Answer, Question, What, signed};
+use super::{
+    lease::signed,
+    question::{Answer, Question, What},
+};
 use crate::redis::Trouble;
 use ::redis::{Script, ScriptInvocation};
 use sluice_config::model::{Period, RateLimit};
