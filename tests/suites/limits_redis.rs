@@ -118,7 +118,7 @@ async fn asked_at_a_steady_pace(limit: &str) -> f64 {
     // The pace has to be learned first.
     load.reaches(300).await;
     let (before, begun, began) = (asked().await, load.ok(), Instant::now());
-    load.reaches(begun + 1500).await;
+    load.reaches(begun + 900).await;
     let (admitted, asked, took) = (load.ok() - begun, asked().await - before, began.elapsed());
     let _ = load.stop().await;
     let share = asked / admitted as f64;

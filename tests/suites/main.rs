@@ -12,6 +12,8 @@ mod budgets;
 #[cfg(test)]
 mod budgets_process;
 #[cfg(test)]
+mod budgets_redis;
+#[cfg(test)]
 mod cache;
 #[cfg(test)]
 mod cache_forms;
@@ -61,6 +63,8 @@ mod limits_queue;
 mod limits_redis;
 #[cfg(test)]
 mod limits_redis_faults;
+#[cfg(test)]
+mod limits_redis_reload;
 #[cfg(test)]
 mod limits_reload;
 #[cfg(test)]

@@ -113,13 +113,16 @@ impl LimitStock {
         {
             return Some(used.limits.clone());
         }
-        if let Some(old) = used.take() {
+        let old = used.take();
+        if let Some(old) = &old {
             old.stop.cancel();
-            let scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
-            scopes.values().for_each(|scope| scope.is_kept_by_nobody());
         }
         metrics.limiter_mode.set(0);
-        let (link, redis) = link.zip(settings.redis.as_ref())?;
+        let Some((link, redis)) = link.zip(settings.redis.as_ref()) else {
+            let scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+            scopes.values().for_each(|scope| scope.is_kept_by_nobody());
+            return None;
+        };
         // Before the first word of Redis the configured count is the best that is known.
         self.replicas.store(redis.replicas.max(1), std::sync::atomic::Ordering::Relaxed);
         let stop = background.stop.child_token();
@@ -131,6 +134,9 @@ impl LimitStock {
             background,
             stop.clone(),
         );
+        if let Some(old) = &old {
+            limits.take_over(&old.limits);
+        }
         *used = Some(SharedInUse { link, limits: limits.clone(), stop });
         Some(limits)
     }
@@ -218,9 +224,14 @@ impl LimitStock {
         ledger.reader().inspect_err(|error| tracing::error!(%error, "what was spent cannot be read")).ok()
     }
 
-    /// Budgets are ready.
-    pub fn close_ledger(&self) {
+    /// Limits are ready: the ledger is not read any more, and what has budgets is known.
+    pub fn ready(&self, shared: Option<&SharedLimits>) {
         *self.reader.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        if let Some(shared) = shared {
+            let scopes = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+            let spenders: Vec<_> = scopes.values().filter(|scope| scope.weighs().1).cloned().collect();
+            shared.spenders(&spenders);
+        }
     }
 
     /// A key's bucket of requests: the one in use, unless its limit has changed.

@@ -125,7 +125,7 @@ impl Snapshot {
         }
         let open = (settings.auth.mode == AuthMode::Open).then(|| Arc::new(callers.everybody()));
         let cache = cache.zip(settings.cache.clone()).map(|(cache, common)| CacheSetup { cache, common });
-        shared.limits.close_ledger();
+        shared.limits.ready(shared_limits.as_deref());
         shared.forget_unused_redis(&settings);
         let hash = hash(&settings);
         let prices = PriceTable::new(&settings.prices, &settings.providers);

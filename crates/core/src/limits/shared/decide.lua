@@ -14,8 +14,9 @@ local clock = redis.call('TIME')
 local now = clock[1] * 1000000 + clock[2]
 local HEAD, WIDTH = 4, 15
 
+local new = 0
 if beat == 'on' then
-  redis.call('ZADD', KEYS[1], now, me)
+  new = redis.call('ZADD', KEYS[1], now, me)
   redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - life)
   redis.call('PEXPIRE', KEYS[1], math.ceil(life / 1000))
 elseif beat == 'off' then
@@ -203,7 +204,7 @@ for i = 1, #KEYS - 1 do
   buckets[i] = b
 end
 
-local reply = { replicas, ok }
+local reply = { replicas, new, ok }
 for _, b in ipairs(buckets) do
   local time = 0
   if ok == 1 then

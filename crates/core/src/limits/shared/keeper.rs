@@ -4,7 +4,7 @@
 use super::{
     Asked, Outcome, Purposes,
     lease::{LIFE, Lease},
-    script::{self, Beat, Head},
+    script::{self, Beat, Head, Said},
 };
 use crate::{
     limits::{bucket::At, scope::LimitScope},
@@ -78,6 +78,8 @@ pub struct SharedLimits {
     replicas: Arc<AtomicU32>,
     metrics: SharedMetrics,
     kept: Mutex<Vec<Arc<LimitScope>>>,
+    /// Scopes with budgets.
+    spenders: Mutex<Vec<Weak<LimitScope>>>,
     due: Notify,
     /// Everything was given back: nothing is borrowed any more.
     left: AtomicBool,
@@ -118,6 +120,7 @@ impl SharedLimits {
             replicas,
             metrics,
             kept: Mutex::default(),
+            spenders: Mutex::default(),
             due: Notify::new(),
             left: AtomicBool::new(false),
         }
@@ -147,12 +150,45 @@ impl SharedLimits {
         }
         let answered = self.send(&asked, beat).await;
         self.metrics.degraded.set(i64::from(answered.is_err()));
-        let (replicas, answers) = answered?;
-        self.replicas.store(replicas, Ordering::Relaxed);
-        Ok(asked.hear(&answers, clock()))
+        let said = answered?;
+        self.replicas.store(said.replicas, Ordering::Relaxed);
+        if said.is_new {
+            self.tell_again();
+        }
+        Ok(asked.hear(&said.answers, clock()))
     }
 
-    async fn send(&self, asked: &Asked, beat: Beat) -> Result<(u32, Vec<super::Answer>), Trouble> {
+    /// Redis knows nothing of this replica: it has only just begun, or Redis has forgotten. What was spent is told
+    /// again, also where nobody spends anything now: others would spend it once more.
+    fn tell_again(&self) {
+        let mut spenders = self.spenders.lock().unwrap_or_else(PoisonError::into_inner);
+        spenders.retain(|scope| scope.strong_count() > 0);
+        let known: Vec<_> = spenders.iter().filter_map(Weak::upgrade).collect();
+        drop(spenders);
+        let begins = |scope: &Arc<LimitScope>| {
+            let mut state = scope.lock();
+            let tells = state.lease(super::Slot::Money).is_some_and(Lease::tell_again);
+            tells && !std::mem::replace(&mut state.kept, true)
+        };
+        self.kept().extend(known.into_iter().filter(begins));
+        self.wake();
+    }
+
+    /// From now on these scopes have budgets.
+    pub fn spenders(&self, scopes: &[Arc<LimitScope>]) {
+        let mut spenders = self.spenders.lock().unwrap_or_else(PoisonError::into_inner);
+        *spenders = scopes.iter().map(Arc::downgrade).collect();
+        drop(spenders);
+        self.tell_again();
+    }
+
+    /// Looks after what another link's keeper did look after.
+    pub fn take_over(&self, old: &Self) {
+        let kept = std::mem::take(&mut *old.kept());
+        self.kept().extend(kept);
+    }
+
+    async fn send(&self, asked: &Asked, beat: Beat) -> Result<Said, Trouble> {
         let head = Head { replicas: &self.list, me: &self.me, lease: LIFE, life: REPLICA_LIFE, beat };
         let mut call = script::begin(&self.script, &head);
         for (index, slot, question) in &asked.questions {

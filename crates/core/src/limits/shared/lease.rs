@@ -379,6 +379,17 @@ impl Lease {
         }
     }
 
+    /// Money: what was spent is told again soon, if there is any.
+    pub(in crate::limits) fn tell_again(&mut self) -> bool {
+        let any = self.money.is_some_and(|money| (money.base, money.committed, money.paid) != (0, 0, 0));
+        if any {
+            self.unsure = true;
+            // At once.
+            self.asked = Moment(0);
+        }
+        any
+    }
+
     /// How long a refusal is remembered. Money that is paid does not come back.
     fn forget_in(&self, answer: &Answer) -> Duration {
         let wait = match self.what {

@@ -86,13 +86,23 @@ pub(super) fn add(call: &mut ScriptInvocation<'_>, name: &str, question: &Questi
         .arg(u8::from(question.withdraw));
 }
 
-/// Replicas that are alive, and an answer to each of `count` questions.
+/// What the script has said.
+pub(super) struct Said {
+    /// Replicas that are alive.
+    pub(super) replicas: u32,
+    /// The one that asks was not among them until now.
+    pub(super) is_new: bool,
+    /// An answer to each question.
+    pub(super) answers: Vec<Answer>,
+}
+
+/// Reads a reply to `count` questions.
 ///
 /// # Errors
 /// When it is no answer of the script's.
-pub(super) fn read(reply: &[i64], count: usize) -> Result<(u32, Vec<Answer>), Trouble> {
-    let (Some(([replicas, granted], answers)), true) =
-        (reply.split_first_chunk::<2>(), reply.len() == 2 + count * WIDTH)
+pub(super) fn read(reply: &[i64], count: usize) -> Result<Said, Trouble> {
+    let (Some(([replicas, is_new, granted], answers)), true) =
+        (reply.split_first_chunk::<3>(), reply.len() == 3 + count * WIDTH)
     else {
         return Err(Trouble::BadReply);
     };
@@ -107,7 +117,8 @@ pub(super) fn read(reply: &[i64], count: usize) -> Result<(u32, Vec<Answer>), Tr
         wait: Duration::from_micros(u64::try_from(*wait).unwrap_or(0)),
         paid: *paid,
     });
-    Ok((u32::try_from(*replicas).unwrap_or(1).max(1), answers.collect()))
+    let replicas = u32::try_from(*replicas).unwrap_or(1).max(1);
+    Ok(Said { replicas, is_new: *is_new == 1, answers: answers.collect() })
 }
 
 /// Units in so many microseconds, in smallest terms: the script counts in products of both.

@@ -86,7 +86,9 @@ impl World {
         let link = self.bench.link.clone();
         let shared = SharedLimits::new(link, script, &identity, replicas.clone(), metrics);
         let wiring = Wiring { shared: Some(replicas), paid, second: self.at().second, ..Wiring::default() };
-        Replica { shared, scope: Arc::new(LimitScope::wired(ScopeKind::Key, "k", self.limits, &wiring)) }
+        let scope = Arc::new(LimitScope::wired(ScopeKind::Key, "k", self.limits, &wiring));
+        shared.spenders(std::slice::from_ref(&scope));
+        Replica { shared, scope }
     }
 
     fn at(&self) -> At {
@@ -511,6 +513,26 @@ async fn what_was_spent_outlives_processes_and_a_redis_that_forgets() {
     world.look_after().await;
     world.end(world.ask(0, 1).await.unwrap(), 0);
     assert_eq!(world.replicas[0].paid(), 600 + 150 + 100);
+}
+
+#[tokio::test]
+async fn a_replica_that_spends_nothing_now_tells_a_forgetful_redis_what_it_has_spent() {
+    let mut world = World::new(dollars(1000), 2).await;
+    world.end(world.ask(0, 400).await.unwrap(), 400);
+    world.replicas.push(world.replica("/b", 150));
+    world.look_after().await;
+    world.advance_seconds(2).await;
+    world.look_after().await;
+    world.server.tell("FLUSHALL");
+    world.advance(0).await;
+    world.look_after().await;
+    world.look_after().await;
+    let mut spent = 0;
+    while let Ok(permit) = world.ask(1, 50).await {
+        world.end(permit, 50);
+        spent += 50;
+    }
+    assert_eq!(spent, 1000 - 400 - 150);
 }
 
 #[tokio::test]
