@@ -77,6 +77,10 @@ impl Target {
     /// | `{rest}` | what the pattern's `*` stood for, alone: `openai/*` asked for `openai/gpt-4o` sends `gpt-4o` |
     #[must_use]
     pub fn upstream_model<'a>(&'a self, pattern: &str, requested: &'a str) -> Cow<'a, str> {
+        // Most names are plain. Asked for every request, so without a search for more than two characters.
+        if !self.model.bytes().any(|byte| matches!(byte, b'*' | b'{')) {
+            return Cow::Borrowed(&self.model);
+        }
         if self.model == "*" {
             return Cow::Borrowed(requested);
         }

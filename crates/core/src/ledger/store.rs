@@ -9,7 +9,13 @@ use super::{
 };
 use crate::telemetry::labels::{CacheResult, Outcome};
 use rusqlite::{CachedStatement, Connection, Error, TransactionBehavior, params};
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    hash::{Hash, Hasher},
+    net::IpAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 /// Milliseconds of a day.
 pub(super) const DAY: i64 = 86_400_000;
@@ -100,7 +106,7 @@ fn write_record(statement: &mut CachedStatement<'_>, record: &UsageRecord) -> Re
         record.cost.as_ref().map(|cost| &*cost.prices),
         tags(&record.tags),
         record.user.as_deref().map(cut),
-        record.client.map(|address| address.to_string()),
+        record.client.map(shown),
     ])
 }
 
@@ -159,20 +165,39 @@ impl Columns {
     }
 }
 
-/// What a batch adds to the sums.
+/// What a batch adds to the sums of days.
 #[derive(Default)]
-struct Sums {
-    daily: HashMap<Group, Sum>,
-    spend: HashMap<(&'static str, Arc<str>, i64), u64>,
-}
+struct Sums(HashMap<Group, Sum>);
 
 /// What a row of the daily sums stands for.
-#[derive(PartialEq, Eq, Hash)]
+///
+/// Groups are told apart by where their names are kept, which is the configuration's: comparing texts for every
+/// record costs more. A batch in which a reload falls has two groups of one row, which adds both.
 struct Group {
     day: i64,
     tenant: Arc<str>,
     key: Arc<str>,
     model: Option<Arc<str>>,
+}
+
+impl Group {
+    fn place(&self) -> (i64, *const str, *const str, Option<*const str>) {
+        (self.day, Arc::as_ptr(&self.tenant), Arc::as_ptr(&self.key), self.model.as_ref().map(Arc::as_ptr))
+    }
+}
+
+impl PartialEq for Group {
+    fn eq(&self, other: &Self) -> bool {
+        self.place() == other.place()
+    }
+}
+
+impl Eq for Group {}
+
+impl Hash for Group {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.place().hash(state);
+    }
 }
 
 #[derive(Default)]
@@ -190,7 +215,7 @@ impl Sums {
         let day = at(record).div_euclid(DAY);
         let (tenant, key) = (&record.tenant, &record.key);
         let group = Group { day, tenant: tenant.clone(), key: key.clone(), model: record.model.clone() };
-        let sum = self.daily.entry(group).or_default();
+        let sum = self.0.entry(group).or_default();
         sum.requests += 1;
         sum.errors += i64::from(!matches!(record.end, Outcome::Ok | Outcome::Cancelled));
         sum.cache_hits += i64::from(matches!(record.cache, Some(CacheResult::Hit | CacheResult::Coalesced)));
@@ -200,18 +225,23 @@ impl Sums {
         }
         let cost = record.cost.as_ref().map_or(0, |cost| cost.nano_usd.min(MOST_COST));
         sum.cost = sum.cost.saturating_add(cost);
-        if cost > 0 {
-            for scope in [("tenant", tenant), ("key", key)] {
-                let spent = self.spend.entry((scope.0, scope.1.clone(), day)).or_default();
-                *spent = spent.saturating_add(cost);
-            }
-        }
     }
 
     fn write(self, connection: &Connection) -> Result<(), Error> {
         let most = capped(MOST_SUM, MOST_SUM);
+        let mut spend = HashMap::<(&str, &str, i64), u64>::new();
+        for (group, sum) in self.0.iter().filter(|(_, sum)| sum.cost > 0) {
+            for (scope, name) in [("tenant", &*group.tenant), ("key", &*group.key)] {
+                let spent = spend.entry((scope, name, group.day)).or_default();
+                *spent = spent.saturating_add(sum.cost);
+            }
+        }
+        let mut statement = connection.prepare_cached(SPEND)?;
+        for ((scope, name, day), cost) in spend {
+            statement.execute(params![scope, name, day, capped(cost, MOST_SUM), most])?;
+        }
         let mut statement = connection.prepare_cached(DAILY)?;
-        for (Group { day, tenant, key, model }, sum) in self.daily {
+        for (Group { day, tenant, key, model }, sum) in self.0 {
             statement.execute(params![
                 day,
                 &*tenant,
@@ -229,10 +259,6 @@ impl Sums {
                 capped(sum.cost, MOST_SUM),
                 most,
             ])?;
-        }
-        let mut statement = connection.prepare_cached(SPEND)?;
-        for ((scope, name, day), cost) in self.spend {
-            statement.execute(params![scope, &*name, day, capped(cost, MOST_SUM), most])?;
         }
         Ok(())
     }
@@ -259,6 +285,17 @@ fn capped(number: u64, most: u64) -> i64 {
 
 fn millis(time: Duration) -> i64 {
     i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// An address as text, the common kind without the formatting machinery.
+fn shown(address: IpAddr) -> String {
+    let IpAddr::V4(address) = address else { return address.to_string() };
+    let mut text = String::with_capacity("255.255.255.255".len());
+    for (at, part) in address.octets().into_iter().enumerate() {
+        text.push_str(if at > 0 { "." } else { "" });
+        text.push_str(itoa::Buffer::new().format(part));
+    }
+    text
 }
 
 fn cut(text: &str) -> &str {

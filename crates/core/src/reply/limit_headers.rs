@@ -2,14 +2,15 @@
 //!
 //! An upstream's own are not passed on: they tell one caller about an account that many share.
 
-use super::head::number;
 use crate::{
     headers as names,
     limits::{admission::Remaining, local::Left},
 };
+use bytes::BytesMut;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use jiff::{SignedDuration, Timestamp};
-use std::{fmt::Write, time::Duration};
+use smallvec::SmallVec;
+use std::{ops::Range, time::Duration};
 
 /// Names of one kind of unit.
 struct Family {
@@ -45,67 +46,135 @@ const ANTHROPIC: [Family; 2] = [
 /// Names in the IETF's headers.
 const POLICIES: [&str; 2] = ["requests", "tokens"];
 
+/// Enough for all of them in any spelling but that of dates far away; more only costs another allocation.
+const ROOM: usize = 384;
+
 /// Writes them; nothing where nothing limits.
 pub fn write(remaining: &Remaining, anthropic: bool, headers: &mut HeaderMap) {
     let both = [remaining.requests, remaining.tokens];
     if both.iter().all(Option::is_none) {
         return;
     }
-    let (mut policy, mut state) = (String::new(), String::new());
-    for ((left, name), family) in
-        both.into_iter().zip(POLICIES).zip(if anthropic { ANTHROPIC } else { OPENAI })
-    {
+    let mut texts = Texts::default();
+    for (left, family) in both.iter().zip(if anthropic { ANTHROPIC } else { OPENAI }) {
         let Some(left) = left else { continue };
-        headers.insert(family.limit, number(left.limit));
-        headers.insert(family.remaining, number(left.remaining));
-        let reset = if anthropic { date(left.reset) } else { go_duration(left.reset) };
-        if let Ok(reset) = HeaderValue::try_from(reset) {
-            headers.insert(family.reset, reset);
-        }
-        add(&mut policy, &mut state, name, &left);
+        texts.add(family.limit, |text| text.number(left.limit));
+        texts.add(family.remaining, |text| text.number(left.remaining));
+        texts.add(family.reset, |text| if anthropic { text.date(left.reset) } else { text.go(left.reset) });
     }
-    for (name, text) in [(names::RATE_LIMIT_POLICY, policy), (names::RATE_LIMIT, state)] {
-        if let Ok(text) = HeaderValue::try_from(text) {
-            headers.insert(name, text);
+    texts.add(names::RATE_LIMIT_POLICY, |text| {
+        text.items(&both, |text, left| text.pairs("q", left.limit, "w", seconds(left.window).max(1)));
+    });
+    texts.add(names::RATE_LIMIT, |text| {
+        text.items(&both, |text, left| text.pairs("r", left.remaining, "t", seconds(left.reset)));
+    });
+    texts.write(headers);
+}
+
+/// The values of several headers, one behind the other in one allocation. On the path of every limited request, so
+/// without the formatting machinery.
+#[derive(Default)]
+struct Texts {
+    text: Text,
+    parts: SmallVec<[(HeaderName, Range<usize>); 8]>,
+}
+
+impl Texts {
+    fn add(&mut self, name: HeaderName, write: impl FnOnce(&mut Text)) {
+        let from = self.text.0.len();
+        write(&mut self.text);
+        self.parts.push((name, from..self.text.0.len()));
+    }
+
+    fn write(self, headers: &mut HeaderMap) {
+        let all = self.text.0.freeze();
+        for (name, range) in self.parts {
+            // Digits, words and marks are always proper header text.
+            if let Ok(value) = HeaderValue::from_maybe_shared(all.slice(range)) {
+                headers.insert(name, value);
+            }
         }
     }
 }
 
-/// The IETF's items (draft-ietf-httpapi-ratelimit-headers): quota and window, what remains and when all is back.
-fn add(policy: &mut String, state: &mut String, name: &str, left: &Left) {
-    let separator = if policy.is_empty() { "" } else { ", " };
-    // Writing into a String cannot fail.
-    let _ = write!(policy, "{separator}\"{name}\";q={};w={}", left.limit, seconds(left.window).max(1));
-    let _ = write!(state, "{separator}\"{name}\";r={};t={}", left.remaining, seconds(left.reset));
+struct Text(BytesMut);
+
+impl Default for Text {
+    fn default() -> Self {
+        Self(BytesMut::with_capacity(ROOM))
+    }
+}
+
+impl Text {
+    fn push(&mut self, text: &str) {
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    fn number(&mut self, number: u64) {
+        self.push(itoa::Buffer::new().format(number));
+    }
+
+    /// The IETF's items (draft-ietf-httpapi-ratelimit-headers), of requests and of tokens.
+    fn items(&mut self, both: &[Option<Left>; 2], parameters: impl Fn(&mut Self, &Left)) {
+        let mut separator = "\"";
+        for (left, policy) in both.iter().zip(POLICIES) {
+            let Some(left) = left else { continue };
+            self.push(separator);
+            self.push(policy);
+            self.push("\"");
+            parameters(self, left);
+            separator = ", \"";
+        }
+    }
+
+    /// Two of an item's parameters.
+    fn pairs(&mut self, one: &str, first: u64, other: &str, second: u64) {
+        for (name, value) in [(one, first), (other, second)] {
+            self.push(";");
+            self.push(name);
+            self.push("=");
+            self.number(value);
+        }
+    }
+
+    /// The time when it is over, in RFC 3339.
+    fn date(&mut self, reset: Duration) {
+        let reset = SignedDuration::from_secs(i64::try_from(seconds(reset)).unwrap_or(i64::MAX));
+        let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
+        self.push(&now.checked_add(reset).unwrap_or(now).to_string());
+    }
+
+    /// A duration in OpenAI's spelling, which is Go's: `12ms`, `19.9s`, `6m0s`.
+    fn go(&mut self, time: Duration) {
+        let (seconds, millis) = (time.as_secs(), u64::from(time.subsec_millis()));
+        if seconds == 0 {
+            self.number(millis);
+            return self.push("ms");
+        }
+        let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+        if hours > 0 {
+            self.number(hours);
+            self.push("h");
+        }
+        if hours > 0 || minutes > 0 {
+            self.number(minutes);
+            self.push("m");
+        }
+        self.number(seconds % 60);
+        if millis > 0 {
+            // Behind a digit that keeps the zeros before it.
+            let digits = 1000 + millis;
+            let mut buffer = itoa::Buffer::new();
+            self.push(".");
+            self.push(buffer.format(digits).get(1..).unwrap_or_default().trim_end_matches('0'));
+        }
+        self.push("s");
+    }
 }
 
 /// Whole seconds, rounded up.
 fn seconds(time: Duration) -> u64 {
     time.as_secs() + u64::from(time.subsec_nanos() > 0)
-}
-
-fn date(reset: Duration) -> String {
-    let reset = SignedDuration::from_secs(i64::try_from(seconds(reset)).unwrap_or(i64::MAX));
-    let now = Timestamp::from_second(Timestamp::now().as_second()).unwrap_or_default();
-    now.checked_add(reset).unwrap_or(now).to_string()
-}
-
-/// A duration in OpenAI's spelling, which is Go's: `12ms`, `19.9s`, `6m0s`.
-fn go_duration(time: Duration) -> String {
-    let millis = time.as_millis();
-    if millis < 1000 {
-        return format!("{millis}ms");
-    }
-    let (minutes, rest) = (millis / 60_000, millis % 60_000);
-    let seconds = match rest % 1000 {
-        0 => format!("{}s", rest / 1000),
-        part => format!("{}.{part:03}", rest / 1000).trim_end_matches('0').to_owned() + "s",
-    };
-    match (minutes / 60, minutes % 60) {
-        (0, 0) => seconds,
-        (0, minutes) => format!("{minutes}m{seconds}"),
-        (hours, minutes) => format!("{hours}h{minutes}m{seconds}"),
-    }
 }
 
 #[cfg(test)]
@@ -164,11 +233,14 @@ mod tests {
             (12, "12ms"),
             (1000, "1s"),
             (19_930, "19.93s"),
+            (2_005, "2.005s"),
             (60_000, "1m0s"),
             (360_000, "6m0s"),
             (3_661_500, "1h1m1.5s"),
         ] {
-            assert_eq!(go_duration(Duration::from_millis(millis)), spelled);
+            let mut text = Text::default();
+            text.go(Duration::from_millis(millis));
+            assert_eq!(text.0, spelled);
         }
     }
 }

@@ -14,6 +14,7 @@ use sluice_config::model::LogFormat;
 use std::{
     cell::RefCell,
     io::Write,
+    net::IpAddr,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -91,8 +92,23 @@ fn json(out: &mut Vec<u8>, x: &Exchange, ended: &Ended<'_>) {
         drop(serde_json::to_writer(&mut *line.out, &x.dropped));
     }
     line.name("client");
-    let _ = write!(line.out, "\"{}\"", x.client);
-    line.out.push(b'}');
+    line.out.push(b'"');
+    address(line.out, x.client);
+    line.out.extend_from_slice(b"\"}");
+}
+
+/// An address, the common kind without the formatting machinery.
+fn address(out: &mut Vec<u8>, address: IpAddr) {
+    let IpAddr::V4(address) = address else {
+        // Writing into a Vec cannot fail.
+        return drop(write!(out, "{address}"));
+    };
+    for (at, part) in address.octets().into_iter().enumerate() {
+        if at > 0 {
+            out.push(b'.');
+        }
+        out.extend_from_slice(itoa::Buffer::new().format(part).as_bytes());
+    }
 }
 
 fn attempts(out: &mut Vec<u8>, tried: &[Attempt]) {
@@ -274,6 +290,15 @@ mod tests {
             value,
             serde_json::json!({"name": "a \"quoted\" \\ name\n", "ms": 1234.567, "short": 0.007, "some": 7})
         );
+    }
+
+    #[test]
+    fn addresses_are_written_as_everybody_writes_them() {
+        for text in ["0.0.0.0", "127.0.0.1", "203.0.113.90", "255.255.255.255", "::1", "2001:db8::7"] {
+            let mut out = Vec::new();
+            address(&mut out, text.parse().unwrap());
+            assert_eq!(out, text.as_bytes());
+        }
     }
 
     #[test]
