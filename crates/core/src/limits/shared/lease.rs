@@ -77,6 +77,8 @@ pub(in crate::limits) enum Via {
 #[derive(Debug, Clone)]
 pub(in crate::limits) struct Lease {
     what: What,
+    /// A full bucket of a rate: to make one anew for each header would cost more than to copy it.
+    full: Option<Cell>,
     down: OnRedisDown,
     replicas: Arc<AtomicU32>,
     /// Units that may be used without asking; below zero: owed.
@@ -125,6 +127,7 @@ impl Lease {
     fn new(what: What, money: Option<Money>, down: OnRedisDown, replicas: Arc<AtomicU32>) -> Self {
         Self {
             what,
+            full: full(what),
             down,
             replicas,
             balance: 0,
@@ -172,7 +175,7 @@ impl Lease {
     /// The same bucket under another limit: a rate stays a rate, and money money of the same kind of period.
     pub(in crate::limits) fn set_limit(&mut self, what: What) {
         if self.what != what {
-            self.what = what;
+            (self.what, self.full) = (what, full(what));
             (self.gate, self.share) = (None, None);
         }
     }
@@ -283,7 +286,7 @@ impl Lease {
 
     /// The whole bucket as last heard of, with what is lent.
     fn whole(&self, limit: RateLimit) -> Cell {
-        let mut cell = Cell::new(limit);
+        let mut cell = self.full.clone().unwrap_or_else(|| Cell::new(limit));
         if let Some(word) = self.word {
             let there = positive(word.remaining)
                 .saturating_add(positive(self.balance))
@@ -537,6 +540,13 @@ impl Lease {
             }
         };
         self.share.insert(share)
+    }
+}
+
+fn full(what: What) -> Option<Cell> {
+    match what {
+        What::Rate(limit) => Some(Cell::new(limit)),
+        What::Money(_) => None,
     }
 }
 
