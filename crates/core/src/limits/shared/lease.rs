@@ -1,7 +1,7 @@
 //! A replica's slice of a bucket that all replicas share, and what it owes to it.
 //!
-//! Owns the arithmetic on this side: what may be used without asking, what has to be told, and what holds while
-//! Redis is away. Has no lock and reads no clock; the script `decide.lua` is the other side, and the only one
+//! Owns the arithmetic on this side: what may be used without asking, and what holds while Redis is away; what is
+//! told and asked is `talk`'s. Has no lock and reads no clock; the script `decide.lua` is the other side, and the only one
 //! that makes units.
 //!
 //! Between both holds: what the shared bucket has down for this replica is `balance`, and what was drawn from
@@ -13,7 +13,8 @@ use super::{
     away::Share,
     burn::Burn,
     money::Money,
-    question::{Answer, Purpose, Question, What, positive, signed},
+    question::{What, positive, signed},
+    talk::NUMBER,
 };
 use crate::limits::{
     bucket::{At, How, Lack},
@@ -25,40 +26,29 @@ use sluice_config::model::{OnRedisDown, RateLimit};
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
 
 /// How long a lease lasts, counted from the question: the server's own count ends later.
 pub(super) const LIFE: Duration = Duration::from_secs(8);
-/// Unused for so long, it is given back.
-const IDLE: Duration = Duration::from_secs(1);
-/// What was drawn is told at least so often.
-const TELL_EVERY: Duration = Duration::from_secs(1);
-/// A refusal holds so long without another question, unless its time is shorter.
-const REMEMBERED: Duration = Duration::from_millis(250);
-/// So long at least, so that the request that was refused finds it.
-const LOOKED_AT_FOR: Duration = Duration::from_millis(1);
-
-/// Number of the last question of this process.
-static NUMBER: AtomicU64 = AtomicU64::new(0);
 
 /// What was last heard of the whole.
 #[derive(Debug, Clone, Copy)]
-struct Word {
-    remaining: i64,
-    others: i64,
-    paid: i64,
-    at: Moment,
+pub(super) struct Word {
+    pub(super) remaining: i64,
+    pub(super) others: i64,
+    pub(super) paid: i64,
+    pub(super) at: Moment,
 }
 
 /// A refusal that is remembered.
 #[derive(Debug, Clone, Copy)]
-struct Gate {
-    need: u64,
-    over: Moment,
-    ask_again: Moment,
+pub(super) struct Gate {
+    pub(super) need: u64,
+    pub(super) over: Moment,
+    pub(super) ask_again: Moment,
 }
 
 /// Who lent the units of a request.
@@ -76,36 +66,36 @@ pub(in crate::limits) enum Via {
 /// See the module.
 #[derive(Debug, Clone)]
 pub(in crate::limits) struct Lease {
-    what: What,
+    pub(super) what: What,
     /// A full bucket of a rate: to make one anew for each header would cost more than to copy it.
-    full: Option<Cell>,
-    down: OnRedisDown,
-    replicas: Arc<AtomicU32>,
+    pub(super) full: Option<Cell>,
+    pub(super) down: OnRedisDown,
+    pub(super) replicas: Arc<AtomicU32>,
     /// Units that may be used without asking; below zero: owed.
-    balance: i64,
+    pub(super) balance: i64,
     /// Drawn from leases in all, less what was given back.
-    drawn: i64,
+    pub(super) drawn: i64,
     /// What of it the shared bucket knows.
-    told: i64,
+    pub(super) told: i64,
     /// Number of the last question before this lease's first: answers to others' questions are not its own.
-    born: u64,
-    heard: u64,
-    withdrawn: u64,
-    expires: Moment,
+    pub(super) born: u64,
+    pub(super) heard: u64,
+    pub(super) withdrawn: u64,
+    pub(super) expires: Moment,
     /// Its time was over, and what was drawn from it needs no telling any more.
-    lapsed: bool,
+    pub(super) lapsed: bool,
     /// A question was not answered: what it brought is not known here.
-    unsure: bool,
-    asked: Moment,
-    asking: u32,
-    used: Moment,
-    burn: Burn,
+    pub(super) unsure: bool,
+    pub(super) asked: Moment,
+    pub(super) asking: u32,
+    pub(super) used: Moment,
+    pub(super) burn: Burn,
     /// The slice that was got when more was asked for: its share.
-    most: Option<u64>,
-    word: Option<Word>,
-    gate: Option<Gate>,
-    share: Option<Share>,
-    money: Option<Money>,
+    pub(super) most: Option<u64>,
+    pub(super) word: Option<Word>,
+    pub(super) gate: Option<Gate>,
+    pub(super) share: Option<Share>,
+    pub(super) money: Option<Money>,
 }
 
 impl Lease {
@@ -296,164 +286,6 @@ impl Lease {
         cell
     }
 
-    /// Makes a question.
-    pub(in crate::limits) fn ask(&mut self, purpose: Purpose, at: At) -> Question {
-        self.tidy(at);
-        let seq = NUMBER.fetch_add(1, Ordering::Relaxed) + 1;
-        self.asking += 1;
-        self.asked = at.now;
-        let (need, want, withdraw) = match purpose {
-            Purpose::Need(need) => (need, self.burn.target(at.now, need), true),
-            Purpose::TopUp => (0, self.burn.target(at.now, 0), false),
-            Purpose::Tell => (0, 0, false),
-            Purpose::GiveBack => (0, 0, true),
-        };
-        self.commit(signed(need));
-        let (committed, paid) = self.money.map_or((0, 0), |money| (money.committed, money.paid));
-        let question = Question {
-            what: self.what,
-            span: self.money.map(|money| money.span),
-            base: self.money.map_or(0, |money| money.base),
-            seq,
-            drawn: self.drawn,
-            unreported: self.drawn - self.told,
-            balance: self.balance,
-            committed,
-            paid,
-            need,
-            want,
-            withdraw,
-            sent: at.now,
-        };
-        if withdraw {
-            self.withdrawn = seq;
-            self.balance = self.balance.min(0);
-        }
-        question
-    }
-
-    /// Takes an answer in. False when its period is over: what was granted of that is of no use.
-    pub(in crate::limits) fn hear(&mut self, question: &Question, answer: &Answer, at: At) -> bool {
-        if question.seq <= self.born {
-            return false;
-        }
-        self.asking = self.asking.saturating_sub(1);
-        if !answer.granted {
-            self.uncommit(question);
-        }
-        if question.span != self.money.map(|money| money.span) {
-            return false;
-        }
-        self.end_share(at);
-        self.unsure &= question.seq < self.withdrawn;
-        self.word =
-            Some(Word { remaining: answer.remaining, others: answer.others, paid: answer.paid, at: at.now });
-        self.gate = (!answer.has).then(|| Gate {
-            need: question.need,
-            over: after(at.now, answer.wait),
-            ask_again: after(at.now, self.forget_in(answer)),
-        });
-        if question.seq <= self.heard {
-            return true;
-        }
-        self.heard = question.seq;
-        self.told = question.drawn;
-        if let Some(money) = &mut self.money {
-            money.told = (question.committed, question.paid);
-        }
-        if question.want > 0 {
-            self.most = Some(positive(answer.units)).filter(|units| *units < question.want);
-        }
-        if question.seq >= self.withdrawn {
-            self.balance = answer.units - (self.drawn - question.drawn);
-            self.expires = after(question.sent, LIFE);
-            self.lapsed = false;
-        }
-        true
-    }
-
-    /// No answer came, or nobody waits for it any more. What was granted without our knowing is given back when
-    /// Redis answers again.
-    pub(in crate::limits) fn unheard(&mut self, question: &Question) {
-        if question.seq > self.born {
-            self.asking = self.asking.saturating_sub(1);
-            self.unsure = true;
-            self.uncommit(question);
-        }
-    }
-
-    /// Money: what was spent is told again soon, if there is any.
-    pub(in crate::limits) fn tell_again(&mut self) -> bool {
-        let any = self.money.is_some_and(|money| (money.base, money.committed, money.paid) != (0, 0, 0));
-        if any {
-            self.unsure = true;
-            // At once.
-            self.asked = Moment(0);
-        }
-        any
-    }
-
-    /// How long a refusal is remembered. Money that is paid does not come back.
-    fn forget_in(&self, answer: &Answer) -> Duration {
-        let wait = match self.what {
-            What::Money(budget) if positive(answer.paid) >= budget.nano_usd => REMEMBERED,
-            _ => answer.wait,
-        };
-        wait.clamp(LOOKED_AT_FOR, REMEMBERED)
-    }
-
-    /// Redis is back: what was taken from the share and has not come again since is owed to the whole.
-    fn end_share(&mut self, at: At) {
-        let Some(share) = self.share.take() else { return };
-        let owed = signed(share.lack(at));
-        self.drawn += owed;
-        self.balance -= owed;
-    }
-
-    /// Runs the slice so low that it should be filled up behind the requests' backs? Where the share is smaller than
-    /// what is wished, that is what counts: more is not to be had, however often it is asked for.
-    pub(in crate::limits) fn is_low(&mut self, at: At) -> bool {
-        let wished = self.burn.target(at.now, 0);
-        self.asking == 0
-            && self.lives(at)
-            && positive(self.balance).saturating_mul(4) < self.most.map_or(wished, |most| most.min(wished))
-            && at.now.since(self.asked) >= Duration::from_millis(20)
-    }
-
-    /// What has to be asked without anybody waiting for it.
-    pub(in crate::limits) fn chore(&mut self, at: At) -> Option<Purpose> {
-        self.tidy(at);
-        if self.asking > 0 {
-            return None;
-        }
-        if self.unsure && at.now.since(self.asked) >= TELL_EVERY {
-            return Some(Purpose::GiveBack);
-        }
-        let idle = at.now.since(self.used) >= IDLE;
-        if self.balance > 0 && idle {
-            return Some(Purpose::GiveBack);
-        }
-        // Not when the last question has shown that there is nothing to be had.
-        let is_there = self.word.is_some_and(|word| word.remaining > 0);
-        if !idle && self.is_low(at) && (is_there || at.now.since(self.asked) >= TELL_EVERY) {
-            return Some(Purpose::TopUp);
-        }
-        let untold = self.drawn != self.told || self.money.is_some_and(|money| !money.is_told());
-        if untold && at.now.since(self.asked) >= TELL_EVERY {
-            return Some(if idle { Purpose::Tell } else { Purpose::TopUp });
-        }
-        (self.balance > 0 && at.now.since(self.asked) >= LIFE / 2).then_some(Purpose::TopUp)
-    }
-
-    /// Is there anything left to be told or given back?
-    pub(in crate::limits) fn is_settled(&self) -> bool {
-        self.balance <= 0
-            && !self.unsure
-            && self.drawn == self.told
-            && self.asking == 0
-            && self.money.is_none_or(|money| money.is_told())
-    }
-
     /// Money: what is refused, and until when.
     pub(in crate::limits) fn spent(&self, at: At) -> Option<pot::Exhausted> {
         let What::Money(budget) = self.what else { return None };
@@ -470,12 +302,12 @@ impl Lease {
         self.money.map_or(0, |money| money.span.start)
     }
 
-    fn lives(&self, at: At) -> bool {
+    pub(super) fn lives(&self, at: At) -> bool {
         at.now < self.expires
     }
 
     /// Lets go of a lease whose time is over, and of a period that is.
-    fn tidy(&mut self, at: At) {
+    pub(super) fn tidy(&mut self, at: At) {
         if !self.lives(at) && !self.lapsed {
             // It counts as used: nobody tells what was drawn from it, but what was drawn beyond it.
             self.lapsed = true;
@@ -494,17 +326,9 @@ impl Lease {
         }
     }
 
-    fn commit(&mut self, units: i64) {
+    pub(super) fn commit(&mut self, units: i64) {
         if let Some(money) = &mut self.money {
             money.committed += units;
-        }
-    }
-
-    fn uncommit(&mut self, question: &Question) {
-        if let Some(money) = &mut self.money
-            && question.span == Some(money.span)
-        {
-            money.committed -= signed(question.need);
         }
     }
 
@@ -555,10 +379,6 @@ fn time_of(limit: RateLimit, units: u64) -> Duration {
     let nanos =
         (u128::from(units) * limit.rate.per.as_nanos()).div_ceil(u128::from(limit.rate.amount.max(1)));
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
-}
-
-fn after(moment: Moment, time: Duration) -> Moment {
-    Moment(moment.0.saturating_add(Moment::at(time).0))
 }
 
 #[cfg(test)]

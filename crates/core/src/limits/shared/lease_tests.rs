@@ -1,4 +1,5 @@
 use super::*;
+use crate::limits::shared::question::{Answer, Purpose};
 use sluice_config::model::Rate;
 
 impl Lease {

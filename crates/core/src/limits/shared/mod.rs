@@ -4,7 +4,8 @@
 //! decide.lua  the one script: all buckets of a decision, on the server's clock, taken together or not at all
 //! script      questions and answers on the wire
 //! question    what is asked of one bucket, and what is said
-//! lease       this replica's slice of one bucket
+//! lease       this replica's slice of one bucket: what may be used
+//! talk        the same: what is told and asked
 //! money       what only money has
 //! away        its share while Redis is away
 //! burn        how large a slice is asked for
@@ -28,6 +29,7 @@ pub(in crate::limits) mod lease;
 mod money;
 pub(in crate::limits) mod question;
 mod script;
+mod talk;
 
 pub use keeper::{Identity, ReplicaId, SharedLimits, SharedMetrics};
 
