@@ -43,8 +43,8 @@ const ANTHROPIC: [Family; 2] = [
     },
 ];
 
-/// Names in the IETF's headers.
-const POLICIES: [&str; 2] = ["requests", "tokens"];
+/// Names in the IETF's headers, as they stand there.
+const POLICIES: [&str; 2] = ["\"requests\"", "\"tokens\""];
 
 /// Enough for all of them in any spelling but that of dates far away; more only costs another allocation.
 const ROOM: usize = 384;
@@ -63,10 +63,10 @@ pub fn write(remaining: &Remaining, anthropic: bool, headers: &mut HeaderMap) {
         texts.add(family.reset, |text| if anthropic { text.date(left.reset) } else { text.go(left.reset) });
     }
     texts.add(names::RATE_LIMIT_POLICY, |text| {
-        text.items(&both, |text, left| text.pairs("q", left.limit, "w", seconds(left.window).max(1)));
+        text.items(&both, |text, left| text.pairs(";q=", left.limit, ";w=", seconds(left.window).max(1)));
     });
     texts.add(names::RATE_LIMIT, |text| {
-        text.items(&both, |text, left| text.pairs("r", left.remaining, "t", seconds(left.reset)));
+        text.items(&both, |text, left| text.pairs(";r=", left.remaining, ";t=", seconds(left.reset)));
     });
     texts.write(headers);
 }
@@ -116,23 +116,20 @@ impl Text {
 
     /// The IETF's items (draft-ietf-httpapi-ratelimit-headers), of requests and of tokens.
     fn items(&mut self, both: &[Option<Left>; 2], parameters: impl Fn(&mut Self, &Left)) {
-        let mut separator = "\"";
+        let mut separator = "";
         for (left, policy) in both.iter().zip(POLICIES) {
             let Some(left) = left else { continue };
             self.push(separator);
             self.push(policy);
-            self.push("\"");
             parameters(self, left);
-            separator = ", \"";
+            separator = ", ";
         }
     }
 
     /// Two of an item's parameters.
     fn pairs(&mut self, one: &str, first: u64, other: &str, second: u64) {
         for (name, value) in [(one, first), (other, second)] {
-            self.push(";");
             self.push(name);
-            self.push("=");
             self.number(value);
         }
     }

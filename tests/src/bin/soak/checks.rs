@@ -184,7 +184,7 @@ pub(crate) fn the_ledger_agrees_with_itself(house: &House, ledger: &Ledger, find
         total = told["total"].take();
     }
     println!(
-        "`sluice usage` by tenant, key, model and day: {} requests, {} + {} read + {} tokens, ${}: the sums over records",
+        "`sluice usage` by tenant, key, model and day: {} requests, {} + {} read + {} tokens, ${}; compared with the sums over records",
         total["requests"],
         total["input_tokens"],
         total["cache_read_tokens"],

@@ -78,7 +78,7 @@ pub(crate) fn agree(mock: &Spent, ledger: &Ledger, findings: &mut Findings) {
         }
     }
     println!(
-        "\nwhole answers: {} with {} + {} tokens, equal to the mock's",
+        "\nwhole answers, compared token by token: {} with {} + {}",
         whole.answers, whole.input, whole.output
     );
     near("cut answers, input", cut.estimated.input, cut.unread().input, findings);
