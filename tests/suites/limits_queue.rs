@@ -1,6 +1,8 @@
 //! A short wait in place of a refusal.
 
-use crate::support::{CHAT_REPLY, begin, by_limited, chat, chat_with, in_flight, limited};
+use crate::support::{
+    CHAT_REPLY, PROMPT, begin, by_limited, chat, chat_of, chat_with, having_used, in_flight, limited,
+};
 use sluice_tests::{
     client::{Answer as Reply, Client},
     gateway::Gateway,
@@ -57,6 +59,21 @@ async fn a_bucket_that_fills_up_in_time_is_waited_for() {
     }
     assert!(longest > Duration::from_millis(190), "four refills of 50 ms: {longest:?}");
     assert_eq!((gateway.metric(QUEUED).await, gateway.metric(ALLOWED).await), (4.0, 1.0));
+}
+
+#[tokio::test]
+async fn whoever_could_pass_does_not_pass_whoever_waits_already() {
+    let upstream = Upstream::script([Answer::json(having_used(45, 45)), Answer::json(CHAT_REPLY)]).await;
+    let limits = "limits: {tokens: {rate: 100/s, burst: 100}, queue: {max_wait: 20s, size: 9}}";
+    let gateway = limited(&upstream, limits).start().await;
+    let _ = by_limited(chat_of(90)).send(gateway.api).await.expect(200);
+    // Ten are left: too few for the second, and enough for the third.
+    let second = enter(&gateway, chat_of(99), 1).await;
+    let third = by_limited(chat_of(9)).send(gateway.api).await.expect(200);
+    let _ = second.await.unwrap().expect(200);
+    let order: Vec<_> = upstream.requests().iter().map(|call| call.json()["max_tokens"].clone()).collect();
+    assert_eq!(order, [90 - PROMPT, 99 - PROMPT, 9 - PROMPT]);
+    assert!(third.took > Duration::from_millis(100), "it has waited, too: {:?}", third.took);
 }
 
 #[tokio::test]

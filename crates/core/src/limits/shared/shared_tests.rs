@@ -290,6 +290,22 @@ async fn a_slice_that_is_filled_up_again_and_again_stays_a_share() {
 }
 
 #[tokio::test]
+async fn what_lies_unused_in_slices_is_not_refilled_beside_them() {
+    let world = World::new(tokens(rate(100, Duration::from_secs(1), 300)), 2).await;
+    world.end(world.ask(0, 1).await.unwrap(), 1);
+    assert!(world.replicas[0].lent() > 10);
+    world.advance(900_000).await;
+    let mut passed = 0;
+    for replica in [1, 0] {
+        while let Ok(permit) = world.ask(replica, 1).await {
+            world.end(permit, 1);
+            passed += 1;
+        }
+    }
+    assert_eq!(passed, 300, "at one moment never more than the burst");
+}
+
+#[tokio::test]
 async fn what_an_unheard_question_brought_is_given_back() {
     let world = World::new(tokens(rate(1, Duration::from_secs(3600), 1000)), 2).await;
     // The question is on its way, and nobody waits for the answer.
