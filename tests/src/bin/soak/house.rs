@@ -248,7 +248,7 @@ fn configuration(folder: &Path, api: SocketAddr, admin: SocketAddr, mock: Socket
             yaml,
             "  - name: {provider}\n    kind: openai_compatible\n    base_url: \"http://{mock}/v1\"\n    \
              allow_private: true\n    keys: [{{name: main, value: sk-provider-{provider}}}]\n    \
-             timeouts: {{connect: 5s, first_byte: 20s, idle: 1s, total: 60s}}\n"
+             timeouts: {{connect: 5s, first_byte: 20s, idle: 4s, total: 60s}}\n"
         )
         .expect("text");
     }
