@@ -11,6 +11,7 @@ use sluice_tests::{
 use std::time::{Duration, Instant};
 
 const SPENT: &str = "sluice_budget_spent_usd{name=\"team\",period=\"month\",scope=\"tenant\"}";
+const WARNINGS: &str = "sluice_budget_warnings{name=\"team\",period=\"month\",scope=\"tenant\"}";
 /// What an answer costs, in nano-dollars.
 const CENT: u64 = 10_000_000;
 
@@ -43,9 +44,9 @@ fn spent(replica: &Replica) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_budget_goes_on_after_a_restart_under_load() {
-    let (config, upstream) = with_budget("usd: 1, warn_at: [40%, 80%]", 5).await;
+    let (config, upstream) = with_budget("usd: 1, warn_at: [40%, 80%]", 30).await;
     let mut replica = Replica::start(&config).await;
-    let load = crowd(&replica, 8);
+    let load = crowd(&replica, 2);
     load.reaches(50).await;
     let said = replica.says("a budget comes near its end").await;
     assert_eq!(said, 1, "one share of two was passed");
@@ -62,6 +63,9 @@ async fn a_budget_goes_on_after_a_restart_under_load() {
     assert!(replica.says("a budget comes near its end").await >= 1);
     replica.stop().await;
     assert_eq!(spent(&replica), 100 * CENT);
+    // Nobody can spend anything any more, and dashboards say why.
+    replica.begin().await;
+    assert_eq!((replica.metric(SPENT).await, replica.metric(WARNINGS).await), (1.0, 2.0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

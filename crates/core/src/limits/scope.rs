@@ -234,10 +234,10 @@ impl LimitScope {
         self.lock().kept = false;
     }
 
-    /// How many of the shares at which a warning is due were passed in the budget's period.
+    /// How many of the shares at which a warning is due are passed when `paid` nano-dollars of a budget are.
     #[must_use]
-    pub fn warnings(&self, period: Span) -> usize {
-        self.lock().warnings.told(period)
+    pub fn warnings(&self, budget: Budget, paid: u64) -> usize {
+        self.lock().warnings.reached(budget, paid)
     }
 
     /// What a request has to tell to be weighed here: its tokens; what it may cost.

@@ -33,9 +33,9 @@ impl Warnings {
         self.told = self.told.min(self.at.len());
     }
 
-    /// How many were told in this period.
-    pub(super) fn told(&self, period: Span) -> usize {
-        if self.start == period.start { self.told } else { 0 }
+    /// How many of the shares are passed, told here or by a process before this one.
+    pub(super) fn reached(&self, budget: Budget, paid: u64) -> usize {
+        self.at.partition_point(|share| paid as f64 >= share.0 * budget.nano_usd as f64)
     }
 
     /// Looks at what was paid; of several shares that were passed at once, the last.
@@ -46,7 +46,7 @@ impl Warnings {
         if self.start != span.start {
             (self.start, self.told) = (span.start, 0);
         }
-        let reached = self.at.partition_point(|share| paid as f64 >= share.0 * budget.nano_usd as f64);
+        let reached = self.reached(budget, paid);
         if reached <= self.told {
             return None;
         }
@@ -89,6 +89,6 @@ mod tests {
         );
         assert_eq!(passed(95, 86_400), Some(0.9), "both at once in the next period");
         assert_eq!(passed(99, 86_400), None);
-        assert_eq!((warnings.told(day(86_400)), warnings.told(day(2 * 86_400))), (2, 0));
+        assert_eq!([0, 75, 99].map(|paid| warnings.reached(budget, paid)), [0, 1, 2]);
     }
 }

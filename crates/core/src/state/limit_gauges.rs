@@ -136,6 +136,6 @@ fn budget(scope: &LimitScope, label: &str, second: i64) -> Option<BudgetStatus> 
         spent_usd: usd(paid),
         limit_usd: usd(budget.nano_usd),
         resets: span.end,
-        warnings: scope.warnings(span),
+        warnings: scope.warnings(budget, paid),
     })
 }
