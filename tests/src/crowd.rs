@@ -14,6 +14,8 @@ use tokio::task::JoinSet;
 /// One request of one client.
 #[derive(Debug, Clone)]
 pub struct Turn {
+    /// Who was asked.
+    pub to: SocketAddr,
     /// Before its first byte was sent.
     pub began: Instant,
     /// When its answer was there.
@@ -59,7 +61,7 @@ impl Crowd {
                 while !over.load(Ordering::SeqCst) {
                     let began = Instant::now();
                     let answer = client.try_ask(&wire).await;
-                    turns.push(Turn { began, ended: Instant::now(), answer: answer.clone() });
+                    turns.push(Turn { to, began, ended: Instant::now(), answer: answer.clone() });
                     let Some(answer) = answer else { break };
                     if answer.status() == 200 {
                         ok.fetch_add(1, Ordering::SeqCst);

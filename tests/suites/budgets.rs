@@ -1,18 +1,18 @@
 //! Budgets of keys and tenants: money that ends where it was said, and words that say so.
 
-use crate::support::{
-    CHAT, CHAT_REPLY, LIMITED, begin, by_limited, chat, chat_of, chat_stream, in_flight, limited,
+use crate::{
+    fleet::until_it_is_spent,
+    support::{CHAT, CHAT_REPLY, LIMITED, begin, by_limited, chat, chat_of, chat_stream, in_flight, limited},
 };
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use sluice_tests::{
     client::{Answer as Reply, Request},
-    crowd::{Crowd, Next},
+    crowd::Crowd,
     gateway::{Config, Gateway},
     ledger::Bookkeeper,
     sse::Stream,
     upstream::{Answer, Gate, Upstream},
 };
-use std::time::Duration;
 
 /// So much for a million tokens, and a plain answer of four tokens costs a cent.
 const PRICE: u64 = 2500;
@@ -34,16 +34,6 @@ async fn ask(gateway: &Gateway) -> Reply {
 async fn spent(gateway: &Gateway, scope: &str, period: &str) -> f64 {
     let labels = format!("name=\"limited\",period=\"{period}\",scope=\"{scope}\"");
     gateway.metric(&format!("sluice_budget_spent_usd{{{labels}}}")).await
-}
-
-/// Tries again as long as it is told to.
-fn until_it_is_spent(answer: &Reply) -> Next {
-    match answer.status() {
-        200 => Next::After(Duration::ZERO),
-        429 if answer.code() == "insufficient_quota" => Next::Leave,
-        429 => Next::After(Duration::from_millis(10)),
-        _ => panic!("{answer:?}"),
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,8 @@
 //! What every answer tells of limits, in headers and in words.
 
 use crate::support::{
-    CHAT, CHAT_REPLY, all, begin, by_limited, chat, chat_events, chat_of, chat_with, having_used, limited,
+    CHAT, CHAT_REPLY, all, begin, by_limited, chat, chat_events, chat_of, chat_to, chat_with, having_used,
+    limited, limited_at,
 };
 use sluice_tests::{
     client::{Head, Request},
@@ -69,6 +70,21 @@ async fn answers_tell_the_tightest_of_all_limits_in_both_spellings() {
 }
 
 #[tokio::test]
+async fn a_stream_whose_head_goes_out_early_tells_the_same() {
+    let gate = Gate::new();
+    let upstream =
+        Upstream::script([Answer::new().gate(&gate).then(Answer::sse(chat_events(&["hi"])))]).await;
+    let gateway =
+        limited(&upstream, &slow(50, 1000)).section("resilience: {commit_after: 100ms}").start().await;
+    let request = by_limited(chat_with(",\"max_tokens\":92,\"stream\":true"));
+    let mut stream = Stream::open(gateway.api, &request).await;
+    gate.open();
+    assert_eq!(stream.head.get("x-ratelimit-remaining-requests"), "49");
+    assert_eq!(stream.head.get("x-ratelimit-remaining-tokens"), "900");
+    assert!(stream.rest().await.done());
+}
+
+#[tokio::test]
 async fn a_refusal_tells_of_the_limit_that_refused_and_when_to_come_back() {
     let upstream = Upstream::script([Answer::json(having_used(100, 0))]).await;
     let gateway = limited(&upstream, &slow(2, 1000)).start().await;
@@ -125,16 +141,10 @@ async fn a_refusal_names_the_limit_the_caller_and_the_time_to_wait() {
 async fn waiting_as_long_as_was_told_is_enough_in_every_scope() {
     let upstream = Upstream::script([Answer::json(CHAT_REPLY)]).await;
     let limits = "limits: {requests: {rate: 5/s, burst: 2}}";
-    let config = |scope: &str| {
-        let of = |name| if name == scope { limits } else { "limits: {}" };
-        limited(&upstream, &format!("tenant: team, {}", of("key")))
-            .tenant("team", of("tenant"))
-            .model_entry(&format!("{{name: smart, targets: [{{provider: up, model: m}}], {}}}", of("model")))
-            .provider(of("provider"))
-    };
+    let config = |scope: &str| limited_at(scope, &upstream, limits);
     for scope in ["key", "tenant", "model", "provider"] {
         let gateway = config(scope).start().await;
-        let ask = || by_limited(chat().replace("\"m\"", "\"smart\"")).send(gateway.api);
+        let ask = || by_limited(chat_to("smart")).send(gateway.api);
         let answers = all((0..8).map(|_| ask())).await;
         let refused = answers.iter().find(|answer| answer.status() == 429).expect("a refusal");
         let wait: u64 = refused.get("retry-after-ms").parse().unwrap();

@@ -1,10 +1,12 @@
 //! Limits that replicas share through Redis: exact over all of them, and nearly always without asking.
 
-use crate::support::{CHAT_REPLY, begin, by_limited, chat, chat_of, having_used, left, limited};
+use crate::{
+    fleet::{REPLICAS, admitted, eager, gateways, replicas},
+    support::{CHAT_REPLY, begin, by_limited, chat, chat_of, having_used, left, limited},
+};
 use sluice_tests::{
-    client::Answer as Reply,
-    crowd::{Crowd, Next, Turn},
-    gateway::{Config, Gateway},
+    crowd::{Crowd, Next},
+    gateway::Config,
     redis::{Redis, Reply as Word},
     replica::Replica,
     soon,
@@ -16,43 +18,10 @@ use std::{
 };
 
 const ASKED: &str = "sluice_redis_op_duration_seconds_count{op=\"limit\"}";
-const REPLICAS: &str = "sluice_limiter_replicas";
 
 /// A key with these limits, shared. Patient: what is asked here is not what happens when the machine is busy.
 fn shared(upstream: &Upstream, redis: &Redis, limits: &str) -> Config {
     limited(upstream, &format!("limits: {{{limits}}}")).redis(redis, "timeout: 2s")
-}
-
-/// So many processes that know of each other.
-async fn replicas(config: &Config, count: usize) -> Vec<Replica> {
-    let mut replicas = Vec::new();
-    for _ in 0..count {
-        replicas.push(Replica::start(config).await);
-    }
-    for replica in &replicas {
-        replica.metric_is(REPLICAS, count as f64).await;
-    }
-    replicas
-}
-
-/// The same in this process.
-async fn gateways(config: &Config, count: usize) -> Vec<Gateway> {
-    let mut gateways = Vec::new();
-    for _ in 0..count {
-        gateways.push(config.start().await);
-    }
-    for gateway in &gateways {
-        gateway.metric_is(REPLICAS, count as f64).await;
-    }
-    gateways
-}
-
-fn eager(answer: &Reply) -> Next {
-    match answer.status() {
-        200 => Next::After(Duration::ZERO),
-        429 => Next::After(Duration::from_millis(10)),
-        _ => panic!("{answer:?}"),
-    }
 }
 
 /// Asks until it is refused; tells how often it was not.
@@ -62,10 +31,6 @@ async fn all_there_is(api: SocketAddr) -> usize {
         _ => Next::Leave,
     });
     turns.left().await.len() - 1
-}
-
-fn ok(turns: &[Turn]) -> impl Iterator<Item = &Turn> {
-    turns.iter().filter(|turn| turn.status() == 200)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -81,21 +46,22 @@ async fn three_processes_under_full_load_admit_what_one_limit_allows_and_hardly_
     let stopped = Instant::now();
     let turns = load.stop().await;
 
-    let admitted = ok(&turns).count();
-    let (first, last) = (ok(&turns).map(|turn| turn.began).min(), ok(&turns).map(|turn| turn.ended).max());
+    let count = admitted(&turns).count();
+    let first = admitted(&turns).map(|turn| turn.began).min();
+    let last = admitted(&turns).map(|turn| turn.ended).max();
     let (first, last) = (first.unwrap(), last.unwrap());
     // An admission lies somewhere between its request and its answer: no window is longer than this one.
     let most = RATE * (last - first).as_secs_f64() + BURST;
     let least = RATE * (stopped - first).as_secs_f64() + BURST;
-    let share = admitted as f64 / least;
-    println!("{admitted} of at most {most:.0} admitted, {:.1} %; {} asked", share * 100.0, turns.len());
-    assert!(admitted as f64 <= most, "{admitted} > {most}");
+    let share = count as f64 / least;
+    println!("{count} of at most {most:.0} admitted, {:.1} %; {} asked", share * 100.0, turns.len());
+    assert!(count as f64 <= most, "{count} > {most}");
     // Somebody was refused in every half second after the burst: it was the limit that held the load up.
     let refused = turns.iter().filter(|turn| turn.status() == 429);
     let slices: std::collections::BTreeSet<_> =
         refused.map(|turn| turn.ended.saturating_duration_since(first).as_millis() / 500).collect();
     assert!(slices.len() >= 17, "too slow a machine to tell: {slices:?}");
-    assert!(share >= 0.95, "{admitted} of {least}");
+    assert!(share >= 0.95, "{count} of {least}");
 }
 
 /// A steady load on three replicas of this limit: questions to Redis for each admission once the pace is known.
@@ -150,7 +116,7 @@ async fn what_one_replica_has_used_another_cannot_use_again() {
         200 => Next::After(Duration::ZERO),
         _ => Next::Leave,
     });
-    assert_eq!(ok(&turns.left().await).count(), 90, "all of it, whoever was lent what");
+    assert_eq!(admitted(&turns.left().await).count(), 90, "all of it, whoever was lent what");
     for gateway in &gateways {
         let refused = by_limited(chat()).send(gateway.api).await.expect(429);
         let wait: u64 = refused.get("retry-after").parse().unwrap();
@@ -208,7 +174,7 @@ async fn tokens_of_a_tenant_are_shared_and_what_is_given_back_is_soon_there_for_
 async fn ends_with_a_slice(replica: &mut Replica) -> usize {
     let load = Crowd::start(&[replica.api], 1, &by_limited(chat()), eager);
     load.reaches(60).await;
-    let had = ok(&load.stop().await).count();
+    let had = admitted(&load.stop().await).count();
     replica.stop().await;
     had
 }

@@ -1,9 +1,12 @@
 //! Shared limits while Redis is away, hangs or forgets: never unlimited, never a failure, and soon exact again.
 
-use crate::support::{CHAT, CHAT_REPLY, by_limited, chat, limited};
+use crate::{
+    fleet::{REPLICAS, admitted, eager, gateways},
+    support::{CHAT, CHAT_REPLY, by_limited, chat, limited},
+};
 use sluice_tests::{
     client::{Answer as Reply, Request},
-    crowd::{Crowd, Next, Turn},
+    crowd::{Crowd, Next},
     gateway::{Config, Gateway},
     redis::{Redis, Reply as Word},
     upstream::{Answer, Upstream},
@@ -14,7 +17,6 @@ use std::{
 };
 
 const DEGRADED: &str = "sluice_limiter_degraded";
-const REPLICAS: &str = "sluice_limiter_replicas";
 
 fn alone(mode: &str) -> String {
     format!("sluice_limiter_degraded_total{{mode=\"{mode}\"}}")
@@ -25,33 +27,8 @@ fn shared(upstream: &Upstream, redis: &Redis, limits: &str) -> Config {
     limited(upstream, &format!("limits: {{{limits}}}")).redis(redis, "")
 }
 
-/// So many gateways that know of each other.
-async fn gateways(config: &Config, count: usize) -> Vec<Gateway> {
-    let mut gateways = Vec::new();
-    for _ in 0..count {
-        gateways.push(config.start().await);
-    }
-    for gateway in &gateways {
-        gateway.metric_is(REPLICAS, count as f64).await;
-    }
-    gateways
-}
-
 fn addresses(gateways: &[Gateway]) -> Vec<SocketAddr> {
     gateways.iter().map(|gateway| gateway.api).collect()
-}
-
-/// Whatever happens, there are only two answers.
-fn eager(answer: &Reply) -> Next {
-    match answer.status() {
-        200 => Next::After(Duration::ZERO),
-        429 => Next::After(Duration::from_millis(10)),
-        _ => panic!("{answer:?}"),
-    }
-}
-
-fn ok(turns: &[Turn]) -> usize {
-    turns.iter().filter(|turn| turn.status() == 200).count()
 }
 
 async fn for_ms(ms: u64) {
@@ -73,9 +50,13 @@ async fn without_redis_each_replica_admits_its_share_and_back_with_it_they_share
     }
     for_ms(1_500).await;
     let turns = load.stop().await;
-    println!("{before} before, {} in all", ok(&turns));
+    println!("{before} before, {} in all", admitted(&turns).count());
     // Answers on their way when it was killed were admitted before.
-    assert!((before..=before + 3 * 3 + 3 * 100).contains(&ok(&turns)), "{before} before, {}", ok(&turns));
+    assert!(
+        (before..=before + 3 * 3 + 3 * 100).contains(&admitted(&turns).count()),
+        "{before} before, {}",
+        admitted(&turns).count()
+    );
     for gateway in &gateways {
         assert!(gateway.metric(&alone("local")).await > 0.0);
         let refused = by_limited(chat()).send(gateway.api).await.expect(429);
@@ -95,13 +76,13 @@ async fn without_redis_each_replica_admits_its_share_and_back_with_it_they_share
     }
     assert!(back.elapsed() < Duration::from_secs(5), "{:?}", back.elapsed());
     // It is empty, but what was used without it is told: nothing but what was used before it went is forgiven.
-    let alone = ok(&turns) - before;
+    let alone = admitted(&turns).count() - before;
     let calls = upstream.calls();
     let asking = Crowd::start(&api, 3, &by_limited(chat()), |answer| match answer.status() {
         200 => Next::After(Duration::ZERO),
         _ => Next::Leave,
     });
-    let again = ok(&asking.left().await);
+    let again = admitted(&asking.left().await).count();
     println!("{again} after it was back");
     assert_eq!(again, upstream.calls() - calls);
     // Those who have not told yet may be a little late.
@@ -209,10 +190,10 @@ async fn a_redis_that_hangs_under_load_fails_nobody_and_is_used_again() {
     }
     let turns = load.stop().await;
     let time = began.elapsed().as_secs_f64();
-    let (admitted, slowest) = (ok(&turns), turns.iter().map(|turn| turn.ended - turn.began).max());
-    println!("{admitted} of {} admitted in {time:.1} s, the slowest took {slowest:?}", turns.len());
+    let (count, slowest) = (admitted(&turns).count(), turns.iter().map(|turn| turn.ended - turn.began).max());
+    println!("{count} of {} admitted in {time:.1} s, the slowest took {slowest:?}", turns.len());
     // What each has admitted by itself, nobody told Redis.
-    assert!(admitted as f64 <= 100.0 * time + 200.0 + 2.0 * 100.0 + 100.0 * time, "{admitted}");
+    assert!(count as f64 <= 100.0 * time + 200.0 + 2.0 * 100.0 + 100.0 * time, "{count}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -229,9 +210,9 @@ async fn a_redis_that_forgets_everything_under_load_forgives_one_burst_at_most()
     assert_eq!(redis.ask(&[b"SCRIPT", b"FLUSH"]), Word::Text(b"OK".into()));
     for_ms(1_500).await;
     let turns = load.stop().await;
-    let (admitted, time) = (ok(&turns), began.elapsed().as_secs_f64());
-    println!("{admitted} of {} admitted in {time:.1} s", turns.len());
-    assert!(admitted as f64 <= 2.0 * 200.0 + 20.0 * time, "{admitted} in {time} s");
+    let (count, time) = (admitted(&turns).count(), began.elapsed().as_secs_f64());
+    println!("{count} of {} admitted in {time:.1} s", turns.len());
+    assert!(count as f64 <= 2.0 * 200.0 + 20.0 * time, "{count} in {time} s");
     let mut missing = 0.0;
     for gateway in &gateways {
         missing += gateway.metric("sluice_redis_errors_total{kind=\"noscript\",op=\"limit\"}").await;

@@ -1,6 +1,8 @@
 //! A reload changes what is allowed and forgets nothing of what was used.
 
-use crate::support::{CHAT_REPLY, begin, by_limited, chat, chat_of, having_used, in_flight, left, limited};
+use crate::support::{
+    CHAT_REPLY, begin, by_limited, chat, chat_of, chat_to, having_used, in_flight, left, limited, limited_at,
+};
 use sluice_tests::{
     client::Answer as Reply,
     gateway::{Config, Gateway},
@@ -46,16 +48,10 @@ async fn buckets_stay_as_full_as_they_are_while_their_own_limit_stays() {
 async fn a_limit_that_is_gone_limits_no_more() {
     let upstream = Upstream::script([Answer::json(CHAT_REPLY)]).await;
     let one = "limits: {requests: {rate: 1/h, burst: 1}}";
-    let config = |scope: &str| {
-        let of = |name| if name == scope { one } else { "limits: {}" };
-        limited(&upstream, &format!("tenant: team, {}", of("key")))
-            .tenant("team", of("tenant"))
-            .model_entry(&format!("{{name: smart, targets: [{{provider: up, model: m}}], {}}}", of("model")))
-            .provider(of("provider"))
-    };
+    let config = |scope: &str| limited_at(scope, &upstream, one);
     for scope in ["key", "tenant", "model", "provider"] {
         let gateway = config(scope).start().await;
-        let ask = || by_limited(chat().replace("\"m\"", "\"smart\"")).send(gateway.api);
+        let ask = || by_limited(chat_to("smart")).send(gateway.api);
         let _ = ask().await.expect(200);
         let _ = ask().await.expect(429);
         gateway.apply(&config("none"));

@@ -40,6 +40,8 @@ mod explain;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
+mod fleet;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod ledger_facts;

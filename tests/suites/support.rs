@@ -155,9 +155,24 @@ pub fn limited(upstream: &Upstream, members: &str) -> Config {
     Config::to(upstream).key("limited", LIMITED, &format!("models: [\"*\"], {members}"))
 }
 
+/// The same with a tenant `team` and a model `smart`, where the limits `limits: {…}` are those of one scope: `key`,
+/// `tenant`, `model` or `provider`; of none when the name is another.
+pub fn limited_at(scope: &str, upstream: &Upstream, limits: &str) -> Config {
+    let of = |name| if name == scope { limits } else { "limits: {}" };
+    limited(upstream, &format!("tenant: team, {}", of("key")))
+        .tenant("team", of("tenant"))
+        .model_entry(&format!("{{name: smart, targets: [{{provider: up, model: m}}], {}}}", of("model")))
+        .provider(of("provider"))
+}
+
 /// A chat request for model `m` with more members, `,"name":value`.
 pub fn chat_with(more: &str) -> String {
     format!(r#"{{"model":"m","messages":[{{"role":"user","content":"hi"}}]{more}}}"#)
+}
+
+/// [`chat`] for another model.
+pub fn chat_to(model: &str) -> String {
+    chat().replace("\"m\"", &format!("\"{model}\""))
 }
 
 /// A chat request that so many tokens are reserved for.
