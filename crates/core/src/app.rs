@@ -1,16 +1,22 @@
 //! One gateway: the configuration in force, the state that outlives it, and what is told about both.
 
+mod in_flight;
+mod line_cap;
+mod status;
+
+pub use status::Status;
+
+use in_flight::InFlight;
+use line_cap::LineCap;
+
 use crate::{
-    cache::{
-        generations::Purge,
-        store::{Occupancy, ResponseCache},
-    },
-    ledger::{Ledger, LedgerError, LedgerMetrics, LedgerPlace, LedgerStatus},
+    cache::generations::Purge,
+    ledger::{Ledger, LedgerError, LedgerMetrics, LedgerPlace},
     limits::{learned::LearnedLengths, shared::SharedLimits},
     redis::LinkState,
     state::{
         handles::{EndpointMetrics, ModelMetrics},
-        limit_gauges::{self, LimitsStatus},
+        limit_gauges,
         limits::LimitStock,
         shared::Shared,
         snapshot::{ProviderError, Snapshot},
@@ -23,14 +29,13 @@ use crate::{
     },
 };
 use arc_swap::ArcSwap;
-use prometheus::{IntGauge, IntGaugeVec};
-use serde::Serialize;
+use prometheus::IntGaugeVec;
 use sluice_config::model::{LogFormat, LogLevel, Settings};
 use sluice_protocol::price::Price;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -228,50 +233,6 @@ impl App {
         self.metrics.draining.set(1);
     }
 
-    /// What an operator may see; no secrets.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        let snapshot = self.snapshot.load();
-        Status {
-            version: self.info.version,
-            revision: self.info.revision,
-            uptime_seconds: self.started.elapsed().as_secs(),
-            ready: self.is_ready(),
-            draining: self.is_draining(),
-            config_hash: snapshot.hash.clone(),
-            requests_in_flight: self.in_flight.total(),
-            redis: self.redis_state().map(LinkState::as_str),
-            ledger: self.ledger.status(),
-            limits: limit_gauges::status(&snapshot, &self.metrics),
-            cache: snapshot.cache.as_ref().map(|setup| CacheStatus::of(&setup.cache)),
-            keys: snapshot.settings.keys.len(),
-            providers: snapshot
-                .settings
-                .providers
-                .iter()
-                .map(|provider| ProviderStatus {
-                    name: provider.name.clone(),
-                    kind: provider.preset.id,
-                    base_url: provider.base_url.clone(),
-                    keys: provider.keys.len(),
-                })
-                .collect(),
-            models: snapshot
-                .models
-                .all()
-                .iter()
-                .map(|model| ModelStatus {
-                    name: model.name.to_string(),
-                    targets: model
-                        .targets
-                        .iter()
-                        .map(|target| format!("{}/{}", target.provider.name, target.model))
-                        .collect(),
-                })
-                .collect(),
-        }
-    }
-
     pub(crate) fn log_format(&self) -> LogFormat {
         self.log_format
     }
@@ -291,126 +252,4 @@ pub enum Purged {
     Everywhere,
     /// Redis could not be told yet; it will be when it is back.
     RedisAway,
-}
-
-/// What an operator may see.
-#[derive(Debug, Serialize)]
-pub struct Status {
-    version: &'static str,
-    revision: &'static str,
-    uptime_seconds: u64,
-    ready: bool,
-    draining: bool,
-    config_hash: String,
-    requests_in_flight: usize,
-    /// Absent where none is configured or used.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    redis: Option<&'static str>,
-    ledger: LedgerStatus,
-    limits: LimitsStatus,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cache: Option<CacheStatus>,
-    keys: usize,
-    providers: Vec<ProviderStatus>,
-    models: Vec<ModelStatus>,
-}
-
-/// The memory tier, and what is being asked for on behalf of many.
-#[derive(Debug, Serialize)]
-struct CacheStatus {
-    entries: u64,
-    bytes: u64,
-    capacity_bytes: u64,
-    flights: usize,
-    /// Is Redis its second tier?
-    shared: bool,
-}
-
-impl CacheStatus {
-    fn of(cache: &ResponseCache) -> Self {
-        let Occupancy { bytes, capacity, entries } = cache.occupancy();
-        let flights = cache.flights.len();
-        Self { entries, bytes, capacity_bytes: capacity, flights, shared: cache.is_shared() }
-    }
-}
-
-#[derive(Debug, Serialize)]
-struct ProviderStatus {
-    name: String,
-    kind: &'static str,
-    base_url: String,
-    keys: usize,
-}
-
-#[derive(Debug, Serialize)]
-struct ModelStatus {
-    name: String,
-    targets: Vec<String>,
-}
-
-/// Requests being served, as gauges and as one number.
-pub(crate) struct InFlight {
-    gauges: Vec<(EndpointLabel, IntGauge)>,
-    total: AtomicUsize,
-}
-
-impl InFlight {
-    fn new(metrics: &Metrics) -> Self {
-        let gauge =
-            |endpoint: &EndpointLabel| (*endpoint, metrics.in_flight.with_label_values(&[endpoint.as_str()]));
-        Self { gauges: EndpointLabel::ALL.iter().map(gauge).collect(), total: AtomicUsize::new(0) }
-    }
-
-    pub(crate) fn enter(&self, endpoint: EndpointLabel) {
-        self.total.fetch_add(1, Ordering::Relaxed);
-        self.add(endpoint, 1);
-    }
-
-    pub(crate) fn leave(&self, endpoint: EndpointLabel) {
-        self.total.fetch_sub(1, Ordering::Relaxed);
-        self.add(endpoint, -1);
-    }
-
-    pub(crate) fn total(&self) -> usize {
-        self.total.load(Ordering::Relaxed)
-    }
-
-    fn add(&self, endpoint: EndpointLabel, amount: i64) {
-        if let Some((_, gauge)) = self.gauges.iter().find(|(own, _)| *own == endpoint) {
-            gauge.add(amount);
-        }
-    }
-}
-
-/// At most so many lines a second.
-#[derive(Default)]
-struct LineCap {
-    /// The second in the upper half, the lines in it in the lower half.
-    window: AtomicU64,
-}
-
-impl LineCap {
-    const PER_SECOND: u64 = 10;
-
-    fn take(&self, epoch: Instant) -> bool {
-        let second = epoch.elapsed().as_secs() << 32;
-        let step = |window: u64| match window {
-            old if old & !0xffff_ffff != second => Some(second | 1),
-            used if used & 0xffff_ffff < Self::PER_SECOND => Some(used + 1),
-            _ => None,
-        };
-        self.window.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step).is_ok()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_flood_of_refused_callers_leaves_ten_lines_a_second() {
-        let cap = LineCap::default();
-        let now = Instant::now();
-        assert_eq!((0..1000).filter(|_| cap.take(now)).count(), 10);
-    }
 }
