@@ -10,13 +10,14 @@
 //! cache       answers kept and given again
 //! redis       the link to a shared Redis: bounded, with a breaker
 //! limits      the buckets
+//! health      circuits, latencies, retry budgets, key pools
 //! ledger      one record per request, kept in SQLite
 //! state       snapshot (one configuration, made ready) and what outlives it
 //! explain     a dry run: what would be done with a request, and why
 //! telemetry   the record of a request, metrics, the log line, the log sink
 //! ```
 //!
-//! `server -> pipeline -> {stages, upstream, reply} -> {cache, limits, state, telemetry, error}`. What an operator may write is
+//! `server -> pipeline -> {stages, upstream, reply} -> {cache, limits, health, state, telemetry, error}`. What an operator may write is
 //! `sluice-config`'s; what the wire formats mean is `sluice-protocol`'s.
 
 pub mod app;
@@ -24,8 +25,10 @@ pub mod cache;
 pub mod error;
 pub mod explain;
 pub mod facts;
+pub mod fading;
 pub mod gather;
 pub mod headers;
+pub mod health;
 pub mod ledger;
 pub mod limits;
 pub mod pipeline;

@@ -1,49 +1,5 @@
 use super::*;
 
-fn observed(answers: impl IntoIterator<Item = u64>) -> Lengths {
-    let lengths = Lengths::default();
-    answers.into_iter().for_each(|tokens| lengths.observe(tokens));
-    lengths
-}
-
-#[test]
-fn nothing_is_told_before_twenty_answers() {
-    assert_eq!(observed([]).p95(), None);
-    assert_eq!(observed([100; 19]).p95(), None);
-    assert!(observed([100; 20]).p95().is_some());
-}
-
-#[test]
-fn what_is_told_covers_95_of_100_answers_and_hardly_more() {
-    for length in [1_u64, 8, 9, 10, 100, 1000, 4096, 100_000, 900_000] {
-        let told = observed([length; 50]).p95().unwrap();
-        assert!(told >= length && told <= (length + length / 5 + 1).max(8), "{told} for {length}");
-    }
-    let told = observed(1..=400).p95().unwrap();
-    assert!((380..=456).contains(&told), "{told}");
-    assert_eq!(observed([u64::MAX; 20]).p95(), UPPER.last().copied(), "longer than anything");
-    assert_eq!(observed([0; 20]).p95(), Some(8));
-}
-
-#[test]
-fn one_answer_in_twenty_may_be_longer_than_what_is_told() {
-    let rare =
-        |count: usize| observed([&vec![10; 100 - count][..], &vec![5000; count]].concat()).p95().unwrap();
-    assert!(rare(5) < 20);
-    assert!(rare(6) >= 5000);
-}
-
-#[test]
-fn old_answers_fade() {
-    let lengths = observed([8000; 500]);
-    assert!(lengths.p95().unwrap() >= 8000);
-    let needed = (1..5000).find(|_| {
-        lengths.observe(50);
-        lengths.p95().unwrap() < 100
-    });
-    assert!(needed.is_some_and(|answers| answers < 1500), "{needed:?}");
-}
-
 #[test]
 fn a_new_key_begins_with_what_others_got_from_the_model() {
     let learned = LearnedLengths::default();

@@ -120,6 +120,22 @@ families! {
         "Requests handed from one provider to the next.";
     fallbacks_exhausted = counter "fallbacks_exhausted_total" ["model"]:
         "Requests for which every target failed.";
+    retries = counter "retries_total" ["provider", "result"]:
+        "Further tries at a provider that had failed the request, and those that its retry budget had no room for.";
+    provider_up = gauge "provider_up" ["provider"]:
+        "1 while at least one target and one key of the provider are worth asking.";
+    circuit_state = gauge "circuit_state" ["provider", "upstream_model"]:
+        "0 closed, 1 half-open, 2 open; read with max.";
+    circuit_transitions = counter "circuit_transitions_total" ["provider", "to"]:
+        "Circuits that came into another state.";
+    pool_keys = gauge "pool_keys" ["provider", "state"]:
+        "Keys of a provider's pool by state.";
+    pool_key_cooldowns = counter "pool_key_cooldowns_total" ["provider", "reason"]:
+        "Keys of a pool that were left alone for a while.";
+    hedges = counter "hedges_total" ["model", "result"]:
+        "Second requests beside a slow first one.";
+    resumed = counter "streams_resumed_total" ["model", "result"]:
+        "Streams that broke and were gone on with at another target, or could not be.";
     auth_failures = counter "auth_failures_total" ["reason"]:
         "Callers not let in.";
     rejected = counter "rejected_total" ["reason"]:

@@ -1,0 +1,287 @@
+//! A circuit: is a target worth asking, after what it did lately?
+//!
+//! Closed it lets everybody pass; open, nobody; once its time is over, one probe whose end decides. Owns the
+//! counting and the times, with the clock handed in; what counts as a failure is its caller's to say. An open
+//! circuit is advice: where nothing better is left the caller asks anyway, and what comes of that counts as well.
+
+use sluice_config::model;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// Each further open time is so much longer than the one before. Less than twice, so that a target that comes back
+/// after some seconds is not left alone for as long again.
+const GROWTH: f64 = 1.5;
+/// The window moves in so many steps.
+const STEPS: usize = 10;
+
+/// How a circuit stands. Ordered by badness, so that the worst of several replicas is their maximum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum State {
+    /// All pass.
+    Closed,
+    /// One is under way to find out.
+    HalfOpen,
+    /// None pass.
+    Open,
+}
+
+impl State {
+    /// All states.
+    pub const ALL: [Self; 3] = [Self::Closed, Self::HalfOpen, Self::Open];
+
+    /// The word in labels and on `/status`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::HalfOpen => "half_open",
+            Self::Open => "open",
+        }
+    }
+}
+
+/// May a request pass?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// Yes.
+    Pass,
+    /// Yes, and its end decides for the others.
+    Probe,
+    /// No, for so long at least.
+    Refused(Duration),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Circuit(Mutex<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    rules: model::Circuit,
+    stand: Stand,
+    /// Failures in a row.
+    streak: u32,
+    /// The next open time; the first where absent.
+    next_open: Option<Duration>,
+    window: Window,
+    /// Asked to be left alone until then.
+    resting: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Stand {
+    Closed,
+    Open { until: Instant },
+    HalfOpen,
+}
+
+impl Stand {
+    fn state(self) -> State {
+        match self {
+            Self::Closed => State::Closed,
+            Self::HalfOpen => State::HalfOpen,
+            Self::Open { .. } => State::Open,
+        }
+    }
+}
+
+impl Circuit {
+    /// A closed one.
+    #[must_use]
+    pub fn new(rules: model::Circuit) -> Self {
+        Self(Mutex::new(Inner {
+            rules,
+            stand: Stand::Closed,
+            streak: 0,
+            next_open: None,
+            window: Window::default(),
+            resting: None,
+        }))
+    }
+
+    /// Other rules from now on; what was counted stays.
+    pub fn set_rules(&self, rules: model::Circuit) {
+        self.with(|inner| inner.rules = rules);
+    }
+
+    /// Asks for leave, and says which state that led to, if it led to another. Whoever got [`Admission::Probe`] owes one of [`Circuit::succeeded`], [`Circuit::failed`] and
+    /// [`Circuit::undecided`].
+    pub fn admit(&self, now: Instant) -> (Admission, Option<State>) {
+        self.change(|inner| match inner.stand {
+            Stand::Closed => match inner.resting {
+                Some(until) if until > now => Admission::Refused(until - now),
+                _ => Admission::Pass,
+            },
+            Stand::Open { until } if until > now => Admission::Refused(until - now),
+            Stand::Open { .. } => {
+                inner.stand = Stand::HalfOpen;
+                Admission::Probe
+            }
+            Stand::HalfOpen => Admission::Refused(Duration::ZERO),
+        })
+    }
+
+    /// It answered. Closes, whoever asked.
+    pub fn succeeded(&self, now: Instant) -> Option<State> {
+        self.change(|inner| {
+            inner.streak = 0;
+            inner.resting = None;
+            match inner.stand {
+                Stand::Closed => inner.window.count(now, inner.rules.window, false),
+                Stand::Open { .. } | Stand::HalfOpen => inner.close(),
+            }
+        })
+        .1
+    }
+
+    /// It failed.
+    pub fn failed(&self, now: Instant, probe: bool) -> Option<State> {
+        self.change(|inner| {
+            inner.streak = inner.streak.saturating_add(1);
+            match inner.stand {
+                Stand::Closed => {
+                    inner.window.count(now, inner.rules.window, true);
+                    if inner.is_too_much() {
+                        inner.open(now);
+                    }
+                }
+                Stand::HalfOpen if probe => inner.open(now),
+                // A request from before, or one that went anyway: it says what is known.
+                Stand::HalfOpen | Stand::Open { .. } => {}
+            }
+        })
+        .1
+    }
+
+    /// A probe ended without an answer to its question: the next may ask.
+    pub fn undecided(&self, now: Instant) -> Option<State> {
+        self.change(|inner| {
+            if matches!(inner.stand, Stand::HalfOpen) {
+                inner.stand = Stand::Open { until: now };
+            }
+        })
+        .1
+    }
+
+    /// It asked to be left alone for a while. Others are asked first; no failure by itself.
+    pub fn rest(&self, now: Instant, time: Duration) {
+        self.with(|inner| inner.resting = Some(now + time.min(inner.rules.max_open)));
+    }
+
+    /// Something speaks for its being back: the next may probe at once.
+    pub fn is_due(&self, now: Instant) {
+        self.with(|inner| {
+            if let Stand::Open { until } = &mut inner.stand {
+                *until = now;
+            }
+        });
+    }
+
+    /// Closes it by hand.
+    pub fn close(&self) -> Option<State> {
+        self.change(|inner| {
+            inner.streak = 0;
+            inner.resting = None;
+            inner.close();
+        })
+        .1
+    }
+
+    /// How it stands, and for how long it stays open.
+    #[must_use]
+    pub fn stands(&self, now: Instant) -> (State, Option<Duration>) {
+        self.with(|inner| match inner.stand {
+            Stand::Open { until } => (State::Open, Some(until.saturating_duration_since(now))),
+            stand => (stand.state(), None),
+        })
+    }
+
+    /// Also tells the new state, if there is one.
+    fn change<T>(&self, step: impl FnOnce(&mut Inner) -> T) -> (T, Option<State>) {
+        self.with(|inner| {
+            let before = inner.stand.state();
+            let made = step(inner);
+            let after = inner.stand.state();
+            (made, (before != after).then_some(after))
+        })
+    }
+
+    fn with<T>(&self, step: impl FnOnce(&mut Inner) -> T) -> T {
+        step(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Inner {
+    fn is_too_much(&self) -> bool {
+        let (all, failed) = self.window.sum();
+        let many = all >= self.rules.min_requests;
+        self.streak >= self.rules.consecutive_failures
+            || (many && f64::from(failed) > self.rules.failure_ratio.0 * f64::from(all))
+    }
+
+    fn open(&mut self, now: Instant) {
+        let time = self.next_open.unwrap_or(self.rules.open_for).min(self.rules.max_open);
+        self.next_open = Some(time.mul_f64(GROWTH));
+        self.stand = Stand::Open { until: now + time };
+    }
+
+    fn close(&mut self) {
+        self.stand = Stand::Closed;
+        self.next_open = None;
+        self.window = Window::default();
+    }
+}
+
+/// What happened in the last while, in steps of a tenth of it.
+#[derive(Debug, Default)]
+struct Window {
+    steps: [Step; STEPS],
+    /// The step that counts now, and when it began.
+    at: usize,
+    since: Option<Instant>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Step {
+    all: u32,
+    failed: u32,
+}
+
+impl Window {
+    fn count(&mut self, now: Instant, length: Duration, failed: bool) {
+        self.turn(now, length / STEPS as u32);
+        if let Some(step) = self.steps.get_mut(self.at) {
+            step.all = step.all.saturating_add(1);
+            step.failed = step.failed.saturating_add(u32::from(failed));
+        }
+    }
+
+    /// Leaves steps behind that are over, and forgets those that are reached again.
+    fn turn(&mut self, now: Instant, length: Duration) {
+        let since = *self.since.get_or_insert(now);
+        let length = length.max(Duration::from_millis(1));
+        let over = now.saturating_duration_since(since).as_millis() / length.as_millis().max(1);
+        let over = u32::try_from(over).unwrap_or(u32::MAX);
+        for _ in 0..over.min(STEPS as u32) {
+            self.at = (self.at + 1) % STEPS;
+            if let Some(step) = self.steps.get_mut(self.at) {
+                *step = Step::default();
+            }
+        }
+        if over > 0 {
+            self.since = Some(if over > STEPS as u32 { now } else { since + length * over });
+        }
+    }
+
+    fn sum(&self) -> (u32, u32) {
+        self.steps.iter().fold((0, 0), |(all, failed), step| {
+            (all.saturating_add(step.all), failed.saturating_add(step.failed))
+        })
+    }
+}
+
+#[cfg(test)]
+#[path = "circuit_tests.rs"]
+mod tests;

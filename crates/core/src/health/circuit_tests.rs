@@ -1,0 +1,158 @@
+use super::*;
+use sluice_config::model::Ratio;
+
+const RULES: model::Circuit = model::Circuit {
+    consecutive_failures: 5,
+    failure_ratio: Ratio(0.5),
+    window: Duration::from_secs(10),
+    min_requests: 20,
+    open_for: Duration::from_secs(1),
+    max_open: Duration::from_secs(60),
+};
+
+fn secs(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds)
+}
+
+fn fail(circuit: &Circuit, times: usize, now: Instant) {
+    for _ in 0..times {
+        circuit.failed(now, false);
+    }
+}
+
+/// A circuit that five failures have opened, and when.
+fn open() -> (Circuit, Instant) {
+    let (circuit, now) = (Circuit::new(RULES), Instant::now());
+    for _ in 0..5 {
+        assert_eq!(circuit.admit(now).0, Admission::Pass);
+        circuit.failed(now, false);
+    }
+    (circuit, now)
+}
+
+#[test]
+fn failures_in_a_row_open_it_and_one_success_between_them_does_not_let_them() {
+    let (circuit, now) = (Circuit::new(RULES), Instant::now());
+    for _ in 0..3 {
+        fail(&circuit, 4, now);
+        circuit.succeeded(now);
+    }
+    assert_eq!(circuit.stands(now).0, State::Closed);
+    fail(&circuit, 5, now);
+    assert_eq!(circuit.stands(now), (State::Open, Some(secs(1.0))));
+    assert_eq!(circuit.admit(now + secs(0.4)).0, Admission::Refused(secs(0.6)));
+}
+
+#[test]
+fn a_ratio_over_the_half_of_enough_requests_opens_it() {
+    let (circuit, now) = (Circuit::new(RULES), Instant::now());
+    // One of two fails, never five in a row: exactly half is not more than half.
+    for _ in 0..50 {
+        circuit.succeeded(now);
+        circuit.failed(now, false);
+    }
+    assert_eq!(circuit.stands(now).0, State::Closed);
+    circuit.failed(now, false);
+    assert_eq!(circuit.stands(now).0, State::Open);
+    // Few requests say nothing.
+    let few = Circuit::new(RULES);
+    for _ in 0..4 {
+        fail(&few, 4, now);
+        few.succeeded(now);
+    }
+    assert_eq!(few.stands(now).0, State::Closed, "nineteen at the last failure");
+    few.failed(now, false);
+    assert_eq!(few.stands(now).0, State::Open, "enough of them");
+}
+
+#[test]
+fn what_happened_before_the_window_is_forgotten() {
+    let (circuit, now) = (Circuit::new(RULES), Instant::now());
+    for step in 0..40 {
+        // One of four in a second, over a window of ten: 40 requests with 10 failures.
+        let at = now + secs(f64::from(step) / 4.0);
+        if step % 4 == 0 {
+            circuit.failed(at, false)
+        } else {
+            circuit.succeeded(at)
+        };
+    }
+    let later = now + secs(30.0);
+    for _ in 0..10 {
+        circuit.failed(later, false);
+        circuit.succeeded(later);
+    }
+    assert_eq!(circuit.stands(later).0, State::Closed);
+    circuit.failed(later, false);
+    assert_eq!(circuit.stands(later).0, State::Open, "11 of 21, since only these count");
+}
+
+#[test]
+fn once_its_time_is_over_one_probe_passes_and_its_success_closes_it() {
+    let (circuit, now) = open();
+    let later = now + secs(1.0);
+    assert_eq!(circuit.admit(later).0, Admission::Probe);
+    assert_eq!(circuit.stands(later).0, State::HalfOpen);
+    assert_eq!(circuit.admit(later).0, Admission::Refused(Duration::ZERO), "one is enough");
+    circuit.succeeded(later);
+    assert_eq!(circuit.admit(later).0, Admission::Pass);
+    // Back to the first open time.
+    fail(&circuit, 5, later);
+    assert_eq!(circuit.stands(later), (State::Open, Some(secs(1.0))));
+}
+
+#[test]
+fn each_failed_probe_makes_the_next_open_time_longer_up_to_a_bound() {
+    let (circuit, mut now) = open();
+    let mut times = Vec::new();
+    for _ in 0..14 {
+        let (_, left) = circuit.stands(now);
+        let left = left.unwrap();
+        times.push(left.as_secs_f64());
+        now += left;
+        assert_eq!(circuit.admit(now).0, Admission::Probe);
+        circuit.failed(now, true);
+    }
+    assert_eq!(times.get(..4), Some(&[1.0, 1.5, 2.25, 3.375][..]));
+    assert_eq!(times.last(), Some(&60.0));
+}
+
+#[test]
+fn a_probe_that_says_nothing_lets_the_next_one_ask() {
+    let (circuit, now) = open();
+    let later = now + secs(1.0);
+    assert_eq!(circuit.admit(later).0, Admission::Probe);
+    circuit.undecided(later);
+    assert_eq!(circuit.admit(later).0, Admission::Probe);
+}
+
+#[test]
+fn whoever_went_anyway_closes_it_with_an_answer_and_changes_nothing_with_a_failure() {
+    let (circuit, now) = open();
+    circuit.failed(now + secs(0.5), false);
+    assert_eq!(circuit.stands(now), (State::Open, Some(secs(1.0))));
+    circuit.succeeded(now + secs(0.6));
+    assert_eq!(circuit.stands(now).0, State::Closed);
+}
+
+#[test]
+fn one_that_wants_to_be_left_alone_is_and_stays_closed() {
+    let (circuit, now) = (Circuit::new(RULES), Instant::now());
+    circuit.rest(now, secs(7.0));
+    assert_eq!(circuit.admit(now + secs(3.0)).0, Admission::Refused(secs(4.0)));
+    assert_eq!(circuit.stands(now).0, State::Closed);
+    assert_eq!(circuit.admit(now + secs(7.0)).0, Admission::Pass);
+    circuit.rest(now, secs(7.0));
+    circuit.succeeded(now);
+    assert_eq!(circuit.admit(now).0, Admission::Pass, "it answers again");
+}
+
+#[test]
+fn it_can_be_closed_by_hand_and_called_due_by_a_sign_of_life() {
+    let (circuit, now) = open();
+    circuit.is_due(now);
+    assert_eq!(circuit.admit(now).0, Admission::Probe);
+    circuit.failed(now, true);
+    circuit.close();
+    assert_eq!(circuit.admit(now).0, Admission::Pass);
+}

@@ -1,0 +1,356 @@
+//! The credentials of one provider: which of them a request may use now.
+//!
+//! A 429 cools a key until its reset, a refused credential puts it aside; both for the model that was asked, since
+//! upstreams limit and permit by model, and a key that is really dead says so to each of them. Owns the picking and
+//! the times; secrets and headers are the provider's.
+
+use blake3::Hasher;
+use smallvec::SmallVec;
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+/// How long a key is left alone that was limited without a word about when to come back. It is asked anyway where
+/// there is no other.
+const UNHINTED: Duration = Duration::from_secs(1);
+/// Nobody is believed to be limited for longer.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
+/// A refused key is asked again after so long, then after twice as long, up to a bound: the refusal may be the
+/// provider's fault, and nobody should have to wake for it.
+const REFUSED: Duration = Duration::from_secs(1);
+/// See `REFUSED`.
+const REFUSED_MOST: Duration = Duration::from_secs(60);
+/// While one request finds out about a refused key, others leave it alone for so long.
+const FINDING_OUT: Duration = Duration::from_secs(5);
+/// Models whose troubles are kept by key; names can come from clients, through wildcards.
+const MOST_MODELS: usize = 64;
+
+/// A key as it is configured.
+#[derive(Debug, Clone)]
+pub struct KeySpec {
+    /// Configured name.
+    pub name: Arc<str>,
+    /// Share of the traffic.
+    pub weight: u32,
+    /// Tells one secret from another. Not the secret.
+    pub fingerprint: [u8; 32],
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct KeyPool {
+    keys: Vec<Key>,
+    /// Does any key have troubles? Almost never, and then nothing is locked.
+    troubled: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Key {
+    spec: KeySpec,
+    troubles: Arc<Mutex<Vec<Trouble>>>,
+}
+
+/// What is wrong with a key for one model.
+#[derive(Debug, Clone)]
+struct Trouble {
+    model: Box<str>,
+    until: Instant,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Limited, until an unknown time.
+    Guessed,
+    /// Limited, until the time that the upstream named.
+    Limited,
+    /// The credential was refused so many times in a row.
+    Refused(u32),
+}
+
+/// No key may be used now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unready {
+    /// Until one may.
+    pub wait: Duration,
+    /// All of them were refused by the upstream; else they are rate-limited.
+    pub refused: bool,
+    /// How many there are.
+    pub keys: usize,
+}
+
+/// How many keys are in which state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Nothing is wrong.
+    pub ready: usize,
+    /// Limited for a model.
+    pub cooling: usize,
+    /// Refused for a model.
+    pub disabled: usize,
+}
+
+impl KeyPool {
+    /// A pool; keys that were in `old` with the same secret keep their troubles.
+    #[must_use]
+    pub fn new(specs: Vec<KeySpec>, old: Option<&Self>) -> Self {
+        let known = |spec: &KeySpec| {
+            let same = |key: &&Key| key.spec.name == spec.name && key.spec.fingerprint == spec.fingerprint;
+            old.and_then(|old| old.keys.iter().find(same)).map(|key| key.troubles.clone())
+        };
+        let key = |spec: KeySpec| Key { troubles: known(&spec).unwrap_or_default(), spec };
+        let troubled = AtomicBool::new(old.is_some_and(|old| old.troubled.load(Ordering::Relaxed)));
+        Self { keys: specs.into_iter().map(key).collect(), troubled }
+    }
+
+    /// Picks a key by weight, or by `sticky` where equal requests should meet the same one; none of those that were
+    /// `tried` for the request.
+    ///
+    /// # Errors
+    /// When no key may be used for this model now.
+    pub fn pick(
+        &self,
+        model: &str,
+        now: Instant,
+        sticky: Option<&[u8; 32]>,
+        tried: &[usize],
+    ) -> Result<usize, Unready> {
+        if !self.troubled.load(Ordering::Relaxed) && tried.is_empty() {
+            if self.keys.len() == 1 {
+                return Ok(0);
+            }
+            let all: SmallVec<[usize; 8]> = (0..self.keys.len()).collect();
+            return self.draw(&all, sticky).ok_or(Unready::NONE);
+        }
+        let mut ready: SmallVec<[usize; 8]> = SmallVec::new();
+        let mut guessed: Option<(Instant, usize)> = None;
+        let mut soonest: Option<Instant> = None;
+        let mut refused = true;
+        for (index, key) in self.keys.iter().enumerate() {
+            let trouble = key.trouble(model).filter(|trouble| trouble.until > now);
+            refused &= matches!(trouble, Some(Trouble { kind: Kind::Refused(_), .. }));
+            let was_tried = tried.contains(&index);
+            match trouble {
+                None if !was_tried => ready.push(index),
+                Some(Trouble { kind: Kind::Guessed, until, .. }) if !was_tried => {
+                    guessed = Some(guessed.map_or((until, index), |best| best.min((until, index))));
+                }
+                Some(trouble) => {
+                    soonest = Some(soonest.map_or(trouble.until, |at| at.min(trouble.until)));
+                }
+                None => {}
+            }
+        }
+        let unready = || Unready {
+            wait: soonest.map_or(UNHINTED, |at| at.saturating_duration_since(now)),
+            refused,
+            keys: self.keys.len(),
+        };
+        let picked = self.draw(&ready, sticky).or(guessed.map(|(_, index)| index)).ok_or_else(unready)?;
+        if let Some(key) = self.keys.get(picked) {
+            key.claim(model, now);
+        }
+        Ok(picked)
+    }
+
+    /// The upstream has limited a key. `hint` is when it wants to be asked again, if it said so.
+    pub fn rate_limited(&self, index: usize, model: &str, hint: Option<Duration>, now: Instant) {
+        let kind = if hint.is_some() { Kind::Limited } else { Kind::Guessed };
+        let until = now + hint.unwrap_or(UNHINTED).min(LONGEST);
+        self.note(index, model, now, |_| (kind, until));
+    }
+
+    /// The upstream has refused a key. Says whether that is news.
+    pub fn refused(&self, index: usize, model: &str, now: Instant) -> bool {
+        let mut times = 0;
+        self.note(index, model, now, |before| {
+            times = match before {
+                Some(Kind::Refused(times)) => times.saturating_add(1),
+                _ => 1,
+            };
+            let wait = REFUSED.saturating_mul(1 << (times - 1).min(6)).min(REFUSED_MOST);
+            (Kind::Refused(times), now + wait)
+        });
+        times == 1
+    }
+
+    /// The upstream has taken a key: whatever was wrong is over.
+    pub fn worked(&self, index: usize, model: &str) {
+        if !self.troubled.load(Ordering::Relaxed) {
+            return;
+        }
+        if let Some(key) = self.keys.get(index) {
+            key.with(|troubles| troubles.retain(|trouble| *trouble.model != *model));
+        }
+        let any = self.keys.iter().any(|key| key.with(|troubles| !troubles.is_empty()));
+        self.troubled.store(any, Ordering::Relaxed);
+    }
+
+    /// Forgets all troubles, by hand.
+    pub fn forgive(&self) {
+        self.keys.iter().for_each(|key| key.with(|troubles| troubles.clear()));
+    }
+
+    /// The name of a key.
+    #[must_use]
+    pub fn name(&self, index: usize) -> Option<&Arc<str>> {
+        self.keys.get(index).map(|key| &key.spec.name)
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Are there none?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// Is there a key that may be asked for this model now?
+    #[must_use]
+    pub fn is_ready(&self, model: &str, now: Instant) -> bool {
+        let blocked = |trouble: &Trouble| trouble.until > now && trouble.kind != Kind::Guessed;
+        self.keys.iter().any(|key| !key.trouble(model).as_ref().is_some_and(blocked))
+    }
+
+    /// How many keys are in which state, each by its worst.
+    #[must_use]
+    pub fn tally(&self, now: Instant) -> Tally {
+        let mut tally = Tally::default();
+        for key in &self.keys {
+            *match key.state(now) {
+                KeyState::Ready => &mut tally.ready,
+                KeyState::Cooling => &mut tally.cooling,
+                KeyState::Disabled => &mut tally.disabled,
+            } += 1;
+        }
+        tally
+    }
+
+    /// Each key's name and state, and how long that lasts.
+    pub fn states(&self, now: Instant) -> impl Iterator<Item = (&str, KeyState, Option<Duration>)> {
+        self.keys.iter().map(move |key| {
+            let until = key.with(|troubles| troubles.iter().map(|trouble| trouble.until).max());
+            let left =
+                until.and_then(|until| until.checked_duration_since(now)).filter(|left| !left.is_zero());
+            (&*key.spec.name, key.state(now), left)
+        })
+    }
+
+    fn note(
+        &self,
+        index: usize,
+        model: &str,
+        now: Instant,
+        next: impl FnOnce(Option<Kind>) -> (Kind, Instant),
+    ) {
+        let Some(key) = self.keys.get(index) else { return };
+        key.with(|troubles| {
+            let known = troubles.iter_mut().find(|trouble| *trouble.model == *model);
+            let (kind, until) = next(known.as_ref().map(|trouble| trouble.kind));
+            if let Some(known) = known {
+                (known.kind, known.until) = (kind, until);
+                return;
+            }
+            if troubles.len() >= MOST_MODELS {
+                troubles.retain(|trouble| trouble.until > now);
+                troubles.truncate(MOST_MODELS - 1);
+            }
+            troubles.push(Trouble { model: model.into(), until, kind });
+        });
+        self.troubled.store(true, Ordering::Relaxed);
+    }
+
+    /// Among these by weight: drawn, or decided by `sticky`. Weight 0 is for when there is nothing else.
+    fn draw(&self, among: &[usize], sticky: Option<&[u8; 32]>) -> Option<usize> {
+        let weighed = |index: &usize| Some((*index, self.keys.get(*index)?.spec.weight));
+        let all: SmallVec<[(usize, u32); 8]> = among.iter().filter_map(weighed).collect();
+        if let Some(sticky) = sticky {
+            let score = |(index, weight): &(usize, u32)| {
+                let name = self.keys.get(*index).map_or(&[][..], |key| key.spec.name.as_bytes());
+                let digest = Hasher::new_keyed(sticky).update(name).finalize();
+                super::draw::score(super::draw::uniform(digest.as_bytes()), *weight)
+            };
+            let best =
+                all.iter().map(|key| (score(key), key.0)).max_by(|one, other| one.0.total_cmp(&other.0));
+            return best.map(|(_, index)| index);
+        }
+        super::draw::by_lot(&all)
+    }
+}
+
+/// How a key stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// Nothing is wrong.
+    Ready,
+    /// Limited for a model.
+    Cooling,
+    /// Refused for a model.
+    Disabled,
+}
+
+impl KeyState {
+    /// All states.
+    pub const ALL: [Self; 3] = [Self::Ready, Self::Cooling, Self::Disabled];
+
+    /// The word in labels and on `/status`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Cooling => "cooling",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+impl Unready {
+    const NONE: Self = Self { wait: Duration::ZERO, refused: false, keys: 0 };
+}
+
+impl Key {
+    fn trouble(&self, model: &str) -> Option<Trouble> {
+        self.with(|troubles| troubles.iter().find(|trouble| *trouble.model == *model).cloned())
+    }
+
+    /// A refused key whose time is over is tried by one request alone.
+    fn claim(&self, model: &str, now: Instant) {
+        self.with(|troubles| {
+            let refused = |trouble: &&mut Trouble| {
+                *trouble.model == *model && matches!(trouble.kind, Kind::Refused(_)) && trouble.until <= now
+            };
+            if let Some(trouble) = troubles.iter_mut().find(refused) {
+                trouble.until = now + FINDING_OUT;
+            }
+        });
+    }
+
+    /// A refusal holds until an answer lifts it: its time only says when it is looked into.
+    fn state(&self, now: Instant) -> KeyState {
+        self.with(|troubles| {
+            if troubles.iter().any(|trouble| matches!(trouble.kind, Kind::Refused(_))) {
+                KeyState::Disabled
+            } else if troubles.iter().any(|trouble| trouble.until > now) {
+                KeyState::Cooling
+            } else {
+                KeyState::Ready
+            }
+        })
+    }
+
+    fn with<T>(&self, step: impl FnOnce(&mut Vec<Trouble>) -> T) -> T {
+        step(&mut self.troubles.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+#[path = "key_pool_tests.rs"]
+mod tests;

@@ -1,0 +1,80 @@
+//! Everything that is known of upstreams, by the names of the configuration. Outlives a reload.
+
+use super::{Health, KeyPool, RetryBudget, circuit::State, key_pool::KeySpec};
+use crate::telemetry::metrics::Metrics;
+use sluice_config::model::{self, Settings};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct HealthStock(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// By provider, then by model.
+    targets: HashMap<Box<str>, HashMap<Box<str>, Arc<Health>>>,
+    providers: HashMap<Box<str>, (Arc<KeyPool>, Arc<RetryBudget>)>,
+}
+
+impl HealthStock {
+    /// What is known of a target.
+    #[must_use]
+    pub fn target(
+        &self,
+        provider: &str,
+        model: &str,
+        rules: model::Circuit,
+        metrics: &Metrics,
+    ) -> Arc<Health> {
+        let mut inner = self.lock();
+        let models = inner.targets.entry(provider.into()).or_default();
+        let health = models.entry(model.into()).or_insert_with(|| {
+            let counter =
+                |state: State| metrics.circuit_transitions.with_label_values(&[provider, state.as_str()]);
+            Arc::new(Health::new(provider, model, rules, State::ALL.map(counter)))
+        });
+        health.circuit.set_rules(rules);
+        health.clone()
+    }
+
+    /// What is known of a provider's keys, and its retry budget. Keys keep their state as long as their secret
+    /// stays.
+    #[must_use]
+    pub fn provider(
+        &self,
+        name: &str,
+        keys: Vec<KeySpec>,
+        rules: model::RetryBudget,
+    ) -> (Arc<KeyPool>, Arc<RetryBudget>) {
+        let mut inner = self.lock();
+        let old = inner.providers.get(name);
+        let pool = Arc::new(KeyPool::new(keys, old.map(|(pool, _)| &**pool)));
+        let budget = match old {
+            Some((_, budget)) => budget.clone(),
+            None => Arc::new(RetryBudget::new(rules, Instant::now())),
+        };
+        budget.set_rules(rules);
+        inner.providers.insert(name.into(), (pool.clone(), budget.clone()));
+        (pool, budget)
+    }
+
+    /// Forgets what no configuration names any more.
+    pub fn forget_unused(&self, settings: &Settings) {
+        let mut inner = self.lock();
+        let exists = |name: &str| settings.providers.iter().any(|provider| provider.name == *name);
+        inner.providers.retain(|name, _| exists(name));
+        for models in inner.targets.values_mut() {
+            // Whoever is in use is held by a snapshot, or by a request under way.
+            models.retain(|_, health| Arc::strong_count(health) > 1);
+        }
+        inner.targets.retain(|_, models| !models.is_empty());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
