@@ -30,17 +30,8 @@ const NOT_YET: &[(&str, When, &str)] = &[
         Is("azure"),
         "providers[].kind: azure (its targets are passed over; a model with no other answers 501)",
     ),
-    ("providers[].on_client_disconnect", Is("drain"), "providers[].on_client_disconnect: drain"),
     ("providers[].proxy", Always, "providers[].proxy"),
-    ("models[].resume", Not("none"), "models[].resume"),
-    ("models[].strategy", Not("weighted"), "models[].strategy (weighted is used)"),
-    ("models[].prompt_cache_affinity", Not("false"), "models[].prompt_cache_affinity"),
-    ("models[].rules", Not("[]"), "models[].rules"),
     ("models[].strict", Not("false"), "models[].strict"),
-    ("models[].hedge", Always, "models[].hedge"),
-    ("resilience.backoff", Always, "resilience.backoff"),
-    ("resilience.retry_budget", Always, "resilience.retry_budget"),
-    ("resilience.circuit", Always, "resilience.circuit"),
     ("telemetry.traces", Always, "telemetry.traces"),
 ];
 
@@ -83,7 +74,6 @@ fn find<'a>(root: &'a Value, at: &str) -> Option<&'a Value> {
 
 fn plain(value: &ValueKind) -> String {
     match value {
-        ValueKind::Array(items) if items.is_empty() => "[]".to_owned(),
         ValueKind::Boolean(value) => value.to_string(),
         ValueKind::String(text) => text.clone(),
         _ => String::new(),

@@ -5,7 +5,7 @@ use std::path::Path;
 
 fn notes(yaml: &str) -> Vec<String> {
     let options = Options {
-        env: Env::Map([("SLUICE__RESILIENCE__CIRCUIT__WINDOW".to_owned(), "9s".to_owned())].into()),
+        env: Env::Map([("SLUICE__TELEMETRY__TRACES__OTLP".to_owned(), "http://c:4317".to_owned())].into()),
         env_optional: false,
     };
     let source = Source::Text { name: "f", text: yaml, base: Path::new("") };
@@ -18,12 +18,13 @@ fn notes(yaml: &str) -> Vec<String> {
 #[test]
 fn what_is_written_is_noted_once_at_its_first_place_and_defaults_are_not() {
     let yaml = "providers:
-- {name: a, kind: vllm, on_client_disconnect: cancel}
+- {name: a, kind: vllm, on_client_disconnect: drain}
 - {name: b, kind: anthropic, proxy: 'http://p:1'}
-- {name: c, kind: vllm, proxy: 'http://p:1', on_client_disconnect: drain}
+- {name: c, kind: vllm, proxy: 'http://p:1'}
 models:
-- {name: m, targets: [{provider: a, model: m}], resume: none, strategy: weighted, rules: [], strict: false}
-- {name: n, targets: [{provider: a, model: m}], strategy: session, cache: {mode: all}}
+- {name: m, targets: [{provider: a, model: m}, {provider: c, model: m}], resume: completions, strict: false}
+- {name: n, targets: [{provider: a, model: m}], strategy: session, strict: true, cache: {mode: all}}
+resilience: {circuit: {window: 9s}, retry_budget: {ratio: 5%}, backoff: {max: 2s}}
 cache: {ttl: 5m}
 limits: {concurrency: 3}
 ledger: {keep_user: true}
@@ -31,11 +32,10 @@ ledger: {keep_user: true}
     assert_eq!(
         notes(yaml),
         [
-            "0 not active yet: resilience.circuit",
+            "0 not active yet: telemetry.traces",
             "3 not active yet: providers[].kind: anthropic (its targets are passed over; a model with no other answers 501)",
             "3 not active yet: providers[].proxy",
-            "4 not active yet: providers[].on_client_disconnect: drain",
-            "7 not active yet: models[].strategy (weighted is used)",
+            "7 not active yet: models[].strict",
         ]
     );
 }

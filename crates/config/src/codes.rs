@@ -34,7 +34,7 @@ codes! {
     DUPLICATE_NAME = "SL010", "two things of one list with the same name, or two keys with the same hash";
     TARGETS = "SL011", "no target, or targets whose weights add up to nothing";
     BASE_URL = "SL012", "an upstream address that cannot work";
-    NO_PRICE = "SL013", "a budget over a target whose price is not known";
+    NO_PRICE = "SL013", "a budget, or a choice by price, over a target whose price is not known";
     BAD_HASH = "SL014", "a key's hash that is not one";
     NO_MODEL = "SL015", "a key that may ask for models that no name matches";
     EXPIRED = "SL016", "a key that no longer works";
@@ -55,6 +55,7 @@ codes! {
     IDLE_CACHE = "SL031", "cache settings that cannot do what they say";
     SHARED_ANSWERS = "SL032", "stored answers that several tenants share";
     IDLE_LIMIT = "SL033", "settings of limits that mean nothing where they stand";
+    IDLE_ROUTE = "SL034", "settings of routing that cannot do all that they say";
 }
 
 #[cfg(test)]

@@ -90,10 +90,16 @@ fn the_example_is_typed_as_it_is_written() {
     assert_eq!(gpu.headers, [("x-team".to_owned(), Secret::new("platform".to_owned()))]);
 
     let smart = settings.models.iter().find(|model| model.name == "smart").unwrap();
+    let laguna = settings.models.iter().find(|model| model.name == "laguna").unwrap();
+    assert_eq!(laguna.fallbacks, ["gpt-4o-mini"]);
     assert_eq!(
         smart.targets.iter().map(|target| (target.weight, target.priority)).collect::<Vec<_>>(),
         [(80, 0), (20, 0), (1, 1)]
     );
+    assert_eq!(smart.names().collect::<Vec<_>>(), ["smart", "clever", "gpt-4o"]);
+    let gpu = &smart.targets[2];
+    assert_eq!((gpu.context_window, gpu.max_output_tokens), (Some(131_072), Some(8_192)));
+    assert_eq!(gpu.lacks, [Feature::Images, Feature::Logprobs]);
     assert_eq!(smart.rules[1].when.header.as_ref().unwrap().equals, "gold");
     assert_eq!(smart.hedge, Some(Hedge { after: 0.95, max_ratio: Ratio(0.02) }));
     assert_eq!(smart.resilience.as_ref().unwrap().attempts, Some(4));

@@ -74,7 +74,11 @@ fn shares_are_percentages() {
     }
     assert_eq!(read::<Percentile>("p95"), Some(0.95));
     assert_eq!(read::<Percentile>("p99.9").map(|p| (p * 1000.0).round()), Some(999.0));
-    assert!(["95", "p0", "p100", "p", "p-5"].iter().all(|text| read::<Percentile>(text).is_none()));
+    assert!(
+        ["95", "p0", "p49.9", "p99.95", "p100", "p", "p-5"]
+            .iter()
+            .all(|text| read::<Percentile>(text).is_none())
+    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod listeners;
 mod models;
 mod names;
 mod providers;
+mod routing;
 mod sections;
 
 use crate::{
@@ -36,6 +37,7 @@ pub(crate) fn settings(settings: &mut Settings, base: &Path, options: &Options, 
     check.sections(settings);
     check.providers(&mut settings.providers);
     check.models(&mut settings.models);
+    check.routing(settings);
     check.prices(&settings.prices);
     check.limits(settings);
     check.tenants(settings);

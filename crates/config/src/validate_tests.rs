@@ -101,6 +101,42 @@ const CASES: &[(&str, &str)] = &[
         "models",
         "providers: [{name: up, kind: vllm}]\nmodels: [{name: m, targets: [{provider: up, model: m}], context_window: 10, max_output_tokens: 11, cache: {ttl: 25h}, hedge: {after: 95, max_ratio: 120%}, strategy: weigted, resume: off}]\nprices: [{provider: ap, model: m, input: -1, output: cheap}]",
     ),
+    (
+        "what a target takes and lacks",
+        "providers: [{name: up, kind: vllm}]\nmodels:\n- {name: m, targets: [{provider: up, model: m, context_window: 10, max_output_tokens: 11, lacks: [tools, image, samples]}, {provider: up, model: n, context_window: 0, max_output_tokens: 0, lacks: tools}]}\n- name: n\n  targets: [{provider: up, model: m, max_output_tokens: 10, lacks: [images, structured_output, logprobs]}]\n  rules: [{when: {stream: true}, targets: [{provider: up, model: m, context_window: 1, max_output_tokens: 2}]}]",
+    ),
+    (
+        "aliases that are not free",
+        "providers: [{name: up, kind: vllm}]\nmodels:\n- {name: a, aliases: [b, a, 'x*', c, c, ''], targets: [{provider: up, model: m}]}\n- {name: b, aliases: c, targets: [{provider: up, model: m}]}\n- {name: d, aliases: [c, 'd*'], targets: [{provider: up, model: m}]}\n- {name: 'e*', aliases: [f], targets: [{provider: up, model: '*'}]}",
+    ),
+    (
+        "fallbacks that lead nowhere",
+        "providers: [{name: up, kind: vllm}]\nmodels:\n- {name: smart, aliases: [clever], fallbacks: [small, smal, smart, small, clever, 'gpt-*', gpt-4], targets: [{provider: up, model: m}]}\n- {name: small, fallbacks: [nothing-like-it, 'small*'], targets: [{provider: up, model: m}]}\n- {name: 'gpt-*', fallbacks: small, targets: [{provider: up, model: '*'}]}",
+    ),
+    (
+        "aliases and fallbacks, and a key and a budget that know the alias alone",
+        "providers: [{name: up, kind: vllm}]\nmodels:\n- {name: smart, aliases: [clever, gpt-4], fallbacks: [small], targets: [{provider: up, model: m}], resume: completions, hedge: {after: p99.9, max_ratio: 0%}}\n- {name: small, fallbacks: [smart], targets: [{provider: up, model: n}]}\n- {name: 'gpt-*', fallbacks: [small, smart], targets: [{provider: up, model: '*'}]}\nkeys: [{name: k, HASH, models: [clever], budget: {usd: 5, per: day}}]",
+    ),
+    (
+        "a second target that is not there",
+        "providers: [{name: up, kind: vllm}]\nmodels:\n- {name: a, targets: [{provider: up, model: m}], resume: deterministic, hedge: {after: p50, max_ratio: 2%}}\n- name: b\n  targets: [{provider: up, model: m}]\n  resume: completions\n  rules: [{when: {stream: true}, targets: [{provider: up, model: m}, {provider: up, model: n}]}]\n- {name: c, targets: [{provider: up, model: m}, {provider: up, model: n, priority: 1}], hedge: {after: p95, max_ratio: 2%}}\n- {name: d, targets: [], resume: completions}\n- {name: e, targets: [{provider: up, model: m}], fallbacks: a, resume: completions}",
+    ),
+    (
+        "percentiles that say nothing",
+        "providers: [{name: up, kind: vllm}]\nmodels:\n- {name: a, targets: [{provider: up, model: m}, {provider: up, model: n}], hedge: {after: p49.9, max_ratio: 1%}}\n- {name: b, targets: [{provider: up, model: m}, {provider: up, model: n}], hedge: {after: p99.95, max_ratio: 1%}}",
+    ),
+    (
+        "a choice by price without prices",
+        "providers: [{name: up, kind: openai, keys: [{name: main, value: '${KEY:-x}'}]}, {name: gpu, kind: vllm}, {name: free, kind: vllm}]\nprices: [{provider: free, model: '*', input: 0, output: 0}]\nmodels:\n- name: a\n  strategy: cheapest\n  targets: [{provider: up, model: gpt-4o}, {provider: gpu, model: llama}, {provider: free, model: llama}]\n  rules: [{when: {tools: true}, targets: [{provider: gpu, model: qwen}, {provider: gpu, model: llama}]}]\n- {name: b, strategy: cheapest, targets: [{provider: up, model: gpt-4o}, {provider: free, model: llama}]}",
+    ),
+    (
+        "a strategy that another setting forestalls",
+        "providers: [{name: up, kind: vllm}]\nmodels:\n- {name: a, strategy: least_busy, prompt_cache_affinity: true, targets: [{provider: up, model: m}, {provider: up, model: n}]}\n- {name: b, strategy: weighted, prompt_cache_affinity: true, targets: [{provider: up, model: m}, {provider: up, model: n}]}\n- {name: c, strategy: session, targets: [{provider: up, model: m}, {provider: up, model: n}]}",
+    ),
+    (
+        "a circuit that opens without a failure",
+        "BASE\nresilience: {retry_budget: {ratio: 0%}, circuit: {failure_ratio: 0%}}",
+    ),
     ("nothing to serve", "version: 1"),
     (
         "keys that cannot be used",

@@ -15,6 +15,7 @@ mod listeners;
 mod models;
 mod providers;
 mod resilience;
+mod target;
 mod telemetry;
 mod units;
 
@@ -22,9 +23,10 @@ pub use cache::{Cache, CacheMode, CacheOverride, CacheScope, Redis, RedisMode, R
 pub use keys::{Auth, AuthMode, Expiry, Key, KeyHash, Tenant};
 pub use limits::{Budget, Limits, OnRedisDown, Period, Queue, RateLimit};
 pub use listeners::{AdminListener, ApiListener, Cors, Listeners, Tls};
-pub use models::{Condition, HeaderCondition, Hedge, Model, Price, Resume, Rule, Strategy, Target};
+pub use models::{Condition, HeaderCondition, Hedge, Model, Price, Resume, Rule, Strategy};
 pub use providers::{OnDisconnect, PoolKey, Provider, StreamUsage, Timeouts};
 pub use resilience::{Backoff, Circuit, Resilience, ResilienceOverride, RetryBudget, Shutdown};
+pub use target::{Feature, Target};
 pub use telemetry::{Ledger, LogFormat, LogLevel, Logs, MetricCaps, Telemetry, Traces};
 pub use units::{Bytes, Rate, Ratio, Secret};
 

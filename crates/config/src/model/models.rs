@@ -1,10 +1,9 @@
 //! `models` and `prices`: the names that clients may ask for, and where each one leads.
 
-use super::{CacheOverride, Limits, Ratio, ResilienceOverride};
+use super::{CacheOverride, Limits, Ratio, ResilienceOverride, Target};
 use crate::text::{self, As, Name, Percentile};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::borrow::Cow;
 
 /// One name that clients may ask for.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -13,24 +12,37 @@ pub struct Model {
     /// Exact, ending in `*`, or `*` (catch-all). Exact beats the longest prefix.
     #[schemars(with = "As<Name>")]
     pub name: String,
+    /// Further exact names under which clients may ask for this model; none for a model whose `name` ends in `*`.
+    /// Rights are checked on the name asked for: a key that may use `name` may use an alias only if its `models`
+    /// match that too.
+    #[schemars(with = "Vec<As<Name>>", extend("default" = []))]
+    pub aliases: Vec<String>,
     /// Where it leads; lower priority first, equal priorities share by the strategy.
     pub targets: Vec<Target>,
+    /// Exact names of other models. They are tried in this order after the model's own targets, where the caller's
+    /// key may use them. A fallback's own `fallbacks` are not followed.
+    #[schemars(with = "Vec<As<Name>>", extend("default" = []))]
+    pub fallbacks: Vec<String>,
     /// Tokens of prompt and answer together.
     #[schemars(range(min = 1))]
     pub context_window: Option<u64>,
-    /// Largest answer that may be asked for.
+    /// Tokens of the largest answer that may be asked for.
     #[schemars(range(min = 1))]
     pub max_output_tokens: Option<u64>,
-    /// Continuing a cut stream on another target.
+    /// Which streams that break after their first content go on from another target, instead of ending with an
+    /// error event.
     #[schemars(extend("default" = "none"))]
     pub resume: Resume,
-    /// How equal targets share.
+    /// How targets of equal priority share the requests. A cacheable request (see `cache`) always picks among them
+    /// by a hash of itself, so that equal requests meet the same target on every replica.
     #[schemars(extend("default" = "weighted"))]
     pub strategy: Strategy,
-    /// Requests with the same prefix meet the same target.
+    /// Requests of a tenant that share a stable prefix (tools, system, first message) meet the same target and the
+    /// same key of its pool while these are healthy, so that the provider's prompt cache is of use. Decides before
+    /// `strategy`, which is left with requests that have no such prefix.
     #[schemars(extend("default" = false))]
     pub prompt_cache_affinity: bool,
-    /// First match wins and replaces the targets.
+    /// The first rule that matches replaces the model's targets; none: they stay.
     #[schemars(extend("default" = []))]
     pub rules: Vec<Rule>,
     /// Refuse a request whose members the target would have to drop.
@@ -42,75 +54,17 @@ pub struct Model {
     pub cache: Option<CacheOverride>,
     /// Overrides of `resilience`.
     pub resilience: Option<ResilienceOverride>,
-    /// A second request when the first is slow.
+    /// A second request, to another target, when the first is slow to begin; the answer that begins first is
+    /// sent, the other request is cancelled. Absent: never.
     pub hedge: Option<Hedge>,
 }
 
-/// One place that can answer a model.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Target {
-    /// A provider's name.
-    #[schemars(with = "As<Name>")]
-    pub provider: String,
-    /// The upstream's name for the model; `*` alone is the whole requested name, `prefix*` and `{rest}` carry what
-    /// the `*` of the model's own name stood for.
-    #[schemars(with = "As<Name>")]
-    pub model: String,
-    /// Share among equal priorities.
-    #[schemars(extend("default" = 1))]
-    pub weight: u32,
-    /// Lower is asked first.
-    #[schemars(extend("default" = 0))]
-    pub priority: u32,
-}
-
-impl Target {
-    /// The model to ask the upstream for, when a client asked for `requested` and `pattern` (a model's
-    /// `name`) matched it:
-    ///
-    /// | `model` | sent upstream |
-    /// | --- | --- |
-    /// | `gpt-4o` | `gpt-4o` |
-    /// | `*` | the whole requested name |
-    /// | `claude-*`, `claude-{rest}` | `claude-` and what the pattern's `*` stood for |
-    /// | `{rest}` | what the pattern's `*` stood for, alone: `openai/*` asked for `openai/gpt-4o` sends `gpt-4o` |
-    #[must_use]
-    pub fn upstream_model<'a>(&'a self, pattern: &str, requested: &'a str) -> Cow<'a, str> {
-        // Most names are plain. Asked for every request, so without a search for more than two characters.
-        if !self.model.bytes().any(|byte| matches!(byte, b'*' | b'{')) {
-            return Cow::Borrowed(&self.model);
-        }
-        if self.model == "*" {
-            return Cow::Borrowed(requested);
-        }
-        let Some((before, after)) = self.model.split_once(REST).or_else(|| self.model.split_once('*')) else {
-            return Cow::Borrowed(&self.model);
-        };
-        let prefix = pattern.strip_suffix('*').unwrap_or(pattern);
-        let rest = requested.strip_prefix(prefix).unwrap_or(requested);
-        if before.is_empty() && after.is_empty() {
-            return Cow::Borrowed(rest);
-        }
-        Cow::Owned(format!("{before}{rest}{after}"))
-    }
-
-    /// Everything that [`Self::upstream_model`] can make, as a pattern.
-    pub(crate) fn upstream_pattern(&self) -> Cow<'_, str> {
-        match self.model.split_once(REST) {
-            Some((before, _)) => Cow::Owned(format!("{before}*")),
-            None => Cow::Borrowed(&self.model),
-        }
-    }
-
-    /// How often the matched rest stands in `model`.
-    pub(crate) fn rests(&self) -> usize {
-        self.model.matches(REST).count() + self.model.matches('*').count()
+impl Model {
+    /// All names under which it may be asked for: its own, then its aliases.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.name).chain(&self.aliases).map(String::as_str)
     }
 }
-
-/// What a pattern's `*` stood for, in a target's `model`.
-const REST: &str = "{rest}";
 
 /// A routing rule.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -118,7 +72,7 @@ const REST: &str = "{rest}";
 pub struct Rule {
     /// All members that are set must hold.
     pub when: Condition,
-    /// Replace the model's targets.
+    /// What the model's targets are replaced by.
     pub targets: Vec<Target>,
 }
 
@@ -150,31 +104,34 @@ pub struct HeaderCondition {
     pub equals: String,
 }
 
-/// How equal targets share requests.
+/// How targets of equal priority share the requests that are not cacheable; cacheable ones pick by a hash of
+/// themselves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Strategy {
-    /// By weight.
+    /// By weight, drawn per request.
     Weighted,
-    /// The faster of two at random.
+    /// Two targets are drawn, the faster one is asked: peak-EWMA of the time to the first byte, power of two
+    /// choices.
     LeastLatency,
-    /// The one with fewer requests in flight.
+    /// The one with the fewest requests in flight per weight.
     LeastBusy,
-    /// The lowest price.
+    /// The one with the lowest price of the request's estimated tokens.
     Cheapest,
-    /// Sticky by session.
+    /// Requests of one session meet the same target. The session is named by the header `x-sluice-session`, else
+    /// by the body's `user` (per tenant); requests without one are drawn by weight.
     Session,
 }
 
-/// Continuing a cut stream on another target.
+/// Which broken streams go on from another target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Resume {
-    /// Never.
+    /// None.
     None,
-    /// Text completions only.
+    /// Those of text completions.
     Completions,
-    /// Seeded or temperature-0 requests.
+    /// Those of seeded or temperature-0 requests.
     Deterministic,
 }
 
@@ -182,11 +139,13 @@ pub enum Resume {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Hedge {
-    /// Learned percentile of the first byte, `0.95` for `p95`.
+    /// How long the first request may wait: this percentile, p50 to p99.9, of the time to the first byte as it
+    /// was learned.
+    // `0.95` for `p95`.
     #[serde(deserialize_with = "text::required::<Percentile, _>")]
     #[schemars(with = "As<Percentile>")]
     pub after: f64,
-    /// Largest share of requests that may be hedged.
+    /// Largest share of the model's requests that may be hedged.
     pub max_ratio: Ratio,
 }
 
@@ -212,29 +171,4 @@ pub struct Price {
     /// Output.
     #[schemars(range(min = 0))]
     pub output: f64,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Target;
-
-    #[test]
-    fn a_target_carries_the_rest_of_the_name_where_it_says_so() {
-        for (model, pattern, requested, expected) in [
-            ("gpt-4o", "smart", "smart", "gpt-4o"),
-            ("gpt-4o", "gpt-*", "gpt-4.1", "gpt-4o"),
-            ("*", "openai/*", "openai/gpt-4o", "openai/gpt-4o"),
-            ("*", "*", "anything/at all", "anything/at all"),
-            ("claude-*", "claude-*", "claude-opus", "claude-opus"),
-            ("anthropic/claude-*", "c-*", "c-opus", "anthropic/claude-opus"),
-            ("{rest}", "openai/*", "openai/gpt-4o", "gpt-4o"),
-            ("{rest}", "*", "gpt-4o", "gpt-4o"),
-            ("ft:{rest}:acme", "tuned-*", "tuned-4o", "ft:4o:acme"),
-            ("{rest}", "openai/*", "openai/", ""),
-            ("{rest}", "a/*", "a/a/*{rest}", "a/*{rest}"),
-        ] {
-            let target = Target { provider: String::new(), model: model.to_owned(), weight: 1, priority: 0 };
-            assert_eq!(target.upstream_model(pattern, requested), expected, "{model} for {pattern}");
-        }
-    }
 }

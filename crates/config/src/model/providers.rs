@@ -47,7 +47,7 @@ pub struct Provider {
     /// Pass `traceparent` on.
     #[schemars(extend("default" = false))]
     pub trace: bool,
-    /// What a leaving client means for the upstream call.
+    /// What becomes of the upstream call when the client leaves before its end.
     #[schemars(extend("default" = "cancel"))]
     pub on_client_disconnect: OnDisconnect,
     /// Allow private, loopback and link-local addresses.
@@ -113,9 +113,9 @@ pub enum StreamUsage {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnDisconnect {
-    /// Cancel it.
+    /// It is cancelled; what was used is estimated where the upstream did not say it.
     Cancel,
-    /// Read it to its end, for the true usage.
+    /// It is read to its end, for the true usage.
     Drain,
 }
 

@@ -10,24 +10,26 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Resilience {
-    /// Over all targets, before the first content event.
+    /// Most upstream calls for one request, over all its targets and before the first content event; the first
+    /// counts.
     #[schemars(extend("default" = 3), range(min = 1))]
     pub attempts: u32,
-    /// Waits between attempts, full jitter.
+    /// Waits before another attempt: they grow from `initial` to `max`, and each is drawn between nothing and that
+    /// (full jitter).
     #[schemars(extend("default" = {}))]
     pub backoff: Backoff,
-    /// Per provider.
+    /// How many retries a provider may see, so that they do not add to what made them necessary.
     #[schemars(extend("default" = {}))]
     pub retry_budget: RetryBudget,
-    /// After this a waiting stream gets its head and heartbeats.
+    /// How long a stream may wait for its first event before the client gets its head and heartbeats.
     #[serde(deserialize_with = "text::required::<Duration, _>")]
     #[schemars(with = "As<Duration>", extend("default" = "15s"))]
     pub commit_after: Duration,
-    /// Silence after which a comment is sent.
+    /// Silence after which a stream gets a comment.
     #[serde(deserialize_with = "text::required::<Duration, _>")]
     #[schemars(with = "As<Duration>", extend("default" = "15s"))]
     pub heartbeat: Duration,
-    /// Per provider and model.
+    /// When a target that keeps failing is left alone: one circuit per provider and upstream model.
     #[schemars(extend("default" = {}))]
     pub circuit: Circuit,
 }
@@ -53,11 +55,11 @@ pub struct ResilienceOverride {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Backoff {
-    /// First.
+    /// The longest that the first wait may be.
     #[serde(deserialize_with = "text::required::<Wait, _>")]
     #[schemars(with = "As<Wait>", extend("default" = "50ms"))]
     pub initial: Duration,
-    /// Largest.
+    /// The longest that any wait may be.
     #[serde(deserialize_with = "text::required::<Wait, _>")]
     #[schemars(with = "As<Wait>", extend("default" = "1s"))]
     pub max: Duration,
@@ -67,10 +69,10 @@ pub struct Backoff {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetryBudget {
-    /// Of its requests.
+    /// Retries, as a share of the provider's requests.
     #[schemars(extend("default" = "20%"))]
     pub ratio: Ratio,
-    /// Always allowed.
+    /// Retries per second that are allowed in any case.
     #[schemars(extend("default" = 10))]
     pub per_second: u32,
 }
@@ -79,24 +81,24 @@ pub struct RetryBudget {
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Circuit {
-    /// Failures in a row.
+    /// It opens after so many failures in a row.
     #[schemars(extend("default" = 5), range(min = 1))]
     pub consecutive_failures: u32,
-    /// Or this share in a window.
+    /// Or when this share of a window's requests failed.
     #[schemars(extend("default" = "50%"))]
     pub failure_ratio: Ratio,
-    /// The window.
+    /// Length of that window.
     #[serde(deserialize_with = "text::required::<Duration, _>")]
     #[schemars(with = "As<Duration>", extend("default" = "10s"))]
     pub window: Duration,
-    /// With at least so many requests.
+    /// Requests in the window below which `failure_ratio` says nothing.
     #[schemars(extend("default" = 20), range(min = 1))]
     pub min_requests: u32,
-    /// First open time.
+    /// How long it stays open the first time; then one request probes the target.
     #[serde(deserialize_with = "text::required::<Duration, _>")]
     #[schemars(with = "As<Duration>", extend("default" = "1s"))]
     pub open_for: Duration,
-    /// Largest open time.
+    /// The longest that it stays open, however often the probe fails.
     #[serde(deserialize_with = "text::required::<Duration, _>")]
     #[schemars(with = "As<Duration>", extend("default" = "60s"))]
     pub max_open: Duration,

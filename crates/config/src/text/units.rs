@@ -162,20 +162,17 @@ impl Text for Percentile {
     type Value = f64;
     const NAME: &'static str = "percentile";
     const WHAT: &'static str = "a percentile";
-    const PATTERN: Option<&'static str> = Some("p[0-9]{1,2}(\\.[0-9]+)?");
+    const PATTERN: Option<&'static str> = Some("p[5-9][0-9](\\.[0-9]+)?");
     const EXAMPLE: &'static str = "p95";
 
     fn parse(text: &str) -> Result<f64, Invalid> {
+        let help = "p and a number, p50 to p99.9: p90, p95, p99";
         let percent = text.strip_prefix('p').and_then(decimal);
-        percent
-            .filter(|percent| *percent > 0.0 && *percent < 100.0)
-            .map(|percent| percent / 100.0)
-            .ok_or_else(|| {
-                Invalid::new(
-                    codes::BAD_UNIT,
-                    "is not a percentile",
-                    "p and a number below 100: p50, p95, p99.9",
-                )
-            })
+        let percent = percent.ok_or_else(|| Invalid::new(codes::BAD_UNIT, "is not a percentile", help))?;
+        // Fewer than half of all are no norm to measure by, and beyond one in a thousand too few are seen.
+        if !(50.0..=99.9).contains(&percent) {
+            return Err(Invalid::new(codes::OUT_OF_RANGE, "is out of range", help));
+        }
+        Ok(percent / 100.0)
     }
 }

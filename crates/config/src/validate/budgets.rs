@@ -3,7 +3,7 @@
 use super::{Check, overlap};
 use crate::{
     codes,
-    model::{AuthMode, Budget, Settings, Target, Tenant},
+    model::{AuthMode, Budget, Model, Settings, Target, Tenant},
     path,
     problems::Problem,
 };
@@ -35,22 +35,29 @@ impl Check<'_> {
         for (index, ratio) in budget.warn_at.iter().enumerate() {
             self.share(&path::item(&path::field(&at, "warn_at"), index), *ratio);
         }
+        let unknown = self.unpriced(reachable(patterns, settings), settings);
+        if !unknown.is_empty() {
+            let message = format!("a budget, and no price for {}", unknown.join(", "));
+            let help = "add it to `prices`; what has no price is not counted";
+            self.problems.push_key(&at, Problem::warning(codes::NO_PRICE, message).help(help));
+        }
+    }
+
+    /// The targets whose price is not known, each once, as the operator wrote them.
+    pub(super) fn unpriced<'s>(
+        &self,
+        targets: impl Iterator<Item = (String, &'s Target)>,
+        settings: &Settings,
+    ) -> Vec<String> {
         let mut unknown: Vec<String> = Vec::new();
-        for (at, target) in reachable(patterns, settings) {
-            if has_price(target, settings) {
-                continue;
-            }
+        for (at, target) in targets.filter(|(_, target)| !has_price(target, settings)) {
             let part = |name, value| self.written(&path::field(&at, name), value);
             let name = format!("{}/{}", part("provider", &target.provider), part("model", &target.model));
             if !unknown.contains(&name) {
                 unknown.push(name);
             }
         }
-        if !unknown.is_empty() {
-            let message = format!("a budget, and no price for {}", unknown.join(", "));
-            let help = "add it to `prices`; what has no price is not counted";
-            self.problems.push_key(&at, Problem::warning(codes::NO_PRICE, message).help(help));
-        }
+        unknown
     }
 }
 
@@ -66,18 +73,21 @@ fn models_of<'a>(tenant: &Tenant, settings: &'a Settings) -> Vec<&'a str> {
 /// Targets of the models that the patterns match, with their paths.
 fn reachable<'a>(patterns: &[&str], settings: &'a Settings) -> impl Iterator<Item = (String, &'a Target)> {
     let models = settings.models.iter().enumerate();
-    let models =
-        models.filter(move |(_, model)| patterns.iter().any(|pattern| overlap(pattern, &model.name)));
-    models.flat_map(|(index, model)| {
-        let at = path::item("models", index);
-        let rules = path::field(&at, "rules");
-        let of_rules = model
-            .rules
-            .iter()
-            .enumerate()
-            .flat_map(move |(index, rule)| targets(&path::item(&rules, index), &rule.targets));
-        targets(&at, &model.targets).chain(of_rules)
-    })
+    let models = models.filter(move |(_, model)| {
+        patterns.iter().any(|pattern| model.names().any(|name| overlap(pattern, name)))
+    });
+    models.flat_map(|(index, model)| targets_of(&path::item("models", index), model))
+}
+
+/// Targets of a model and of its rules, with their paths.
+pub(super) fn targets_of<'a>(
+    at: &str,
+    model: &'a Model,
+) -> impl Iterator<Item = (String, &'a Target)> + use<'a> {
+    let rules = path::field(at, "rules");
+    let of_rules = model.rules.iter().enumerate();
+    let of_rules = of_rules.flat_map(move |(index, rule)| targets(&path::item(&rules, index), &rule.targets));
+    targets(at, &model.targets).chain(of_rules)
 }
 
 fn targets<'a>(at: &str, targets: &'a [Target]) -> impl Iterator<Item = (String, &'a Target)> + use<'a> {

@@ -43,7 +43,7 @@ impl Check<'_> {
         for (index, pattern) in patterns.iter().enumerate() {
             let at = path::item(at, index);
             self.pattern(&at, pattern);
-            let matched = models.iter().any(|model| overlap(pattern, &model.name));
+            let matched = models.iter().flat_map(Model::names).any(|name| overlap(pattern, name));
             if is_pattern(pattern) && !matched && !self.names.models.is_empty() {
                 let help = self.names.models.closest(pattern);
                 let help = help.unwrap_or_else(|| "add the model, or remove this".to_owned());

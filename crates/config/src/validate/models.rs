@@ -69,16 +69,17 @@ impl Check<'_> {
         if let Some(hedge) = &model.hedge {
             self.share(&path::field(at, "hedge.max_ratio"), hedge.max_ratio);
         }
-        if let (Some(window), Some(output)) = (model.context_window, model.max_output_tokens)
+        self.fits(at, model.context_window, model.max_output_tokens);
+    }
+
+    /// An answer is part of the context window.
+    fn fits(&mut self, at: &str, window: Option<u64>, output: Option<u64>) {
+        if let (Some(window), Some(output)) = (window, output)
             && output > window
         {
+            let message = "an answer larger than the context window";
             let at = path::field(at, "max_output_tokens");
-            self.error(
-                &at,
-                codes::OUT_OF_RANGE,
-                "an answer larger than the context window",
-                "write less than context_window",
-            );
+            self.error(&at, codes::OUT_OF_RANGE, message, "write less than context_window");
         }
     }
 
@@ -121,6 +122,7 @@ impl Check<'_> {
                 let message = "the model's own name has no `*`, so there is no rest to send";
                 self.error(&model, codes::BAD_WILDCARD, message, "write the upstream's name for the model");
             }
+            self.fits(&at, target.context_window, target.max_output_tokens);
             *weights.entry(target.priority).or_default() += u64::from(target.weight);
         }
         for (priority, _) in weights.iter().filter(|(_, weight)| **weight == 0) {

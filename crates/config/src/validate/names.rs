@@ -44,6 +44,17 @@ impl Names {
         self
     }
 
+    /// Those that stand for one thing each.
+    pub(super) fn without_wildcards(&self) -> Self {
+        let exact = |names: &[String]| names.iter().filter(|name| !name.contains('*')).cloned().collect();
+        Self { what: self.what, list: self.list, all: exact(&self.all), typed: exact(&self.typed) }
+    }
+
+    /// Is there one of this name?
+    pub(super) fn contains(&self, name: &str) -> bool {
+        self.all.iter().any(|known| known == name)
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
@@ -68,22 +79,26 @@ pub(super) fn unique<'n>(
         if problems.is_unusable(&at) {
             continue;
         }
-        let Some(first) = seen.get(name) else {
-            seen.insert(name, at);
-            continue;
-        };
-        let first = problems.index.spot(first).map(|spot| spot.value.start);
-        let first = first.map(|at| format!("line {}, column {}", at.line, at.column)).unwrap_or_default();
-        let shown = problems.index.written(&at).unwrap_or(name);
-        let message = format!("a second {what} `{shown}`: the first stands at {first}");
-        problems.push(&at, Problem::error(codes::DUPLICATE_NAME, message).help("give it another name"));
+        match seen.get(name) {
+            Some(first) => second(what, name, &at, first, problems),
+            None => drop(seen.insert(name, at)),
+        }
     }
+}
+
+/// The name at `at` has been given to something else, at `first`.
+pub(super) fn second(what: &str, name: &str, at: &str, first: &str, problems: &mut Problems) {
+    let first = problems.index.spot(first).map(|spot| spot.value.start);
+    let first = first.map(|at| format!("line {}, column {}", at.line, at.column)).unwrap_or_default();
+    let shown = problems.index.written(at).unwrap_or(name);
+    let message = format!("a second {what} `{shown}`: the first stands at {first}");
+    problems.push(at, Problem::error(codes::DUPLICATE_NAME, message).help("give it another name"));
 }
 
 impl Check<'_> {
     /// A reference by name must lead somewhere.
     pub(super) fn known(&mut self, names: &Names, at: &str, name: &str) {
-        if names.all.iter().any(|known| known == name) || self.problems.is_unusable(names.list) {
+        if names.contains(name) || self.problems.is_unusable(names.list) {
             return;
         }
         let list = || match names.typed.iter().take(10).map(String::as_str).collect::<Vec<_>>().join(", ") {

@@ -16,7 +16,13 @@ impl Check<'_> {
         self.cache(settings);
         let resilience = &settings.resilience;
         self.share("resilience.retry_budget.ratio", resilience.retry_budget.ratio);
-        self.share("resilience.circuit.failure_ratio", resilience.circuit.failure_ratio);
+        let failures = resilience.circuit.failure_ratio;
+        self.share("resilience.circuit.failure_ratio", failures);
+        if failures.0 <= 0.0 {
+            let at = "resilience.circuit.failure_ratio";
+            let message = "a circuit that opens without any failure";
+            self.error(at, codes::OUT_OF_RANGE, message, "write a share above 0%");
+        }
         let circuit = &resilience.circuit;
         for (at, least, most) in [
             ("resilience.backoff.initial", resilience.backoff.initial, resilience.backoff.max),
