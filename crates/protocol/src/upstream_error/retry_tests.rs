@@ -104,6 +104,11 @@ fn a_reset_counts_only_for_what_is_used_up() {
         ])
     };
     assert_eq!(lines("0", "0"), Some(480_000), "the longest of several");
+    assert_eq!(
+        headers(&[("x-ratelimit-reset-requests", "1s"), ("x-ratelimit-reset-tokens", "20s")]),
+        Some(20_000),
+        "the longest, wherever it stands"
+    );
     assert_eq!(lines("14", "0"), Some(20_000));
     assert_eq!(lines("0", "5000"), Some(480_000));
     assert_eq!(lines("14", "5000"), None);
