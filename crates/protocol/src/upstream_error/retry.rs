@@ -75,7 +75,11 @@ pub fn from_headers<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Option<RetryHi
     // Where nobody says how much is left, it may be this limit that was met.
     let used_up =
         |name: &str| text(name).is_none_or(|left| left.parse::<f64>().is_ok_and(|left| left == 0.0));
-    let reset = |(left, reset): &Counter| text(reset).filter(|_| used_up(left)).and_then(moment);
+    // Azure writes 0 where it does not know; the body may.
+    let says_something = |hint: &RetryHint| *hint != RetryHint::After(Duration::ZERO);
+    let reset = |(left, reset): &Counter| {
+        text(reset).filter(|_| used_up(left)).and_then(moment).filter(says_something)
+    };
     text("retry-after-ms")
         .and_then(milliseconds)
         .or_else(|| text("retry-after").and_then(moment))

@@ -113,6 +113,8 @@ fn a_reset_counts_only_for_what_is_used_up() {
     assert_eq!(lines("0", "5000"), Some(480_000));
     assert_eq!(lines("14", "5000"), None);
     assert_eq!(lines("-1", "0"), Some(20_000), "Azure's unknown");
+    let unknown = |name: &str| (name == "x-ratelimit-reset-tokens").then_some("0");
+    assert_eq!(from_headers(unknown), None, "so that the body is asked");
     assert_eq!(headers(&[("x-ratelimit-remaining", "3"), ("x-ratelimit-reset", "5")]), None);
     let anthropic = |left| {
         headers(&[
