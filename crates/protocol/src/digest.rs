@@ -16,8 +16,8 @@ use std::fmt::Write;
 
 use crate::envelope::Envelope;
 use crate::json::{JsonError, Kind, Scanner};
-use canonical::Canonical;
-use rules::Spot;
+pub(crate) use canonical::Canonical;
+pub(crate) use rules::Spot;
 
 /// The blake3-256 digest of what counts in a body.
 #[must_use]

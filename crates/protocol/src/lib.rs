@@ -7,6 +7,8 @@
 //! envelope        one scan of a request body: members, facts, faults
 //! digest          what of a request can change its answer, as 256 bits
 //! cacheable       what speaks for and against a stored answer
+//! affinity        what requests have in common that should meet the same upstream
+//! features        what a request needs of its target
 //! fault           why a body is refused
 //! splice          edits on raw bytes; every other byte stays
 //! sse             event streams, cut at any byte and put together again
@@ -17,18 +19,20 @@
 //! tokens          how many a prompt will have, before anybody has counted
 //! usage           token counts, brought to one meaning
 //! provider        kinds of upstreams, presets, and the body that goes there
-//! upstream_error  what went wrong there, cleaned for the client
+//! upstream_error  what went wrong there, cleaned for the client, and when to ask again
 //! problem         error bodies in each dialect
 //! ```
 //!
 //! No I/O here: no socket, no clock, no environment, no randomness, no async. What depends on them is in
 //! `sluice-core`; what comes from a file is in `sluice-config`.
 
+pub mod affinity;
 pub mod cacheable;
 pub mod dialect;
 pub mod digest;
 pub mod envelope;
 mod fault;
+pub mod features;
 pub mod fitness;
 pub mod json;
 mod lenient;
@@ -48,7 +52,9 @@ pub use dialect::{Dialect, Profile};
 pub use digest::body_digest;
 pub use envelope::{Envelope, Member};
 pub use fault::{BodyFault, SchemaFault};
+pub use features::{Feature, Needs};
 pub use observe::{Facts, Finish, ReplyFault, StreamObserver, Verdict, observe_reply};
 pub use problem::{ErrorType, Problem};
 pub use splice::{Segments, Splice};
+pub use upstream_error::retry::RetryHint;
 pub use usage::Usage;

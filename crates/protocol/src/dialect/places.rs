@@ -4,7 +4,7 @@
 //! done with a member that is found in such a place is not decided here.
 
 use super::Dialect;
-use crate::json::RawStr;
+use crate::json::{JsonError, Kind, RawStr, Scanner};
 
 /// An object (or each object of a list) that may carry extra members, and where further ones are inside of
 /// it.
@@ -52,5 +52,44 @@ pub(crate) fn places(dialect: Dialect) -> Places {
         Dialect::Chat => CHAT,
         Dialect::Responses => RESPONSES,
         Dialect::Messages => MESSAGES,
+    }
+}
+
+/// The place that a top-level member is, if it is one.
+pub(crate) fn place(dialect: Dialect, member: &str) -> Option<&'static Place> {
+    places(dialect).iter().find(|(name, _)| *name == member).map(|(_, place)| *place)
+}
+
+/// Ends a visit where enough is known. A fault of the JSON ends it too, and a body that has passed its checks
+/// has none.
+#[derive(Debug)]
+pub(crate) struct Enough;
+
+impl From<JsonError> for Enough {
+    fn from(_: JsonError) -> Self {
+        Self
+    }
+}
+
+/// Calls `f` at the members of a place and of the places inside of it, at any depth.
+pub(crate) fn visit<'a>(
+    scanner: &mut Scanner<'a>,
+    place: &'static Place,
+    f: &mut impl FnMut(&mut Scanner<'a>, RawStr<'a>) -> Result<(), Enough>,
+) -> Result<(), Enough> {
+    match scanner.kind()? {
+        Kind::Object => scanner.object(|scanner, name| match place.inside(name) {
+            Some(inside) => visit(scanner, inside, f),
+            None => f(scanner, name),
+        }),
+        // A list of places holds objects; a list within the list is none.
+        Kind::Array => {
+            scanner.array(
+                |scanner, _| {
+                    if scanner.kind()? == Kind::Object { visit(scanner, place, f) } else { Ok(()) }
+                },
+            )
+        }
+        _ => Ok(()),
     }
 }

@@ -43,8 +43,8 @@ const END: u8 = 11;
 /// An array or object that is longer than [`SHORT`], with the hash of how it would be written.
 const LONG_VALUE: u8 = 12;
 
-/// A body as it is being written.
-pub(super) struct Canonical {
+/// A body, or values one behind the other, as they are being written.
+pub(crate) struct Canonical {
     out: Vec<u8>,
     /// The members so far of all objects that are open, the innermost last.
     members: Vec<Written>,
@@ -60,13 +60,13 @@ struct Written {
 
 impl Canonical {
     /// Makes room for a body of that length, as most are: with nothing longer than it is short.
-    pub(super) fn for_body_of(length: usize) -> Self {
+    pub(crate) fn for_body_of(length: usize) -> Self {
         let members = Vec::with_capacity(16);
         Self { out: Vec::with_capacity(length.min(4 * SHORT)), members, spare: Vec::new() }
     }
 
     /// The hash of what was written.
-    pub(super) fn finish(self) -> [u8; 32] {
+    pub(crate) fn finish(self) -> [u8; 32] {
         *blake3::hash(&self.out).as_bytes()
     }
 
@@ -114,7 +114,7 @@ impl Canonical {
     }
 
     /// Writes any value, in no more than [`SHORT`] bytes and a few for tag and length.
-    fn value(&mut self, scanner: &mut Scanner<'_>, spot: Spot) -> Result<(), JsonError> {
+    pub(crate) fn value(&mut self, scanner: &mut Scanner<'_>, spot: Spot) -> Result<(), JsonError> {
         match scanner.kind()? {
             Kind::Object => {
                 let start = self.out.len();

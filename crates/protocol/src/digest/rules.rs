@@ -65,7 +65,7 @@ impl Name {
 
 /// Where an object stands, as far as that decides which of its members count.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Spot {
+pub(crate) enum Spot {
     /// It is the body.
     Top(Dialect),
     /// A message, part, block or tool.
