@@ -71,6 +71,8 @@ pub enum ErrorKind {
     ModelUnknown,
     /// More tokens asked for than the model gives.
     MaxTokens,
+    /// No target of the model can take what the request holds.
+    Unserved,
     /// A rate limit of ours.
     Limited,
     /// A budget of ours is spent.
@@ -137,6 +139,7 @@ impl ErrorKind {
             Self::BadBody => (&codes::INVALID_BODY, ClientError, Some(Rejection::Json)),
             Self::ModelUnknown => (&codes::MODEL_NOT_FOUND, ClientError, Some(Rejection::Model)),
             Self::MaxTokens => (&codes::CONTEXT_LENGTH_EXCEEDED, ClientError, Some(Rejection::MaxTokens)),
+            Self::Unserved => (&codes::UNSUPPORTED_PARAMETER, ClientError, Some(Rejection::Model)),
             Self::Limited => (&codes::RATE_LIMIT_EXCEEDED, Limited, Some(Rejection::Limit)),
             Self::Quota => (&codes::INSUFFICIENT_QUOTA, Limited, Some(Rejection::Limit)),
             Self::LimitsUnknown => (&codes::OVERLOADED, GatewayError, Some(Rejection::Limit)),

@@ -9,6 +9,7 @@
 mod caching;
 mod limits;
 mod question;
+mod routing;
 mod show;
 
 pub use caching::{CacheFacts, KeyParts};
@@ -17,21 +18,22 @@ pub use sluice_protocol::Dialect;
 use crate::{
     app::{App, BuildError, BuildInfo},
     error::GatewayError,
-    facts::{Call, Plan},
+    facts::Call,
     ledger::LedgerPlace,
     reply::render,
     stages::{cache, intake, route},
-    state::snapshot::{KeyEntry, ModelEntry, Snapshot, Target},
+    state::snapshot::{KeyEntry, ModelEntry, Snapshot},
     telemetry::{exchange::Recorder, labels::EndpointLabel, logs::LogSink},
 };
 use bytes::Bytes;
 use http::{HeaderMap, request::Parts};
 use limits::LimitFact;
 use question::{body_and_endpoint, caller, check_size, head};
+use routing::Routing;
 use serde::Serialize;
 use sluice_config::model::{AuthMode, Settings};
-use sluice_protocol::Profile;
-use std::{net::SocketAddr, sync::Arc};
+use sluice_protocol::{Profile, tokens::estimate_prompt};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 /// What is asked.
 #[derive(Debug, Clone, Default)]
@@ -93,9 +95,8 @@ pub struct Explanation {
     caller: CallerFacts,
     /// Absent without a body when nobody said it.
     endpoint: Option<&'static str>,
-    targets: Vec<TargetFacts>,
-    /// What decides which target is asked first.
-    first_by: FirstBy,
+    #[serde(flatten)]
+    routing: Routing,
     limits: Vec<LimitFact>,
     cache: CacheFacts,
     /// What the explanation rests on, where it is not what was asked word for word.
@@ -120,33 +121,6 @@ struct CallerFacts {
     may_use_by: String,
     /// Does it still work?
     expired: bool,
-}
-
-#[derive(Debug, Serialize)]
-struct TargetFacts {
-    provider: String,
-    /// The upstream's name for the model.
-    model: String,
-    priority: u32,
-    weight: u32,
-    /// Can this version speak to it? If not, it is passed over.
-    served: bool,
-}
-
-/// What decides which target is asked first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-enum FirstBy {
-    /// None can be asked.
-    Nothing,
-    /// It is the only one of its priority.
-    Priority,
-    /// The request itself, so that equal requests meet the same target.
-    Request,
-    /// Each request anew, by weight.
-    Lot,
-    /// The request itself when it may be cached, else by lot; without a body nobody can tell.
-    Body,
 }
 
 /// Explains what a gateway with these settings would do.
@@ -218,11 +192,18 @@ impl Run<'_> {
             let setup = self.snapshot.cache.as_ref();
             let candidate = cache::judge(setup, key, entry, &head.headers, call, &mut record)?;
             let draft = candidate.map(|candidate| candidate.draft);
-            let plan = route::plan(entry.clone(), call, draft.as_ref())?;
+            let asking = route::Asking {
+                snapshot: self.snapshot,
+                key,
+                headers: &head.headers,
+                call,
+                prompt_tokens: estimate_prompt(&call.envelope),
+                came: Instant::now(),
+            };
+            let plan = route::plan(entry.clone(), asking, draft.as_ref())?;
             decided = Some((draft, record.cache.bypass, plan));
         }
         let plan = decided.as_ref().map(|(draft, _, plan)| (draft.is_some(), plan));
-        let (targets, first_by) = self.targets(plan);
         notes.extend(limits::replaced(&self.snapshot.settings, self.asked().key));
         Ok(Explanation {
             model: ModelFacts {
@@ -236,8 +217,7 @@ impl Run<'_> {
                 .map(|call| call.envelope.dialect())
                 .or(self.question.endpoint)
                 .map(crate::cache::key::kind),
-            targets,
-            first_by,
+            routing: self.routing(plan),
             limits: self.limits(),
             cache: self.caching(head, call, decided.as_ref())?,
             notes,
@@ -253,38 +233,6 @@ impl Run<'_> {
             may_use_by: by.map(ToString::to_string).unwrap_or_default(),
             expired: key.has_expired(jiff::Timestamp::now().as_second()),
         }
-    }
-
-    /// In the order in which they are tried; where a lot decides, in the order of the configuration.
-    fn targets(&self, plan: Option<(bool, &Plan)>) -> (Vec<TargetFacts>, FirstBy) {
-        let all = &self.entry.targets;
-        let served: Vec<&Arc<Target>> =
-            all.iter().filter(|target| target.provider.kind.is_active()).collect();
-        let best = served.first().map(|target| target.priority);
-        let rivals =
-            served.iter().filter(|target| Some(target.priority) == best && target.weight > 0).count();
-        let first_by = match (served.len(), rivals, plan) {
-            (0, ..) => FirstBy::Nothing,
-            (_, 0 | 1, _) => FirstBy::Priority,
-            (.., Some((true, _))) => FirstBy::Request,
-            (.., Some((false, _))) => FirstBy::Lot,
-            (.., None) => FirstBy::Body,
-        };
-        let mut ordered: Vec<&Arc<Target>> = match plan {
-            Some((true, plan)) => plan.targets.iter().collect(),
-            _ => served,
-        };
-        // Weight 0 is never drawn first.
-        ordered.sort_by_key(|target| (target.priority, target.weight == 0));
-        ordered.extend(all.iter().filter(|target| !target.provider.kind.is_active()));
-        let facts = |target: &&Arc<Target>| TargetFacts {
-            provider: target.provider.name.to_string(),
-            model: target.upstream_model(self.entry, &self.question.model).into_owned(),
-            priority: target.priority,
-            weight: target.weight,
-            served: target.provider.kind.is_active(),
-        };
-        (ordered.iter().map(facts).collect(), first_by)
     }
 
     fn limits(&self) -> Vec<LimitFact> {

@@ -9,11 +9,11 @@ use crate::{
     state::snapshot::{KeyEntry, ModelEntry, Target},
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
-use sluice_protocol::Envelope;
+use sluice_protocol::{Envelope, features::Feature};
 use smallvec::SmallVec;
 use std::{
     sync::{Arc, atomic::AtomicBool},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// A caller who may go on.
@@ -34,6 +34,8 @@ pub struct Call {
     pub forward: Vec<(HeaderName, SmallVec<[HeaderValue; 1]>)>,
     /// The client's trace, for providers that may see it.
     pub traceparent: Option<HeaderValue>,
+    /// How long the client waits, where it says so.
+    pub patience: Option<Duration>,
 }
 
 impl Call {
@@ -59,17 +61,55 @@ impl Call {
     }
 }
 
-/// Where a call goes: an ordered list of targets.
+/// Where a call goes, in which order, and how long it may take.
 pub struct Plan {
     /// The configured model.
     pub entry: Arc<ModelEntry>,
     /// The name that the client asked for.
     pub requested: String,
-    /// Targets in the order in which they are tried.
-    pub targets: SmallVec<[Arc<Target>; 2]>,
-    /// So many of them are not tried: our limits leave their providers no room. They stay in the plan, since what
+    /// What may be asked, in the order in which it is.
+    pub choices: SmallVec<[Choice; 2]>,
+    /// What may not, and why.
+    pub skipped: Vec<Skipped>,
+    /// The rule that replaced the model's targets, by its place in the list.
+    pub rule: Option<usize>,
+    /// Requests that are alike in this meet the same target, and the same key of its pool.
+    pub sticky: Option<[u8; 32]>,
+    /// So many choices are not tried: our limits leave their providers no room. They stay in the plan, since what
     /// was planned enters the cache's key.
     pub passed_over: usize,
+    /// All tries together end by then.
+    pub deadline: Instant,
+}
+
+/// One target, and its name for the model that was asked for.
+#[derive(Clone)]
+pub struct Choice {
+    /// Whom to ask.
+    pub target: Arc<Target>,
+    /// What for.
+    pub model: Arc<str>,
+}
+
+/// A target that is not asked.
+pub struct Skipped {
+    /// Which one.
+    pub choice: Choice,
+    /// Why not.
+    pub why: Skip,
+}
+
+/// Why a target is not asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Skip {
+    /// This version cannot speak to its provider.
+    NotActive,
+    /// It cannot do what the request needs.
+    Lacks(Feature),
+    /// Its answers are shorter than what was asked for; holds the most it gives.
+    MaxOutput(u64),
+    /// Prompt and answer have no room in it; holds the room.
+    Context(u64),
 }
 
 /// How a request may be answered from the cache, and its answer kept.

@@ -27,6 +27,10 @@ names! {
     MODEL = "x-sluice-model";
     /// Tries.
     ATTEMPTS = "x-sluice-attempts";
+    /// How long the client waits for an answer, milliseconds.
+    TIMEOUT = "x-sluice-timeout-ms";
+    /// Names a session, whose requests meet the same target.
+    SESSION = "x-sluice-session";
     /// What the response cache did; with a value of the client's: what it should do.
     CACHE = "x-sluice-cache";
     /// How long the client wants its answer kept, seconds.

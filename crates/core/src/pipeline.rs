@@ -183,7 +183,15 @@ async fn admit(
     // May the answer be a stored one? Before the targets, since the key of such a request chooses among them.
     let candidate = cache::judge(snapshot.cache.as_ref(), &caller.key, &model, &head.headers, &call, x)?;
     let draft = candidate.as_ref().map(|candidate| &candidate.draft);
-    let mut plan = route::plan(model, &call, draft)?;
+    let asking = route::Asking {
+        snapshot,
+        key: &caller.key,
+        headers: &head.headers,
+        call: &call,
+        prompt_tokens: x.prompt_tokens,
+        came: x.started,
+    };
+    let mut plan = route::plan(model, asking, draft)?;
     // The limits, once it is known whom the request may burden: one that could not be served takes nothing from
     // anybody's bucket. Before the look-up, since a stored answer is a request like any other.
     let cacheable = snapshot.cache.as_ref().zip(candidate.as_ref());

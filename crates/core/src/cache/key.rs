@@ -14,7 +14,7 @@
 //! Part 5 is chosen by the others: among equal targets the weighted rendezvous of a [`Draft`] decides, so equal
 //! requests meet the same upstream on every replica.
 
-use crate::headers as names;
+use crate::{headers as names, health::draw};
 use blake3::Hasher;
 use http::{HeaderMap, HeaderName};
 use sluice_protocol::{Dialect, Envelope, digest};
@@ -119,10 +119,15 @@ impl Draft {
     #[must_use]
     pub fn score(&self, provider: &str, model: &str, weight: u32) -> f64 {
         let key = self.key(provider, model);
-        let drawn = key.0.iter().take(8).fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
-        // 53 bits are what a double holds; the half keeps the draw off 0 and 1, where the logarithm has no use.
-        let uniform = ((drawn >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
-        f64::from(weight) / -uniform.ln()
+        draw::score(draw::uniform(&key.0), weight)
+    }
+
+    /// Ties requests with the same prefix together, among those who may share answers.
+    #[must_use]
+    pub fn sticky(&self, prefix: &[u8; 32]) -> [u8; 32] {
+        let mut hasher = Hasher::new();
+        hasher.update(&self.before).update(prefix);
+        *hasher.finalize().as_bytes()
     }
 
     /// The key of the answer that this target gives.

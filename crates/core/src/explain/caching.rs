@@ -103,8 +103,7 @@ impl Run<'_> {
         headers: &HeaderMap,
         call: &Call,
     ) -> Option<KeyParts> {
-        let target = plan.targets.first()?;
-        let model = target.upstream_model(&plan.entry, &plan.requested);
+        let first = plan.choices.first()?;
         let scope = match policy.scope {
             CacheScope::Key => Scope::Key { tenant: &self.key.tenant, key: &self.key.name },
             CacheScope::Tenant => Scope::Tenant(&self.key.tenant),
@@ -115,12 +114,12 @@ impl Run<'_> {
             headers.get_all(&name).iter().map(move |value| format!("{name}: {}", text(value)))
         });
         Some(KeyParts {
-            key: draft.key(&target.provider.name, &model).to_string(),
+            key: draft.key(&first.target.provider.name, &first.model).to_string(),
             format: key::FORMAT,
             scope: scope.to_string(),
             namespace: wishes.namespace.clone(),
             endpoint: key::kind(call.envelope.dialect()),
-            target: format!("{} / {model}", target.provider.name),
+            target: format!("{} / {}", first.target.provider.name, first.model),
             headers: counted.collect(),
             body: draft.body_digest(),
             left_out: digest::left_out(&call.envelope),

@@ -1,6 +1,9 @@
 //! The explanation as text for people, aligned in columns.
 
-use super::{CacheFacts, Explanation, FirstBy, TargetFacts};
+use super::{
+    CacheFacts, Explanation,
+    routing::{FirstBy, TargetFacts},
+};
 use crate::{error::GatewayError, reply::render};
 use std::fmt::{self, Formatter};
 
@@ -36,26 +39,41 @@ impl fmt::Display for Explanation {
 
 impl Explanation {
     fn show_targets(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let first = match self.first_by {
+        let first = match self.routing.first_by {
             FirstBy::Nothing => "none that this version can speak to: 501",
             FirstBy::Priority => "the first is asked first: it has no rival of its priority",
             FirstBy::Request => {
                 "the first is asked first: drawn by the request itself, so equal requests meet it"
             }
-            FirstBy::Lot => "equal priorities share by lot and weight; each request is drawn anew",
-            FirstBy::Body => {
-                "equal priorities share: by the request itself when it may be cached, else by lot"
+            FirstBy::Prefix => {
+                "the first is asked first: drawn by the prefix, so requests that share it meet it"
             }
+            FirstBy::Session => "the first is asked first: drawn by the session, whose requests meet it",
+            FirstBy::Lot => "equal priorities share by lot and weight; each request is drawn anew",
+            FirstBy::Latency => "of two that are drawn, the quicker is asked first",
+            FirstBy::Load => "the one with the fewest requests in flight by its weight is asked first",
+            FirstBy::Price => "the first is asked first: it costs least",
+            FirstBy::Body => "rules and draws decide by the body; give one to see how",
         };
         writeln!(f)?;
+        if let Some(rule) = &self.routing.rule {
+            line(f, "rule", &format!("number {} replaces the targets: {}", rule.number, rule.when))?;
+        }
         line(f, "targets", &format!("{first}; at most {} tries", self.model.attempts))?;
+        let targets = &self.routing.targets;
         let name = |target: &TargetFacts| format!("{} / {}", target.provider, target.model);
-        let width = self.targets.iter().map(|target| name(target).chars().count()).max().unwrap_or(0);
-        for (index, target) in self.targets.iter().enumerate() {
-            let TargetFacts { priority, weight, served, .. } = target;
+        let width = targets.iter().map(|target| name(target).chars().count()).max().unwrap_or(0);
+        for (index, target) in targets.iter().enumerate() {
+            let TargetFacts { priority, weight, .. } = target;
             let name = name(target);
             write!(f, "  {:<3}{name:width$}  priority {priority}  weight {weight}", index + 1)?;
-            writeln!(f, "{}", if *served { "" } else { "  not served by this version" })?;
+            if let Some(health) = &target.health {
+                write!(f, "  {health}")?;
+            }
+            match &target.skipped {
+                Some(why) => writeln!(f, "  skipped: {why}")?,
+                None => writeln!(f)?,
+            }
         }
         Ok(())
     }

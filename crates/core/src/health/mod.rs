@@ -5,11 +5,13 @@
 
 pub mod circuit;
 pub mod draw;
+pub mod hedge;
 pub mod key_pool;
 pub mod latency;
 pub mod retry_budget;
 pub mod stock;
 
+pub use hedge::HedgeBudget;
 pub use key_pool::KeyPool;
 pub use retry_budget::RetryBudget;
 

@@ -1,6 +1,6 @@
 //! Everything that is known of upstreams, by the names of the configuration. Outlives a reload.
 
-use super::{Health, KeyPool, RetryBudget, circuit::State, key_pool::KeySpec};
+use super::{Health, HedgeBudget, KeyPool, RetryBudget, circuit::State, key_pool::KeySpec};
 use crate::telemetry::metrics::Metrics;
 use sluice_config::model::{self, Settings};
 use std::{
@@ -18,6 +18,8 @@ struct Inner {
     /// By provider, then by model.
     targets: HashMap<Box<str>, HashMap<Box<str>, Arc<Health>>>,
     providers: HashMap<Box<str>, (Arc<KeyPool>, Arc<RetryBudget>)>,
+    /// By model.
+    hedges: HashMap<Box<str>, Arc<HedgeBudget>>,
 }
 
 impl HealthStock {
@@ -62,6 +64,14 @@ impl HealthStock {
         (pool, budget)
     }
 
+    /// What a model may still spend on second requests.
+    #[must_use]
+    pub fn hedge(&self, model: &str, share: f64) -> Arc<HedgeBudget> {
+        let budget = self.lock().hedges.entry(model.into()).or_default().clone();
+        budget.set_share(share);
+        budget
+    }
+
     /// Forgets what no configuration names any more.
     pub fn forget_unused(&self, settings: &Settings) {
         let mut inner = self.lock();
@@ -72,6 +82,7 @@ impl HealthStock {
             models.retain(|_, health| Arc::strong_count(health) > 1);
         }
         inner.targets.retain(|_, models| !models.is_empty());
+        inner.hedges.retain(|_, budget| Arc::strong_count(budget) > 1);
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

@@ -74,12 +74,11 @@ pub fn judge(
 /// Is there an answer in this process already, stored or under way? Then no provider is asked, as far as can be
 /// told now. Looks only where a provider has limits, since nobody else wants to know.
 pub fn is_at_hand(setup: &CacheSetup, candidate: &Candidate, plan: &Plan) -> bool {
-    let is_wanted = plan.targets.iter().any(|target| target.provider.limits.is_some());
-    let Some(target) = plan.targets.first().filter(|_| is_wanted && !candidate.wishes.refresh) else {
+    let is_wanted = plan.choices.iter().any(|choice| choice.target.provider.limits.is_some());
+    let Some(first) = plan.choices.first().filter(|_| is_wanted && !candidate.wishes.refresh) else {
         return false;
     };
-    let key =
-        candidate.draft.key(&target.provider.name, &target.upstream_model(&plan.entry, &plan.requested));
+    let key = candidate.draft.key(&first.target.provider.name, &first.model);
     setup.cache.recall_again(&key, candidate.wishes.max_age).is_some()
         || (setup.common.coalesce && setup.cache.flights.has(&key))
 }
@@ -115,11 +114,11 @@ pub async fn look_up(
         x.phase = AbortPhase::Wait;
         Some(LookUp::Hit(recalled))
     };
-    let Some(target) = plan.targets.first() else {
+    let Some(first) = plan.choices.first() else {
         return Err(GatewayError::new(ErrorKind::Internal, "The model has no target."));
     };
     let cache: Arc<ResponseCache> = setup.cache.clone();
-    let cache_key = draft.key(&target.provider.name, &target.upstream_model(&plan.entry, &plan.requested));
+    let cache_key = draft.key(&first.target.provider.name, &first.model);
     if !wishes.refresh
         && let Some(entry) = cache.recall(&cache_key, wishes.max_age)
         && let Some(hit) = recalled(&entry, CacheTier::Memory, x).await

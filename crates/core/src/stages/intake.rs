@@ -9,7 +9,7 @@ use crate::{
     headers as names,
 };
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, header, request::Parts};
+use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -58,8 +58,9 @@ pub async fn receive(body: Incoming, listener: &ApiListener) -> Result<Bytes, Ga
 /// Checks the body and picks what goes upstream.
 ///
 /// # Errors
-/// `BadJson`, or `BadBody` with every fault at once.
+/// `BadHeader`, `BadJson`, or `BadBody` with every fault at once.
 pub fn read(head: &Parts, body: Bytes, dialect: Dialect, profile: Profile) -> Result<Call, GatewayError> {
+    let patience = patience(&head.headers)?;
     let envelope = Envelope::scan(body, dialect, profile).map_err(bad_body)?;
     let forward = FORWARDED
         .iter()
@@ -73,7 +74,16 @@ pub fn read(head: &Parts, body: Bytes, dialect: Dialect, profile: Profile) -> Re
         envelope,
         forward,
         traceparent: head.headers.get(names::TRACEPARENT).cloned(),
+        patience,
     })
+}
+
+/// How long the client waits. A time that is none is a mistake worth telling: the client counts on it.
+fn patience(headers: &HeaderMap) -> Result<Option<Duration>, GatewayError> {
+    let Some(value) = headers.get(names::TIMEOUT) else { return Ok(None) };
+    let ms = value.to_str().ok().and_then(|text| text.trim().parse::<u64>().ok()).filter(|ms| *ms > 0);
+    let text = "The header x-sluice-timeout-ms must be a whole number of milliseconds above 0.";
+    ms.map(|ms| Some(Duration::from_millis(ms))).ok_or_else(|| GatewayError::new(ErrorKind::BadHeader, text))
 }
 
 async fn collect(mut body: Incoming, limit: u64) -> Result<Bytes, GatewayError> {

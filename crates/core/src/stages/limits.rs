@@ -4,7 +4,7 @@
 use crate::{
     app::App,
     error::{ErrorKind, GatewayError},
-    facts::{Call, Plan},
+    facts::{Call, Choice, Plan},
     limits::{
         admission::{Ask, Remaining},
         bucket::At,
@@ -14,7 +14,7 @@ use crate::{
         refusal::{self, Limit, Refusal},
         scope::{LimitScope, ScopeKind},
     },
-    state::snapshot::{KeyEntry, ModelEntry, Snapshot, Target},
+    state::snapshot::{KeyEntry, ModelEntry, Snapshot},
     telemetry::{exchange::Exchange, labels::LimitLabel, metrics::Metrics},
 };
 use sluice_protocol::{Dialect, usage::Usage};
@@ -73,16 +73,16 @@ pub async fn admit(
 ) -> Result<usize, GatewayError> {
     let asking = Asking { app, snapshot, key, call, plan };
     let mut refused: Option<Refusal> = None;
-    let asked = if at_hand(plan) { &[] } else { plan.targets.as_slice() };
-    for (index, target) in asked.iter().enumerate() {
-        let provider = target.provider.limits.as_ref();
+    let asked = if at_hand(plan) { &[] } else { plan.choices.as_slice() };
+    for (index, choice) in asked.iter().enumerate() {
+        let provider = choice.target.provider.limits.as_ref();
         // The same provider under another model has no more room.
         if let Some(refused) = &refused
             && provider.is_some_and(|scope| Arc::ptr_eq(scope, &refused.scope))
         {
             continue;
         }
-        match asking.take(Some(target), provider, x).await {
+        match asking.take(Some(choice), provider, x).await {
             Ok(()) => return Ok(index),
             Err(refusal) if refusal.scope.kind() == ScopeKind::Provider => refused = Some(refusal),
             Err(refusal) => return Err(refuse(app, key, &refusal, x)),
@@ -91,7 +91,7 @@ pub async fn admit(
     match refused {
         Some(refusal) if !at_hand(plan) => Err(refuse(app, key, &refusal, x)),
         // Also when an equal request has just taken the room: its answer will do for this one.
-        _ => match asking.take(plan.targets.first(), None, x).await {
+        _ => match asking.take(plan.choices.first(), None, x).await {
             Ok(()) => Ok(0),
             Err(refusal) => Err(refuse(app, key, &refusal, x)),
         },
@@ -102,14 +102,14 @@ impl Asking<'_> {
     /// Takes it for one target; of its provider only where that is burdened.
     async fn take(
         self,
-        target: Option<&Arc<Target>>,
+        choice: Option<&Choice>,
         provider: Option<&Arc<LimitScope>>,
         x: &mut Exchange,
     ) -> Result<(), Refusal> {
         let Self { snapshot, key, plan, .. } = self;
         let scopes: SmallVec<[Arc<LimitScope>; 4]> =
             key.limits.iter().chain(&plan.entry.limits).chain(provider).cloned().collect();
-        let ask = self.weigh(target, x);
+        let ask = self.weigh(choice, x);
         if scopes.is_empty() {
             key.metrics.allowed(false);
             // A provider that is asked later may have limits.
@@ -125,9 +125,9 @@ impl Asking<'_> {
 
     /// What the request may come to use. Only what any scope looks at is reckoned, that of each provider in the
     /// plan included: the request may come to it in the end.
-    fn weigh(self, target: Option<&Arc<Target>>, x: &mut Exchange) -> Ask {
+    fn weigh(self, choice: Option<&Choice>, x: &mut Exchange) -> Ask {
         let Self { app, snapshot, key, call, plan } = self;
-        let providers = plan.targets.iter().filter_map(|target| target.provider.limits.as_ref());
+        let providers = plan.choices.iter().filter_map(|choice| choice.target.provider.limits.as_ref());
         let scopes = key.limits.iter().chain(&plan.entry.limits).chain(providers);
         let (tokens, money) = scopes.clone().fold((false, false), |(tokens, money), scope| {
             let weighs = scope.weighs();
@@ -143,10 +143,9 @@ impl Asking<'_> {
         x.limits.learner = Some(learner);
         x.limits.samples = call.envelope.samples();
         // Without a price nothing is known of the cost, which is told in metrics; the budget has to have something.
-        let price = target.filter(|_| money).and_then(|target| {
-            let model = target.upstream_model(&plan.entry, &plan.requested);
-            snapshot.prices.find(&target.provider.name, &model)
-        });
+        let price = choice
+            .filter(|_| money)
+            .and_then(|choice| snapshot.prices.find(&choice.target.provider.name, &choice.model));
         let usage = Usage { input: prompt, output, ..Usage::default() };
         let nano_usd = price.map_or(0, |price| price.cost(&usage));
         Ask { tokens: prompt.saturating_add(output), nano_usd, at: At::default() }

@@ -1,17 +1,22 @@
 //! Which targets may answer, and in which order.
 //!
 //! The model must exist and the key must have the right to it, in this order of telling: a name that does not
-//! exist is unknown to everybody. Suggestions name only what the key may use.
+//! exist is unknown to everybody. Suggestions name only what the key may use. `plan` says who is asked, `order` in
+//! which order equals come, `fit` who cannot take the request.
+
+mod fit;
+mod order;
+mod plan;
+
+pub use plan::{Asking, plan};
 
 use crate::{
-    cache::key::Draft,
     error::{ErrorKind, GatewayError},
-    facts::{Call, Plan},
-    state::snapshot::{KeyEntry, ModelEntry, Pattern, Snapshot, Target},
+    facts::Call,
+    state::snapshot::{KeyEntry, ModelEntry, Pattern, Snapshot},
     telemetry::{labels::AuthFailure, metrics::Metrics},
 };
 use sluice_protocol::SchemaFault;
-use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// Longer names are nobody's.
@@ -30,26 +35,6 @@ pub fn resolve(
     let entry = find(snapshot, key, &call.envelope.model(), metrics)?;
     check_tokens(entry, call)?;
     Ok(entry.clone())
-}
-
-/// Makes the plan. `draft` is there when the answer may be kept: then the request itself draws its target.
-///
-/// # Errors
-/// `NotActive` when the model leads nowhere that this version can speak to.
-pub fn plan(entry: Arc<ModelEntry>, call: &Call, draft: Option<&Draft>) -> Result<Plan, GatewayError> {
-    let requested = call.envelope.model().into_owned();
-    let targets = match draft {
-        Some(draft) => by_rendezvous(&entry, &requested, draft),
-        None => by_lot(&entry.targets),
-    };
-    if targets.is_empty() {
-        let text = format!(
-            "Model '{}' leads only to providers of a kind that this version does not serve yet.",
-            entry.name
-        );
-        return Err(GatewayError::new(ErrorKind::NotActive, text));
-    }
-    Ok(Plan { targets, entry, requested, passed_over: 0 })
 }
 
 /// Finds a model that the key may use.
@@ -71,52 +56,6 @@ pub fn find<'a>(
     metrics.auth_failures.with_label_values(&[AuthFailure::ModelDenied.as_str()]).inc();
     let text = format!("Your key may not use model '{}'. {}", shown(requested), may_use(snapshot, key));
     Err(GatewayError::new(ErrorKind::ModelForbidden, text).param("model"))
-}
-
-/// Targets that this version can speak to.
-fn active(targets: &[Arc<Target>]) -> SmallVec<[Arc<Target>; 2]> {
-    targets.iter().filter(|target| target.provider.kind.is_active()).cloned().collect()
-}
-
-/// Equal priorities share by weight, and the request decides: equal requests meet the same upstream, on every
-/// replica and after every restart. The configured choice alone counts, so an outage changes no key.
-fn by_rendezvous(entry: &ModelEntry, requested: &str, draft: &Draft) -> SmallVec<[Arc<Target>; 2]> {
-    let mut ordered = active(&entry.targets);
-    if ordered.len() > 1 {
-        let score = |target: &Arc<Target>| {
-            draft.score(&target.provider.name, &target.upstream_model(entry, requested), target.weight)
-        };
-        ordered.sort_by_cached_key(|target| (target.priority, std::cmp::Reverse(score(target).to_bits())));
-    }
-    ordered
-}
-
-/// Equal priorities share by weight: one of them, drawn, goes first; the others follow as fallbacks.
-fn by_lot(targets: &[Arc<Target>]) -> SmallVec<[Arc<Target>; 2]> {
-    let mut ordered = active(targets);
-    let mut from = 0;
-    while let Some(rest) = ordered.get_mut(from..).filter(|rest| !rest.is_empty()) {
-        let priority = rest.first().map_or(0, |target| target.priority);
-        let equal = rest.iter().take_while(|target| target.priority == priority).count();
-        if equal > 1
-            && let Some(group) = rest.get_mut(..equal)
-        {
-            let total: u32 = group.iter().map(|target| target.weight).sum();
-            let mut ticket = if total > 0 { fastrand::u32(0..total) } else { 0 };
-            let drawn = group.iter().position(|target| match ticket.checked_sub(target.weight) {
-                Some(left) => {
-                    ticket = left;
-                    false
-                }
-                None => true,
-            });
-            if let Some(group) = drawn.and_then(|drawn| group.get_mut(..=drawn)) {
-                group.rotate_right(1);
-            }
-        }
-        from += equal.max(1);
-    }
-    ordered
 }
 
 fn check_tokens(entry: &ModelEntry, call: &Call) -> Result<(), GatewayError> {
@@ -185,63 +124,5 @@ fn unknown(snapshot: &Snapshot, key: &KeyEntry, requested: &str) -> GatewayError
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{cache::key::Scope, state::shared::Shared};
-    use http::HeaderMap;
-    use sluice_config::{Env, Options, Source, load};
-    use sluice_protocol::{Dialect, Envelope, Profile};
-    use std::{collections::BTreeMap, path::Path};
-
-    fn entry() -> Arc<ModelEntry> {
-        let yaml = "
-auth: {mode: open}
-providers: [{name: a, kind: openai_compatible, base_url: 'http://127.0.0.1:1/v1', allow_private: true}]
-models:
-- name: m
-  targets:
-  - {provider: a, model: heavy, weight: 3}
-  - {provider: a, model: light, weight: 1}
-  - {provider: a, model: never, weight: 0}
-  - {provider: a, model: last, priority: 1}
-";
-        let source = Source::Text { name: "test", text: yaml, base: Path::new(".") };
-        let options = Options { env: Env::Map(BTreeMap::new()), env_optional: false };
-        let settings = load(source, &options).unwrap().settings;
-        let snapshot =
-            Snapshot::build(Arc::new(settings), &Shared::default(), &Metrics::new().unwrap()).unwrap();
-        snapshot.models.find("m").unwrap().clone()
-    }
-
-    /// How often each target came first in 4000 plans.
-    fn firsts(plans: impl Iterator<Item = SmallVec<[Arc<Target>; 2]>>) -> BTreeMap<String, u32> {
-        let mut first = BTreeMap::<String, u32>::new();
-        for ordered in plans {
-            assert_eq!(ordered.len(), 4);
-            assert_eq!(&*ordered.last().unwrap().model, "last");
-            *first.entry(ordered.first().unwrap().model.to_string()).or_default() += 1;
-        }
-        assert_eq!(first.get("never"), None);
-        let heavy = first["heavy"];
-        assert!((2700..3300).contains(&heavy), "three quarters of 4000, give or take: {heavy}");
-        first
-    }
-
-    #[test]
-    fn equal_targets_are_drawn_by_weight_and_fallbacks_stay_behind_them() {
-        let entry = entry();
-        firsts((0..4000).map(|_| by_lot(&entry.targets)));
-    }
-
-    #[test]
-    fn equal_requests_meet_the_same_target_and_different_ones_share_by_weight() {
-        let entry = entry();
-        let order = |seed: u32| {
-            let body = format!(r#"{{"model":"m","prompt":"p","seed":{seed}}}"#);
-            let call = Envelope::scan(body.into(), Dialect::Completions, Profile::Open).unwrap();
-            let draft = Draft::new(Scope::Tenant("t"), "", &HeaderMap::new(), &call);
-            by_rendezvous(&entry, "m", &draft)
-        };
-        assert_eq!(firsts((0..4000).map(order)), firsts((0..4000).map(order)));
-    }
-}
+#[path = "route/route_tests.rs"]
+mod tests;

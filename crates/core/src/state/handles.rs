@@ -231,6 +231,38 @@ fn count_tokens(counters: &PerLabel<TokenType, IntCounter>, tokens: &Tokens) {
     }
 }
 
+/// Handles of one provider.
+pub struct ProviderMetrics {
+    retries: [IntCounter; 2],
+    cooldowns: PerLabel<AttemptOutcome, IntCounter>,
+}
+
+impl ProviderMetrics {
+    /// Resolves the handles for a provider.
+    #[must_use]
+    pub fn new(metrics: &Metrics, provider: &str) -> Self {
+        let retries = |result| metrics.retries.with_label_values(&[provider, result]);
+        let cooldown =
+            |why: AttemptOutcome| metrics.pool_key_cooldowns.with_label_values(&[provider, why.as_str()]);
+        Self {
+            retries: ["refused", "made"].map(retries),
+            cooldowns: PerLabel::new(&[AttemptOutcome::RateLimited, AttemptOutcome::AuthError], cooldown),
+        }
+    }
+
+    /// Counts a further try, or that there was no room for one.
+    pub fn retry(&self, made: bool) {
+        pick(&self.retries, made).inc();
+    }
+
+    /// Counts a key that is left alone for a while.
+    pub fn cooldown(&self, why: AttemptOutcome) {
+        if let Some(counter) = self.cooldowns.get(why) {
+            counter.inc();
+        }
+    }
+}
+
 /// Handles of one key.
 pub struct KeyMetrics {
     tenant: String,

@@ -1,8 +1,13 @@
 //! A provider as the data plane uses it: addresses, headers and timers made ready once.
 
-use crate::{limits::scope::LimitScope, upstream::client::UpstreamClient};
+use crate::{
+    health::{KeyPool, RetryBudget, key_pool::KeySpec},
+    limits::scope::LimitScope,
+    state::handles::ProviderMetrics,
+    upstream::client::UpstreamClient,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri::PathAndQuery};
-use sluice_config::model::{self, Secret, StreamUsage, Timeouts};
+use sluice_config::model::{self, OnDisconnect, Secret, StreamUsage, Timeouts};
 use sluice_protocol::{
     Dialect,
     provider::{self, DropFields, ProviderKind},
@@ -29,9 +34,16 @@ pub struct Provider {
     pub ask_usage: bool,
     /// Pass `traceparent` on.
     pub trace: bool,
-    /// One ready set of headers per credential, with the running sum of the weights. A single one where the
-    /// upstream wants no credential.
-    headers: Vec<(u32, Headers)>,
+    /// Which credential may be used now.
+    pub pool: Arc<KeyPool>,
+    /// How often its requests may be repeated.
+    pub retries: Arc<RetryBudget>,
+    /// Resolved metric handles.
+    pub metrics: ProviderMetrics,
+    /// What a leaving client means for a call under way.
+    pub on_disconnect: OnDisconnect,
+    /// One ready set of headers per credential of the pool, in its order.
+    headers: Vec<Headers>,
     base: Uri,
     paths: [(Dialect, Uri); 5],
     /// What must never appear in a message.
@@ -66,7 +78,12 @@ impl Provider {
     ///
     /// # Errors
     /// When the settings hold what no validated settings hold, or a credential cannot be a header.
-    pub fn build(settings: &model::Provider, client: UpstreamClient) -> Result<Self, ProviderError> {
+    pub fn build(
+        settings: &model::Provider,
+        client: UpstreamClient,
+        (pool, retries): (Arc<KeyPool>, Arc<RetryBudget>),
+        metrics: ProviderMetrics,
+    ) -> Result<Self, ProviderError> {
         let name = &settings.name;
         let bad_url = || ProviderError::BaseUrl(name.clone());
         let base: Uri = settings.base_url.parse().map_err(|_| bad_url())?;
@@ -96,6 +113,10 @@ impl Provider {
             drop,
             ask_usage: settings.stream_usage == StreamUsage::Auto,
             trace: settings.trace,
+            pool,
+            retries,
+            metrics,
+            on_disconnect: settings.on_client_disconnect,
             headers: with_credentials(settings, &headers)?,
             paths: paths(&base).ok_or_else(bad_url)?,
             base,
@@ -114,16 +135,28 @@ impl Provider {
         self.paths.iter().find(|(own, _)| *own == dialect).map_or(&self.base, |(_, uri)| uri)
     }
 
-    /// Headers of a new request, with one credential of the pool.
+    /// Headers of a new request, with the credential at this place of the pool.
     #[must_use]
-    pub fn headers(&self, stream: bool) -> HeaderMap {
-        let total = self.headers.last().map_or(0, |(sum, _)| *sum);
-        let ticket = if total > 0 { fastrand::u32(0..total) } else { 0 };
-        let drawn = self.headers.iter().find(|(sum, _)| ticket < *sum).or(self.headers.first());
-        drawn.map_or_else(
+    pub fn headers(&self, stream: bool, key: usize) -> HeaderMap {
+        let ready = self.headers.get(key);
+        ready.map_or_else(
             HeaderMap::new,
-            |(_, ready)| if stream { ready.stream.clone() } else { ready.plain.clone() },
+            |ready| if stream { ready.stream.clone() } else { ready.plain.clone() },
         )
+    }
+
+    /// The pool's keys as they are configured; one without a name where the upstream wants no credential.
+    #[must_use]
+    pub fn keys(settings: &model::Provider) -> Vec<KeySpec> {
+        let key = |key: &model::PoolKey| KeySpec {
+            name: key.name.as_str().into(),
+            weight: key.weight,
+            fingerprint: *blake3::hash(key.value.expose().as_bytes()).as_bytes(),
+        };
+        if settings.keys.is_empty() {
+            return vec![KeySpec { name: "".into(), weight: 1, fingerprint: [0; 32] }];
+        }
+        settings.keys.iter().map(key).collect()
     }
 }
 
@@ -147,14 +180,10 @@ impl Headers {
     }
 }
 
-fn with_credentials(
-    settings: &model::Provider,
-    common: &HeaderMap,
-) -> Result<Vec<(u32, Headers)>, ProviderError> {
+fn with_credentials(settings: &model::Provider, common: &HeaderMap) -> Result<Vec<Headers>, ProviderError> {
     if settings.keys.is_empty() {
-        return Ok(vec![(1, Headers::new(common, None))]);
+        return Ok(vec![Headers::new(common, None)]);
     }
-    let mut sum = 0;
     settings
         .keys
         .iter()
@@ -170,8 +199,7 @@ fn with_credentials(
             let mut value = HeaderValue::try_from(text)
                 .map_err(|_| ProviderError::Header(settings.name.clone(), format!("keys.{}", key.name)))?;
             value.set_sensitive(true);
-            sum += key.weight;
-            Ok((sum, Headers::new(common, Some(&(name, value)))))
+            Ok(Headers::new(common, Some(&(name, value))))
         })
         .collect()
 }

@@ -1,6 +1,7 @@
 //! The models that clients may ask for, found by name: exact beats the longest prefix.
 
 use crate::{
+    health::{Health, HedgeBudget},
     limits::scope::LimitScope,
     state::{
         handles::{ModelMetrics, TargetMetrics},
@@ -8,8 +9,8 @@ use crate::{
     },
 };
 use http::HeaderValue;
-use sluice_config::model;
-use std::{borrow::Cow, collections::HashMap, sync::Arc, time::Duration};
+use sluice_config::model::{self, Strategy};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 /// One configured model.
 pub struct ModelEntry {
@@ -17,12 +18,26 @@ pub struct ModelEntry {
     pub name: Arc<str>,
     /// Where it leads, in the order in which targets are tried: by priority, then as written.
     pub targets: Vec<Arc<Target>>,
+    /// The first that holds replaces the targets.
+    pub rules: Vec<Rule>,
+    /// Other models, whose targets follow.
+    pub fallbacks: Vec<String>,
+    /// How equal targets share.
+    pub strategy: Strategy,
+    /// Requests with the same prefix meet the same target.
+    pub affinity: bool,
     /// Tokens of prompt and answer together.
     pub context_window: Option<u64>,
     /// Largest answer that may be asked for.
     pub max_output_tokens: Option<u64>,
     /// Tries over all targets.
     pub attempts: u32,
+    /// Waits before a target is asked again.
+    pub backoff: model::Backoff,
+    /// Whether a cut stream is gone on with elsewhere.
+    pub resume: model::Resume,
+    /// A second request when the first is slow.
+    pub hedge: Option<Hedge>,
     /// After this a waiting stream gets its head.
     pub commit_after: Duration,
     /// Silence after which a stream gets a comment.
@@ -33,6 +48,22 @@ pub struct ModelEntry {
     pub cache: Option<model::CacheOverride>,
     /// Resolved metric handles.
     pub metrics: ModelMetrics,
+}
+
+/// Other targets for some requests.
+pub struct Rule {
+    /// Which.
+    pub when: model::Condition,
+    /// Where they lead.
+    pub targets: Vec<Arc<Target>>,
+}
+
+/// A second request when the first is slow.
+pub struct Hedge {
+    /// The share of first bytes that come sooner.
+    pub after: f64,
+    /// Second requests may be so many of all.
+    pub budget: Arc<HedgeBudget>,
 }
 
 /// One place that can answer a model.
@@ -47,17 +78,20 @@ pub struct Target {
     pub priority: u32,
     /// The model's name as a header, where it does not depend on the request.
     pub model_header: Option<HeaderValue>,
-    /// The configured target, for its rule of expanding `*`.
+    /// How it fares.
+    pub health: Arc<Health>,
+    /// The configured target, for its rule of expanding `*` and for what it can take.
     pub settings: model::Target,
     /// Resolved metric handles.
     pub metrics: TargetMetrics,
 }
 
 impl Target {
-    /// The upstream's name for a model that a client asked for.
+    /// The upstream's name for a model that a client asked for, where `pattern` is the model's own name.
     #[must_use]
-    pub fn upstream_model<'a>(&'a self, entry: &ModelEntry, requested: &'a str) -> Cow<'a, str> {
-        self.settings.upstream_model(&entry.name, requested)
+    pub fn upstream_model(&self, pattern: &str, requested: &str) -> Arc<str> {
+        let name = self.settings.upstream_model(pattern, requested);
+        if *name == *self.model { self.model.clone() } else { name.as_ref().into() }
     }
 }
 
@@ -72,8 +106,11 @@ pub struct RouteTable {
 }
 
 impl RouteTable {
-    /// Adds a model.
-    pub fn insert(&mut self, entry: Arc<ModelEntry>) {
+    /// Adds a model, under its name and its aliases.
+    pub fn insert(&mut self, entry: Arc<ModelEntry>, aliases: &[String]) {
+        for alias in aliases {
+            self.exact.insert(alias.clone(), entry.clone());
+        }
         match entry.name.strip_suffix('*') {
             Some(prefix) => {
                 let at = self.prefixes.partition_point(|(own, _)| own.len() >= prefix.len());

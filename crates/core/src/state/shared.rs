@@ -2,6 +2,7 @@
 
 use crate::{
     cache::{generations::Generations, metrics::TierMetrics, redis::RedisTier, store::ResponseCache},
+    health::stock::HealthStock,
     limits::shared::SharedLimits,
     redis::{LinkMetrics, LinkSettings, LinkState, RedisLink},
     state::{background::Background, limits::LimitStock, provider::ProviderError},
@@ -27,6 +28,8 @@ pub struct Shared {
     clients: Mutex<HashMap<String, (ClientSettings, UpstreamClient)>>,
     /// Buckets and budgets.
     pub limits: LimitStock,
+    /// How upstreams fare.
+    pub health: HealthStock,
 }
 
 /// The link to Redis, where it leads, and its end.

@@ -4,7 +4,7 @@ pub use crate::state::{
     keys::{KeyEntry, KeyIndex, Pattern},
     prices::PriceTable,
     provider::{Provider, ProviderError},
-    routes::{ModelEntry, RouteTable, Target},
+    routes::{Hedge, ModelEntry, RouteTable, Rule, Target},
 };
 use crate::{
     cache::store::ResponseCache,
@@ -14,7 +14,7 @@ use crate::{
     },
     state::{
         callers::Callers,
-        handles::{ModelMetrics, TargetMetrics},
+        handles::{ModelMetrics, ProviderMetrics, TargetMetrics},
         limits::Limited,
         shared::Shared,
     },
@@ -88,7 +88,14 @@ impl Snapshot {
         // What can fail comes first: settings that are refused have changed no limit.
         let mut ready = Vec::new();
         for provider in &settings.providers {
-            ready.push((provider, Provider::build(provider, shared.client(provider, metrics)?)?));
+            let client = shared.client(provider, metrics)?;
+            let health = shared.health.provider(
+                &provider.name,
+                Provider::keys(provider),
+                settings.resilience.retry_budget,
+            );
+            let handles = ProviderMetrics::new(metrics, &provider.name);
+            ready.push((provider, Provider::build(provider, client, health, handles)?));
         }
         let cache = shared.response_cache(&settings, metrics)?;
         let shared_limits = shared.shared_limits(&settings, metrics)?;
@@ -113,8 +120,8 @@ impl Snapshot {
             let label = model_labels.value(&model.name);
             let limited =
                 Limited { limits: model.limits.as_ref(), ..Limited::new(ScopeKind::Model, &model.name) };
-            let entry = model_entry(model, label, &settings, &providers, limits(limited), metrics);
-            models.insert(Arc::new(entry));
+            let shape = Shape { label, settings: &settings, providers: &providers, shared, metrics };
+            models.insert(Arc::new(shape.entry(model, limits(limited))), &model.aliases);
         }
 
         let callers = Callers::new(&settings, &shared.limits, shared_limits.is_some(), metrics);
@@ -126,6 +133,7 @@ impl Snapshot {
         let open = (settings.auth.mode == AuthMode::Open).then(|| Arc::new(callers.everybody()));
         let cache = cache.zip(settings.cache.clone()).map(|(cache, common)| CacheSetup { cache, common });
         shared.limits.ready(shared_limits.as_deref());
+        shared.health.forget_unused(&settings);
         shared.forget_unused_redis(&settings);
         let hash = hash(&settings);
         let prices = PriceTable::new(&settings.prices, &settings.providers);
@@ -134,47 +142,68 @@ impl Snapshot {
     }
 }
 
-fn model_entry(
-    model: &model::Model,
-    label: &str,
-    settings: &Settings,
-    providers: &HashMap<&str, Arc<Provider>>,
-    limits: Option<Arc<LimitScope>>,
-    metrics: &Metrics,
-) -> ModelEntry {
-    let mut targets: Vec<Arc<Target>> = model
-        .targets
-        .iter()
-        .filter_map(|target| {
-            // Validated settings name only providers that exist.
-            let provider = providers.get(target.provider.as_str())?.clone();
-            Some(Arc::new(Target {
-                metrics: TargetMetrics::new(metrics, &provider.name, &target.model, label),
-                provider,
-                model_header: (!target.model.contains(['*', '{']))
-                    .then(|| HeaderValue::from_str(&target.model).ok())
-                    .flatten(),
-                model: target.model.as_str().into(),
-                weight: target.weight,
-                priority: target.priority,
-                settings: target.clone(),
-            }))
-        })
-        .collect();
-    targets.sort_by_key(|target| target.priority);
-    let own = model.resilience.as_ref();
-    let common = &settings.resilience;
-    ModelEntry {
-        name: model.name.as_str().into(),
-        targets,
-        context_window: model.context_window,
-        max_output_tokens: model.max_output_tokens,
-        attempts: own.and_then(|own| own.attempts).unwrap_or(common.attempts),
-        commit_after: own.and_then(|own| own.commit_after).unwrap_or(common.commit_after),
-        heartbeat: own.and_then(|own| own.heartbeat).unwrap_or(common.heartbeat),
-        limits,
-        cache: model.cache.clone(),
-        metrics: ModelMetrics::new(metrics, label, CALLS),
+/// What a model's entry is made from, beside its own settings.
+struct Shape<'a> {
+    label: &'a str,
+    settings: &'a Settings,
+    providers: &'a HashMap<&'a str, Arc<Provider>>,
+    shared: &'a Shared,
+    metrics: &'a Metrics,
+}
+
+impl Shape<'_> {
+    fn entry(&self, model: &model::Model, limits: Option<Arc<LimitScope>>) -> ModelEntry {
+        let own = model.resilience.as_ref();
+        let common = &self.settings.resilience;
+        let rule =
+            |rule: &model::Rule| Rule { when: rule.when.clone(), targets: self.targets(&rule.targets) };
+        ModelEntry {
+            name: model.name.as_str().into(),
+            targets: self.targets(&model.targets),
+            rules: model.rules.iter().map(rule).collect(),
+            fallbacks: model.fallbacks.clone(),
+            strategy: model.strategy,
+            affinity: model.prompt_cache_affinity,
+            context_window: model.context_window,
+            max_output_tokens: model.max_output_tokens,
+            attempts: own.and_then(|own| own.attempts).unwrap_or(common.attempts),
+            backoff: common.backoff,
+            resume: model.resume,
+            hedge: model.hedge.as_ref().map(|hedge| Hedge {
+                after: hedge.after,
+                budget: self.shared.health.hedge(&model.name, hedge.max_ratio.0),
+            }),
+            commit_after: own.and_then(|own| own.commit_after).unwrap_or(common.commit_after),
+            heartbeat: own.and_then(|own| own.heartbeat).unwrap_or(common.heartbeat),
+            limits,
+            cache: model.cache.clone(),
+            metrics: ModelMetrics::new(self.metrics, self.label, CALLS),
+        }
+    }
+
+    /// By priority, then as written.
+    fn targets(&self, targets: &[model::Target]) -> Vec<Arc<Target>> {
+        let mut ready: Vec<_> = targets.iter().filter_map(|target| self.target(target)).collect();
+        ready.sort_by_key(|target| target.priority);
+        ready
+    }
+
+    /// Validated settings name only providers that exist.
+    fn target(&self, target: &model::Target) -> Option<Arc<Target>> {
+        let provider = self.providers.get(target.provider.as_str())?.clone();
+        let circuit = self.settings.resilience.circuit;
+        Some(Arc::new(Target {
+            metrics: TargetMetrics::new(self.metrics, &provider.name, &target.model, self.label),
+            health: self.shared.health.target(&provider.name, &target.model, circuit, self.metrics),
+            provider,
+            model_header: (!target.model.contains(['*', '{']))
+                .then(|| HeaderValue::from_str(&target.model).ok())
+                .flatten(),
+            model: target.model.as_str().into(),
+            weight: target.weight,
+            priority: target.priority,
+            settings: target.clone(),
+        }))
     }
 }
 

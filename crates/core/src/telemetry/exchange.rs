@@ -7,6 +7,7 @@ pub use crate::telemetry::cache_note::CacheNote;
 
 use crate::{
     app::App,
+    health::Trial,
     limits::holding::Holding,
     reply::finish,
     state::snapshot::{KeyEntry, ModelEntry, Target},
@@ -107,6 +108,8 @@ pub struct Attempt {
     pub status: Option<u16>,
     /// What stopped it, where the outcome alone says too little; a closed word.
     pub reason: Option<&'static str>,
+    /// What it failed with, in words that a client may see.
+    pub said: Option<Box<str>>,
     /// When it was sent.
     pub began: Instant,
     /// How long it took, to its last byte; open while it runs.
@@ -115,14 +118,18 @@ pub struct Attempt {
     pub sent: Sent,
     /// What its answer told, as far as it came; absent when none began.
     pub facts: Option<Facts>,
+    /// Tells its target how it went.
+    pub trial: Trial,
 }
 
 impl Attempt {
     /// The try is over.
     pub fn end(&mut self, outcome: AttemptOutcome, status: Option<u16>) {
+        let now = Instant::now();
         self.outcome = outcome;
         self.status = status.or(self.status);
-        self.took = Some(self.began.elapsed());
+        self.took = Some(now.saturating_duration_since(self.began));
+        self.trial.ended(outcome, now);
     }
 
     /// The try was over at `at`, unless it is known to have ended already.
@@ -130,6 +137,7 @@ impl Attempt {
         if self.took.is_none() {
             self.outcome = outcome;
             self.took = Some(at.saturating_duration_since(self.began));
+            self.trial.ended(outcome, at);
         }
     }
 

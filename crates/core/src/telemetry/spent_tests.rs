@@ -47,10 +47,12 @@ fn spent_when(sent: &Sent, tries: &[(AttemptOutcome, Option<Facts>)]) -> Spent {
             outcome: *outcome,
             status: None,
             reason: None,
+            said: None,
             began: Instant::now(),
             took: None,
             sent: sent.clone(),
             facts: *facts,
+            trial: target.health.anyway(),
         });
     }
     Spent::of(&app, &x)

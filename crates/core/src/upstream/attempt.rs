@@ -10,9 +10,9 @@ use crate::{
     },
     facts::Call,
     headers as names,
-    state::snapshot::Target,
+    state::snapshot::{Provider, Target},
     upstream::{
-        body::{ReadClock, Sent, read_all, read_some},
+        body::{ReadClock, ReadFault, Sent, read_all, read_some},
         classify::{self, Class},
         failure::{self, EXCERPT, Failure},
         stream::{Ending, EventStream, Step, UsageEvents},
@@ -105,11 +105,26 @@ impl Tried {
     }
 }
 
-/// Tries one target. `model` is the upstream's name for it; `deadline` bounds all tries of the request together;
-/// `sent` is told when the request goes out.
-pub async fn run(call: &Call, target: &Arc<Target>, model: &str, deadline: Instant, sent: &Sent) -> Tried {
-    let provider = &target.provider;
-    let encoding = Encoding { upstream_model: model, ask_usage: provider.ask_usage, drop: &provider.drop };
+/// One try: whom it asks, for what, with which credential, and until when.
+#[derive(Clone)]
+pub struct Errand {
+    /// Whom.
+    pub target: Arc<Target>,
+    /// The upstream's name for the model.
+    pub model: Arc<str>,
+    /// Which key of the provider's pool.
+    pub key: usize,
+    /// All tries of the request together end by then.
+    pub deadline: Instant,
+    /// Told when the request goes out.
+    pub sent: Sent,
+}
+
+/// Tries one target.
+pub async fn run(call: &Call, errand: &Errand) -> Tried {
+    let provider = &errand.target.provider;
+    let encoding =
+        Encoding { upstream_model: &errand.model, ask_usage: provider.ask_usage, drop: &provider.drop };
     let encoded = match provider::encode(provider.kind, &call.envelope, &encoding) {
         Ok(encoded) => encoded,
         // Plans hold only targets that can be spoken to.
@@ -117,21 +132,44 @@ pub async fn run(call: &Call, target: &Arc<Target>, model: &str, deadline: Insta
     };
     let began = Instant::now();
     let clocks = Clocks {
-        first_byte: (began + provider.timeouts.first_byte).min(deadline),
+        began,
+        first_byte: (began + provider.timeouts.first_byte).min(errand.deadline),
+        hurried: errand.deadline < began + provider.timeouts.first_byte,
         idle: provider.timeouts.idle,
-        end: (began + provider.timeouts.total).min(deadline),
+        // A stream that has begun is bounded by its provider's own time: the client's is for it to begin.
+        end: if call.stream { began + provider.timeouts.total } else { errand.deadline },
     };
     let mut head = UpstreamHead::default();
-    let outgoing = Outgoing { body: encoded.body, strip_usage: encoded.strip_usage, sent };
-    let result = send(call, target, &outgoing, &clocks, &mut head).await;
+    let outgoing = Outgoing { body: encoded.body, strip_usage: encoded.strip_usage, errand };
+    let result = send(call, &outgoing, &clocks, &mut head).await;
     Tried { result, dropped: encoded.dropped, head, waited: began.elapsed() }
 }
 
 /// When a try has taken too long.
 struct Clocks {
+    began: Instant,
     first_byte: Instant,
+    /// The request's own end comes before the target's time is over.
+    hurried: bool,
     idle: Duration,
     end: Instant,
+}
+
+impl Clocks {
+    fn late(&self, provider: &Provider) -> Failure {
+        if self.hurried {
+            return Failure::out_of_time(self.first_byte.saturating_duration_since(self.began));
+        }
+        Failure::first_byte(provider.timeouts.first_byte)
+    }
+
+    /// Of a plain answer that has begun.
+    fn fault(&self, fault: ReadFault, provider: &Provider) -> Failure {
+        if fault == ReadFault::Timeout && Instant::now() >= self.end && self.hurried {
+            return self.late(provider);
+        }
+        fault.into()
+    }
 }
 
 /// A request for one upstream.
@@ -139,26 +177,26 @@ struct Outgoing<'a> {
     body: Segments,
     /// Only we asked for usage.
     strip_usage: bool,
-    sent: &'a Sent,
+    errand: &'a Errand,
 }
 
 async fn send(
     call: &Call,
-    target: &Arc<Target>,
     outgoing: &Outgoing<'_>,
     clocks: &Clocks,
     head: &mut UpstreamHead,
 ) -> Result<Delivery, Failure> {
+    let Errand { target, key, sent, .. } = outgoing.errand;
     let provider = &target.provider;
     let first_byte = clocks.first_byte.into();
-    let late = || Failure::first_byte(provider.timeouts.first_byte);
+    let late = || clocks.late(provider);
     let headers = || {
-        let mut headers = provider.headers(call.stream);
+        let mut headers = provider.headers(call.stream, *key);
         call.forward_headers(provider.trace, &mut headers);
         headers
     };
     let dialect = call.envelope.dialect();
-    let sent = provider.client.post(provider.uri(dialect), headers, &outgoing.body, outgoing.sent);
+    let sent = provider.client.post(provider.uri(dialect), headers, &outgoing.body, sent);
     let response = tokio::time::timeout_at(first_byte, sent).await.map_err(|_| late())??;
     let (parts, incoming) = response.into_parts();
     *head = UpstreamHead::of(&parts.headers);
@@ -171,7 +209,8 @@ async fn send(
         return Err(Failure::bad_answer(status, "the answer is encoded, which was not asked for"));
     }
     if !call.stream {
-        let body = read_all(incoming, MAX_ANSWER, ReadClock::new(clocks.idle, clocks.end)).await?;
+        let read = read_all(incoming, MAX_ANSWER, ReadClock::new(clocks.idle, clocks.end)).await;
+        let body = read.map_err(|fault| clocks.fault(fault, provider))?;
         let facts = observe::observe_reply(dialect, &body)
             .map_err(|fault| Failure::bad_answer(status, fault.to_string()))?;
         return Ok(Delivery::Plain { body, facts, status });

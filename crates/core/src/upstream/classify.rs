@@ -22,10 +22,16 @@ pub struct Verdict {
     pub kind: ErrorKind,
     /// May the next target be tried?
     pub next: bool,
+    /// May the same target be tried again? Nothing says that it has done, or would do, any work for the request.
+    pub again: bool,
 }
 
 const fn fail(outcome: AttemptOutcome, kind: ErrorKind, next: bool) -> Class {
-    Class::Fail(Verdict { outcome, kind, next })
+    Class::Fail(Verdict { outcome, kind, next, again: false })
+}
+
+const fn again(kind: ErrorKind) -> Class {
+    Class::Fail(Verdict { outcome: AttemptOutcome::ServerError, kind, next: true, again: true })
 }
 
 /// Reads a status.
@@ -42,7 +48,8 @@ pub const fn status(status: u16) -> Class {
         401..=403 => fail(AuthError, ErrorKind::UpstreamAuth, true),
         408 | 504 => fail(Timeout, ErrorKind::UpstreamTimeout, true),
         429 => fail(RateLimited, ErrorKind::UpstreamLimited, true),
-        503 | 529 => fail(ServerError, ErrorKind::UpstreamOverloaded, true),
+        503 | 529 => again(ErrorKind::UpstreamOverloaded),
+        500 | 502 => again(ErrorKind::UpstreamFailed),
         500..=599 => fail(ServerError, ErrorKind::UpstreamFailed, true),
         // Redirects are never followed: they would carry a credential to an address nobody configured.
         _ => fail(BadResponse, ErrorKind::BadAnswer, true),
@@ -55,27 +62,29 @@ mod tests {
 
     #[test]
     fn each_status_has_its_meaning() {
-        for (code, told, next) in [
-            (400, 400, false),
-            (404, 404, true),
-            (409, 409, false),
-            (413, 413, false),
-            (422, 422, false),
-            (401, 502, true),
-            (402, 502, true),
-            (403, 502, true),
-            (408, 504, true),
-            (429, 429, true),
-            (500, 502, true),
-            (502, 502, true),
-            (503, 503, true),
-            (504, 504, true),
-            (529, 503, true),
-            (301, 502, true),
-            (418, 502, true),
+        for (code, told, next, again) in [
+            (400, 400, false, false),
+            (404, 404, true, false),
+            (409, 409, false, false),
+            (413, 413, false, false),
+            (422, 422, false, false),
+            (401, 502, true, false),
+            (402, 502, true, false),
+            (403, 502, true, false),
+            (408, 504, true, false),
+            (429, 429, true, false),
+            (500, 502, true, true),
+            (501, 502, true, false),
+            (502, 502, true, true),
+            (503, 503, true, true),
+            (504, 504, true, false),
+            (529, 503, true, true),
+            (301, 502, true, false),
+            (418, 502, true, false),
         ] {
             let Class::Fail(verdict) = status(code) else { panic!("{code} is delivered") };
-            assert_eq!((verdict.kind.status(), verdict.next), (told, next), "{code}");
+            let seen = (verdict.kind.status(), verdict.next, verdict.again);
+            assert_eq!(seen, (told, next, again), "{code}");
         }
         assert_eq!(status(200), Class::Deliver);
     }

@@ -1,27 +1,26 @@
 //! Walks a plan until a target delivers: the client sees one answer, or one true error.
 //!
-//! Owns the order and the bound of tries. Takes what it needs by value, so that a reply whose head had to go out
-//! early can carry the rest of the walk inside its body.
+//! Owns the walking: waits, tries, what is told of each. Whom to ask next is `itinerary`'s. Takes what it needs by
+//! value, so that a reply whose head had to go out early can carry the rest of the walk inside its body.
 
 use crate::{
-    error::{ErrorKind, GatewayError},
-    facts::{Call, Plan},
+    error::GatewayError,
+    facts::{Call, Choice, Plan},
     limits::refusal::Refusal,
-    state::snapshot::Target,
     telemetry::{
         exchange::{Attempt, Recorder},
         labels::{AbortPhase, AttemptOutcome, LimitLabel},
     },
     upstream::{
-        attempt::{self, Delivery},
+        attempt::{self, Delivery, Errand, Tried},
         body::Sent,
         failure::Failure,
+        itinerary::{Itinerary, Leave},
+        verdict,
     },
 };
 use std::{
-    fmt::Write,
     pin::Pin,
-    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
@@ -37,145 +36,187 @@ pub struct Walked {
     pub result: Result<Delivery, GatewayError>,
 }
 
-/// Tries the plan's targets in order until one delivers.
+/// Asks the plan's targets until one delivers.
 pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: CancellationToken) -> Walked {
     recorder.phase = AbortPhase::Wait;
-    // One deadline for all tries together: what the first target may take alone.
-    let total = plan.targets.first().map_or(Duration::ZERO, |target| target.provider.timeouts.total);
-    let deadline = Instant::now() + total;
-    let tries = usize::try_from(plan.entry.attempts).unwrap_or(usize::MAX);
-    let mut failed: Option<(&Arc<Target>, Failure)> = None;
+    let mut way = Itinerary::new(&plan);
+    let mut failed: Option<(usize, Failure)> = None;
     let mut no_room: Option<Refusal> = None;
-    let mut left = tries;
-    for target in plan.targets.iter().skip(plan.passed_over) {
-        if left == 0 || failed.as_ref().is_some_and(|(_, failure)| !failure.verdict.next) {
+    while failed.as_ref().is_none_or(|(_, failure)| failure.verdict.next) {
+        let Some(leave) = way.next(&plan, Instant::now()) else { break };
+        let (at, key) = (leave.at, leave.key);
+        let Some(choice) = plan.choices.get(at) else { break };
+        if Instant::now() + leave.wait >= plan.deadline {
+            failed.get_or_insert_with(|| (at, Failure::out_of_time(Duration::ZERO)));
             break;
         }
-        // One that our own limits leave no room is passed over, as if it were not there.
-        let entered = tokio::select! {
-            biased;
-            entered = enter(target, &mut recorder) => entered,
-            () = cut.cancelled() => {
-                failed = Some((target, Failure::draining()));
-                break;
+        let asked = async {
+            tokio::time::sleep(leave.wait).await;
+            // A target whose provider our own limits leave no room is passed over, as if it were not there.
+            enter(choice, &mut recorder).await.map_err(Stopped::NoRoom)?;
+            if let Some((from, failure)) = &failed {
+                fell_back(&plan, *from, choice, failure.verdict.outcome, &recorder);
             }
+            one(&plan, &call, choice, leave, &mut recorder).await.map_err(Stopped::Failed)
         };
-        if let Err(refusal) = entered {
-            if let Some(key) = &recorder.key {
-                key.metrics.limited(&recorder.app().metrics, LimitLabel::Upstream);
-            }
-            no_room = Some(refusal);
-            continue;
-        }
-        if let Some((from, failure)) = &failed {
-            fell_back(&plan, from, target, failure.verdict.outcome, &recorder);
-        }
-        left -= 1;
         let tried = tokio::select! {
             biased;
-            tried = one(&plan, &call, target, deadline, &mut recorder) => tried,
-            () = cut.cancelled() => Err(Failure::draining()),
+            tried = asked => tried,
+            () = cut.cancelled() => Err(Stopped::Failed(Failure::draining())),
         };
         match tried {
             Ok(delivery) => return Walked { recorder, result: Ok(delivery) },
-            Err(failure) => failed = Some((target, failure)),
+            Err(Stopped::NoRoom(refusal)) => {
+                if let Some(key) = &recorder.key {
+                    key.metrics.limited(&recorder.app().metrics, LimitLabel::Upstream);
+                }
+                way.has_no_room(at);
+                no_room = Some(refusal);
+            }
+            Err(Stopped::Failed(failure)) => {
+                way.failed(&plan, at, key, &failure);
+                failed = Some((at, failure));
+            }
         }
     }
-    let Some((_, last)) = failed else {
-        let no_target = || GatewayError::new(ErrorKind::Internal, "The model has no target.");
-        let error = no_room.map_or_else(no_target, |refusal| refusal.to_error());
-        return Walked { recorder, result: Err(error) };
-    };
-    if last.verdict.next {
-        plan.entry.metrics.exhausted.inc();
-    }
-    let tried = summary(&plan.requested, &recorder, &last);
-    Walked { result: Err(last.into_error(&tried)), recorder }
+    let result = Err(match failed {
+        Some((_, last)) => {
+            if last.verdict.next {
+                plan.entry.metrics.exhausted.inc();
+            }
+            let tried = verdict::summary(&plan.requested, &recorder, &last);
+            last.into_error(&tried)
+        }
+        None => match no_room {
+            Some(refusal) => refusal.to_error(),
+            None => verdict::nobody_asked(&plan, &way),
+        },
+    });
+    Walked { recorder, result }
+}
+
+/// Why a choice brought no answer.
+enum Stopped {
+    /// It was not asked.
+    NoRoom(Refusal),
+    /// It was.
+    Failed(Failure),
 }
 
 /// Takes the request's part of the target's provider.
-async fn enter(target: &Target, recorder: &mut Recorder) -> Result<(), Refusal> {
+async fn enter(choice: &Choice, recorder: &mut Recorder) -> Result<(), Refusal> {
     let app = recorder.app().clone();
     let shared = app.shared_limits();
-    recorder.limits.enter(target.provider.limits.as_ref(), shared.as_deref()).await
+    recorder.limits.enter(choice.target.provider.limits.as_ref(), shared.as_deref()).await
 }
 
+/// Makes one try, and tells of it.
 async fn one(
     plan: &Plan,
     call: &Call,
-    target: &Arc<Target>,
-    deadline: Instant,
+    choice: &Choice,
+    leave: Leave,
     recorder: &mut Recorder,
 ) -> Result<Delivery, Failure> {
-    recorder.target = Some(target.clone());
-    let model = target.upstream_model(&plan.entry, &plan.requested);
+    let errand = begin(plan, choice, leave, recorder);
+    let at = recorder.attempts.len().saturating_sub(1);
+    let mut tried = attempt::run(call, &errand).await;
+    end(at, &errand, &mut tried, recorder);
+    tried.result
+}
+
+/// Notes that a try begins.
+fn begin(plan: &Plan, choice: &Choice, leave: Leave, recorder: &mut Recorder) -> Errand {
     let sent = Sent::default();
+    recorder.target = Some(choice.target.clone());
     // Cancelled until it is known better: the client may leave at any moment.
     recorder.attempts.push(Attempt {
-        target: target.clone(),
-        model: if *model == *target.model { target.model.clone() } else { model.as_ref().into() },
+        target: choice.target.clone(),
+        model: choice.model.clone(),
         outcome: AttemptOutcome::Cancelled,
         status: None,
         reason: None,
+        said: None,
         began: Instant::now(),
         took: None,
         sent: sent.clone(),
         facts: None,
+        trial: leave.trial,
     });
-    let tried = attempt::run(call, target, &model, deadline, &sent).await;
+    Errand {
+        target: choice.target.clone(),
+        model: choice.model.clone(),
+        key: leave.key,
+        deadline: plan.deadline,
+        sent,
+    }
+}
+
+/// Notes how a try went: in the record, with its target, with its key.
+fn end(at: usize, errand: &Errand, tried: &mut Tried, recorder: &mut Recorder) {
+    let provider = &errand.target.provider;
     recorder.upstream_wait += tried.waited;
     for field in &tried.dropped {
-        recorder.app().metrics.dropped_fields.with_label_values(&[&*target.provider.name, field]).inc();
+        recorder.app().metrics.dropped_fields.with_label_values(&[&*provider.name, field]).inc();
     }
-    recorder.dropped = tried.dropped;
-    recorder.upstream_head = tried.head;
-    if let Some(attempt) = recorder.attempts.last_mut() {
-        match &tried.result {
-            Ok(Delivery::Plain { .. }) => attempt.end(AttemptOutcome::Ok, Some(200)),
-            // A stream's try ends with the stream.
-            Ok(_) => attempt.status = Some(200),
-            Err(failure) => {
-                attempt.reason = failure.reason;
-                attempt.end(failure.verdict.outcome, failure.status);
+    recorder.dropped = std::mem::take(&mut tried.dropped);
+    recorder.upstream_head = std::mem::take(&mut tried.head);
+    let now = Instant::now();
+    let Some(attempt) = recorder.attempts.get_mut(at) else { return };
+    match &tried.result {
+        Ok(delivery) => {
+            provider.pool.worked(errand.key, &errand.model);
+            attempt.trial.delivered(tried.waited, now);
+            if let Delivery::Plain { .. } = delivery {
+                attempt.end(AttemptOutcome::Ok, Some(200));
+            } else {
+                // A stream's try ends with the stream.
+                attempt.status = Some(200);
             }
         }
-    }
-    tried.result
-}
-
-fn fell_back(plan: &Plan, from: &Target, to: &Target, why: AttemptOutcome, recorder: &Recorder) {
-    let labels = [plan.entry.metrics.label(), &from.provider.name, &to.provider.name, why.as_str()];
-    recorder.app().metrics.fallbacks.with_label_values(&labels).inc();
-}
-
-/// Names every try: provider, status, time, and the last one's words.
-fn summary(requested: &str, recorder: &Recorder, last: &Failure) -> String {
-    let tries = recorder.attempts.len();
-    let model: String = requested.chars().filter(|c| !c.is_control()).collect();
-    let mut text = match tries {
-        1 => format!("The upstream of model '{model}' failed: "),
-        _ => format!("All {tries} upstreams tried for model '{model}' failed: "),
-    };
-    for (index, attempt) in recorder.attempts.iter().enumerate() {
-        let separator = if index == 0 { "" } else { "; " };
-        let took = attempt.took().as_millis();
-        let name = &attempt.target.provider.name;
-        // Writing into a String cannot fail.
-        let _ = match attempt.status {
-            Some(status) if status != 200 => {
-                write!(text, "{separator}{name} answered {status} after {took} ms")
+        Err(failure) => {
+            attempt.reason = failure.reason;
+            attempt.said = Some(failure.message.as_str().into());
+            note_key(errand, failure, now);
+            if failure.blameless {
+                attempt.trial.ended(AttemptOutcome::Cancelled, now);
             }
-            _ => write!(text, "{separator}{name} {} after {took} ms", in_words(attempt.outcome)),
-        };
+            if let Some(wait) = failure.retry_after.filter(|_| failure.verdict.again) {
+                attempt.trial.rest(wait, now);
+            }
+            attempt.end(failure.verdict.outcome, failure.status);
+        }
     }
-    let _ = write!(text, ": {}.", last.message.trim_end_matches(['.', '!', '?']));
-    text
 }
 
-fn in_words(outcome: AttemptOutcome) -> &'static str {
-    match outcome {
-        AttemptOutcome::ConnectError => "could not be connected to",
-        AttemptOutcome::Timeout => "took too long",
-        _ => "gave no usable answer",
+/// What a failure says of the key it was asked with.
+fn note_key(errand: &Errand, failure: &Failure, now: Instant) {
+    let provider = &errand.target.provider;
+    match failure.verdict.outcome {
+        AttemptOutcome::RateLimited => {
+            provider.pool.rate_limited(errand.key, &errand.model, failure.retry_after, now);
+            provider.metrics.cooldown(AttemptOutcome::RateLimited);
+        }
+        AttemptOutcome::AuthError => {
+            provider.metrics.cooldown(AttemptOutcome::AuthError);
+            if provider.pool.refused(errand.key, &errand.model, now) {
+                let key = provider.pool.name(errand.key).map_or("", |name| name);
+                tracing::error!(
+                    provider = &*provider.name,
+                    key,
+                    model = &*errand.model,
+                    status = failure.status,
+                    "an upstream refuses this key; it is put aside and tried again from time to time"
+                );
+            }
+        }
+        _ => {}
     }
+}
+
+fn fell_back(plan: &Plan, from: usize, to: &Choice, why: AttemptOutcome, recorder: &Recorder) {
+    let Some(from) = plan.choices.get(from) else { return };
+    let (from, to) = (&from.target.provider.name, &to.target.provider.name);
+    let labels = [plan.entry.metrics.label(), from, to, why.as_str()];
+    recorder.app().metrics.fallbacks.with_label_values(&labels).inc();
 }

@@ -2,22 +2,19 @@
 
 use crate::{
     error::{Broken, ErrorKind, GatewayError},
-    headers as names,
     state::provider::Provider,
     telemetry::labels::{AttemptOutcome, Outcome, StreamEnd},
     upstream::{body::ReadFault, classify::Verdict, client::SendError, stream::Ending},
 };
-use http::{HeaderMap, HeaderName, header};
+use http::HeaderMap;
 use sluice_config::model::Secret;
-use sluice_protocol::upstream_error;
-use std::time::{Duration, SystemTime};
+use sluice_protocol::upstream_error::{self, retry};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Bytes of an upstream's text in a summary of failed tries.
 pub const EXCERPT: usize = 200;
 /// Bytes of an upstream's word on the request itself.
 const REFUSAL: usize = 2048;
-/// Longest `Retry-After` that is believed.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A failed try.
 #[derive(Debug, Clone)]
@@ -36,20 +33,30 @@ pub struct Failure {
     pub retry_after: Option<Duration>,
     /// A closed word for the log, where the outcome alone says too little.
     pub reason: Option<&'static str>,
+    /// The target is not to blame.
+    pub blameless: bool,
 }
 
 impl Failure {
     /// A failure without an answer.
     fn new(outcome: AttemptOutcome, kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
-            verdict: Verdict { outcome, kind, next: true },
+            verdict: Verdict { outcome, kind, next: true, again: false },
             status: None,
             message: message.into(),
             code: None,
             param: None,
             retry_after: None,
             reason: None,
+            blameless: false,
         }
+    }
+
+    /// A failure that has done no work for the request: the same target may be asked again.
+    fn again(outcome: AttemptOutcome, message: impl Into<String>) -> Self {
+        let mut failure = Self::new(outcome, ErrorKind::UpstreamFailed, message);
+        failure.verdict.again = true;
+        failure
     }
 
     /// Nothing came in time.
@@ -57,6 +64,16 @@ impl Failure {
     pub fn first_byte(limit: Duration) -> Self {
         let message = format!("no answer within {} s", limit.as_secs_f64());
         Self::new(AttemptOutcome::Timeout, ErrorKind::UpstreamTimeout, message)
+    }
+
+    /// The time that the client gave, or the route, is over. Says nothing of the target: it might have answered.
+    #[must_use]
+    pub fn out_of_time(tried: Duration) -> Self {
+        let message = format!("no answer within the {} s that were left", tried.as_secs_f64());
+        let mut failure = Self::new(AttemptOutcome::Timeout, ErrorKind::UpstreamTimeout, message);
+        failure.verdict.next = false;
+        failure.blameless = true;
+        failure
     }
 
     /// The drain is over and the upstream has not answered.
@@ -104,8 +121,9 @@ impl Failure {
             message,
             code,
             param,
-            retry_after: retry_after(headers),
+            retry_after: wanted(status, headers, body),
             reason: None,
+            blameless: false,
         }
     }
 
@@ -176,13 +194,10 @@ impl From<SendError> for Failure {
     fn from(error: SendError) -> Self {
         use AttemptOutcome::{BadResponse, ConnectError as Connect};
         match error {
-            SendError::Connect(why) => Self {
-                reason: Some(why.reason()),
-                ..Self::new(Connect, ErrorKind::UpstreamFailed, why.to_string())
-            },
-            SendError::Died => {
-                Self::new(Connect, ErrorKind::UpstreamFailed, "the connection ended without an answer")
+            SendError::Connect(why) => {
+                Self { reason: Some(why.reason()), ..Self::again(Connect, why.to_string()) }
             }
+            SendError::Died => Self::again(Connect, "the connection ended without an answer"),
             SendError::BadHead => {
                 Self::new(BadResponse, ErrorKind::BadAnswer, "the answer is not proper HTTP")
             }
@@ -210,36 +225,16 @@ pub fn clean(text: &str, provider: &Provider, length: usize) -> String {
     upstream_error::cut(&text, length).to_owned()
 }
 
-/// `retry-after-ms`, else `Retry-After` in seconds or as a date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = |name: HeaderName| headers.get(name)?.to_str().ok().map(str::trim);
-    let number = |name| text(name)?.parse::<f64>().ok();
-    let date =
-        || httpdate::parse_http_date(text(header::RETRY_AFTER)?).ok()?.duration_since(SystemTime::now()).ok();
-    let seconds = number(names::RETRY_AFTER_MS).map(|ms| ms / 1000.0).or_else(|| number(header::RETRY_AFTER));
-    let seconds = seconds.or_else(|| date().map(|wait| wait.as_secs_f64()));
-    let after = seconds.filter(|seconds| seconds.is_finite() && *seconds > 0.0)?;
-    Some(Duration::from_secs_f64(after.min(MAX_RETRY_AFTER.as_secs_f64())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_form_of_retry_after_is_read() {
-        let wait = |name: &str, value: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(HeaderName::try_from(name).unwrap(), value.parse().unwrap());
-            retry_after(&headers).map(|wait| wait.as_secs_f64().round())
-        };
-        assert_eq!(wait("retry-after", "7"), Some(7.0));
-        assert_eq!(wait("retry-after-ms", "7000"), Some(7.0));
-        let soon = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(100));
-        assert!(wait("retry-after", &soon).is_some_and(|wait| (98.0..=100.0).contains(&wait)));
-        for nonsense in ["-1", "NaN", "soon", "0", "Wed, 21 Oct 2015 07:28:00 GMT"] {
-            assert_eq!(wait("retry-after", nonsense), None, "{nonsense}");
-        }
-        assert_eq!(wait("retry-after", "1e30"), Some(86400.0), "bounded");
-    }
+/// When the upstream wants to be asked again, in whatever form it says so. The state of its rate limits counts only
+/// where one of them is why.
+fn wanted(status: u16, headers: &HeaderMap, body: &[u8]) -> Option<Duration> {
+    let limited = status == 429;
+    let header = |name: &str| {
+        let value = headers.get(name).filter(|_| limited || name.starts_with("retry-after"))?;
+        value.to_str().ok()
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let body = if limited || status == 503 { body } else { &[] };
+    let hint = retry::from_headers(header).or_else(|| retry::from_body(body))?;
+    hint.wait(i64::try_from(now).unwrap_or(i64::MAX))
 }

@@ -1,6 +1,6 @@
 //! The way to the upstreams: connections, one attempt, and what follows from how it went.
 //!
-//! `failover` walks a plan, `attempt` makes one try, `classify` says what an answer means. `share` lets equal
+//! `failover` walks a plan by the rules of `itinerary`, `attempt` makes one try, `classify` says what an answer means. `share` lets equal
 //! requests read one answer, whose source is `lead`. `client` and
 //! `connect` own sockets; nothing here knows the client's connection.
 
@@ -12,7 +12,9 @@ pub mod connect;
 pub mod failover;
 pub mod failure;
 pub mod guard;
+pub mod itinerary;
 pub mod lead;
 pub mod share;
 pub mod stream;
 pub mod tally;
+pub mod verdict;

@@ -47,8 +47,7 @@ pub async fn run(
     let wanted = Wanted { stream: call.stream, usage: call.wants_usage(), paced: cached.paced };
     let terms = terms(&cached, &plan, wanted);
     // A follower waits no longer than its own walk might take.
-    let total = plan.targets.first().map_or(Duration::ZERO, |target| target.provider.timeouts.total);
-    let deadline = Instant::now() + total;
+    let deadline = plan.deadline;
     let mut followed = 0;
     loop {
         let boarding = if cached.joins {
@@ -78,7 +77,7 @@ pub async fn run(
         let followed_to = tokio::select! {
             biased;
             to = follow(reader, &call, wanted, cached.max_age, &mut recorder) => to,
-            () = tokio::time::sleep_until(deadline.into()) => Followed::Done(Err(too_long(total))),
+            () = tokio::time::sleep_until(deadline.into()) => Followed::Done(Err(too_long(recorder.started.elapsed()))),
             () = cut.cancelled() => Followed::Done(Err(draining())),
         };
         match followed_to {
@@ -154,7 +153,7 @@ async fn follow(
 
 /// What requests must have in common to read one flight, beside their key.
 fn terms(cached: &Cached, plan: &Plan, wanted: Wanted) -> Terms {
-    let asked_by_us = plan.targets.first().is_some_and(|target| target.provider.ask_usage);
+    let asked_by_us = plan.choices.first().is_some_and(|first| first.target.provider.ask_usage);
     let usage = (wanted.stream && !asked_by_us).then_some(wanted.usage);
     Terms { generation: cached.generation, usage }
 }
@@ -188,7 +187,7 @@ async fn lead(
 ) -> Walked {
     recorder.cache = CacheNote::new(CacheResult::Miss);
     recorder.cache.refreshed = !cached.looks_up;
-    let planned = plan.targets.first().cloned();
+    let planned = plan.choices.first().map(|first| first.target.clone());
     let keep = Keep {
         cache: cached.cache.clone(),
         key: cached.key,

@@ -1,0 +1,207 @@
+//! Makes the plan: rule, targets, fallbacks, who is left out, in which order they are asked.
+
+use super::{
+    fit::{self, Demand},
+    order::{self, By},
+};
+use crate::{
+    cache::key::Draft,
+    error::{ErrorKind, GatewayError},
+    facts::{Call, Choice, Plan, Skip, Skipped},
+    headers as names,
+    state::snapshot::{KeyEntry, ModelEntry, Rule, Snapshot, Target},
+};
+use blake3::Hasher;
+use http::HeaderMap;
+use sluice_config::model::{Condition, Strategy};
+use sluice_protocol::{Usage, affinity, features};
+use smallvec::SmallVec;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// A request, as far as routing looks at it.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// The configuration.
+    pub snapshot: &'a Snapshot,
+    /// Who asks.
+    pub key: &'a KeyEntry,
+    /// The request's headers.
+    pub headers: &'a HeaderMap,
+    /// Its body.
+    pub call: &'a Call,
+    /// Tokens of its prompt, estimated.
+    pub prompt_tokens: u64,
+    /// When it came.
+    pub came: Instant,
+}
+
+/// Makes the plan. `draft` is there when the answer may be kept: then the request itself draws its target.
+///
+/// # Errors
+/// `NotActive`, `Unserved`, `MaxTokens` when no target can take the request.
+pub fn plan(entry: Arc<ModelEntry>, asking: Asking<'_>, draft: Option<&Draft>) -> Result<Plan, GatewayError> {
+    let Asking { call, .. } = asking;
+    let requested = call.envelope.model().into_owned();
+    let rule = entry.rules.iter().position(|Rule { when, .. }| asking.holds(when));
+    let own = rule.and_then(|at| entry.rules.get(at)).map_or(&entry.targets, |rule| &rule.targets);
+    let sticky = asking.sticky(&entry, draft);
+    let mut sieve = Sieve { asking, demand: None, skipped: Vec::new() };
+    let mut choices = sieve.ordered(&entry, own, &requested, sticky.as_ref(), draft);
+    for name in &entry.fallbacks {
+        // Whoever may not use a model does not come to it by a detour either.
+        if let Some(fallback) = asking.snapshot.models.find(name).filter(|_| asking.key.may_use(name)) {
+            let more = sieve.ordered(fallback, &fallback.targets, name, sticky.as_ref(), draft);
+            choices.extend(more);
+        }
+    }
+    let mut skipped = sieve.skipped;
+    if choices.is_empty() {
+        choices.extend(roomiest(&mut skipped));
+    }
+    let Some(first) = choices.first() else { return Err(nowhere(&entry, &skipped)) };
+    let patience = call.patience.unwrap_or(Duration::MAX).min(first.target.provider.timeouts.total);
+    let deadline = asking.came + patience;
+    Ok(Plan { choices, skipped, rule, sticky, entry, requested, passed_over: 0, deadline })
+}
+
+/// Sorts targets into those that can be asked and those that cannot.
+struct Sieve<'a> {
+    asking: Asking<'a>,
+    /// Read when somebody first wants to know.
+    demand: Option<Demand>,
+    skipped: Vec<Skipped>,
+}
+
+impl Sieve<'_> {
+    fn ordered(
+        &mut self,
+        entry: &ModelEntry,
+        targets: &[Arc<Target>],
+        requested: &str,
+        sticky: Option<&[u8; 32]>,
+        draft: Option<&Draft>,
+    ) -> SmallVec<[Choice; 2]> {
+        let mut choices = SmallVec::new();
+        for target in targets {
+            let model = target.upstream_model(&entry.name, requested);
+            let choice = Choice { target: target.clone(), model };
+            match self.skip(target) {
+                None => choices.push(choice),
+                Some(why) => self.skipped.push(Skipped { choice, why }),
+            }
+        }
+        let price = |choice: &Choice| self.asking.price(choice);
+        let by = match (sticky, draft) {
+            (Some(digest), _) => By::Sticky(digest),
+            (None, Some(draft)) => By::Request(draft),
+            (None, None) => By::Strategy(entry.strategy, &price),
+        };
+        order::order(&mut choices, &by);
+        choices
+    }
+
+    fn skip(&mut self, target: &Target) -> Option<Skip> {
+        if !target.provider.kind.is_active() {
+            return Some(Skip::NotActive);
+        }
+        if !fit::is_told(&target.settings) {
+            return None;
+        }
+        let Asking { call, prompt_tokens, .. } = self.asking;
+        self.demand.get_or_insert_with(|| Demand::of(call, prompt_tokens)).against(&target.settings)
+    }
+}
+
+impl Asking<'_> {
+    /// Does a rule's condition hold? All that it says must.
+    fn holds(&self, when: &Condition) -> bool {
+        let Condition { tenant, key, header, min_input_tokens, stream, tools } = when;
+        tenant.as_ref().is_none_or(|tenant| **tenant == *self.key.tenant)
+            && key.as_ref().is_none_or(|key| **key == *self.key.name)
+            && header.as_ref().is_none_or(|header| {
+                let sent = self.headers.get_all(&header.name);
+                sent.iter().any(|value| value.as_bytes() == header.equals.as_bytes())
+            })
+            && min_input_tokens.is_none_or(|least| self.prompt_tokens >= least)
+            && stream.is_none_or(|stream| stream == self.call.stream)
+            && tools.is_none_or(|tools| tools == features::has_tools(&self.call.envelope))
+    }
+
+    /// What ties the request to others, if anything does: never over the bounds of a tenant, or of those who may
+    /// share answers.
+    fn sticky(&self, entry: &ModelEntry, draft: Option<&Draft>) -> Option<[u8; 32]> {
+        if entry.affinity
+            && let Some(prefix) = affinity::prefix_digest(&self.call.envelope)
+        {
+            return Some(match draft {
+                Some(draft) => draft.sticky(&prefix),
+                None => self.of_tenant(b"prefix", &prefix),
+            });
+        }
+        // A stored answer belongs to no session.
+        if entry.strategy != Strategy::Session || draft.is_some() {
+            return None;
+        }
+        let named = self.headers.get(names::SESSION).map(|name| name.as_bytes().to_vec());
+        let session = named.or_else(|| Some(affinity::user(&self.call.envelope)?.as_bytes().to_vec()))?;
+        Some(self.of_tenant(b"session", &session))
+    }
+
+    fn of_tenant(&self, what: &[u8], value: &[u8]) -> [u8; 32] {
+        let tenant = self.key.tenant.as_bytes();
+        let mut hasher = Hasher::new();
+        hasher.update(what).update(&(tenant.len() as u64).to_le_bytes()).update(tenant).update(value);
+        *hasher.finalize().as_bytes()
+    }
+
+    /// What the request would cost there, in nano-dollars, as far as is known.
+    fn price(&self, choice: &Choice) -> Option<u64> {
+        let price = self.snapshot.prices.find(&choice.target.provider.name, &choice.model)?;
+        let output = self.call.envelope.max_tokens().and_then(|tokens| u64::try_from(tokens).ok());
+        let output = output.unwrap_or(self.prompt_tokens);
+        Some(price.cost(&Usage { input: self.prompt_tokens, output, ..Usage::default() }))
+    }
+}
+
+/// A prompt's tokens are only estimated: before nobody is asked, the roomiest is, and counts.
+fn roomiest(skipped: &mut Vec<Skipped>) -> Option<Choice> {
+    let room = |skipped: &Skipped| match skipped.why {
+        Skip::Context(window) => Some(window),
+        _ => None,
+    };
+    let (at, _) = skipped
+        .iter()
+        .enumerate()
+        .filter_map(|(at, one)| Some((at, room(one)?)))
+        .max_by_key(|(_, room)| *room)?;
+    Some(skipped.remove(at).choice)
+}
+
+/// No target can take the request.
+fn nowhere(entry: &ModelEntry, skipped: &[Skipped]) -> GatewayError {
+    let most = skipped.iter().filter_map(|skipped| match skipped.why {
+        Skip::MaxOutput(most) => Some(most),
+        _ => None,
+    });
+    if let Some(most) = most.max() {
+        let text = format!("No target of model '{}' gives more than {most} tokens.", entry.name);
+        return GatewayError::new(ErrorKind::MaxTokens, text).param("max_tokens");
+    }
+    let lack = skipped.iter().find_map(|skipped| match skipped.why {
+        Skip::Lacks(feature) => Some(feature),
+        _ => None,
+    });
+    if let Some(lack) = lack {
+        let text =
+            format!("No target of model '{}' can take {}.", entry.name, lack.as_str().replace('_', " "));
+        return GatewayError::new(ErrorKind::Unserved, text);
+    }
+    let text = format!(
+        "Model '{}' leads only to providers of a kind that this version does not serve yet.",
+        entry.name
+    );
+    GatewayError::new(ErrorKind::NotActive, text)
+}

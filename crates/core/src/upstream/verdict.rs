@@ -1,0 +1,82 @@
+//! What a client is told when no target has delivered.
+
+use crate::{
+    error::{ErrorKind, GatewayError},
+    facts::Plan,
+    telemetry::{
+        exchange::{Attempt, Recorder},
+        labels::AttemptOutcome,
+    },
+    upstream::{failure::Failure, itinerary::Itinerary},
+};
+use std::fmt::Write;
+
+/// Names every try: provider, status, time, and its words.
+pub fn summary(requested: &str, recorder: &Recorder, last: &Failure) -> String {
+    let attempts = &recorder.attempts;
+    let model: String = requested.chars().filter(|c| !c.is_control()).collect();
+    let mut text = match attempts.len() {
+        0 => return format!("The upstream of model '{model}' was not asked: {}.", trimmed(&last.message)),
+        1 => format!("The upstream of model '{model}' failed: "),
+        tries => format!("All {tries} tries for model '{model}' failed: "),
+    };
+    for (index, attempt) in attempts.iter().enumerate() {
+        text.push_str(if index == 0 { "" } else { "; " });
+        tell(&mut text, attempt);
+    }
+    text.push('.');
+    text
+}
+
+fn tell(text: &mut String, attempt: &Attempt) {
+    let took = attempt.took().as_millis();
+    let name = &attempt.target.provider.name;
+    // Writing into a String cannot fail.
+    let _ = match attempt.status {
+        Some(status) if status != 200 => write!(text, "{name} answered {status} after {took} ms"),
+        _ => write!(text, "{name} {} after {took} ms", in_words(attempt.outcome)),
+    };
+    // What only repeats the status says nothing.
+    let said = attempt.said.as_deref().map(trimmed).filter(|said| !said.starts_with("status "));
+    if let Some(said) = said.filter(|said| !said.is_empty()) {
+        let _ = write!(text, ": {said}");
+    }
+}
+
+fn trimmed(text: &str) -> &str {
+    text.trim_end_matches(['.', '!', '?'])
+}
+
+fn in_words(outcome: AttemptOutcome) -> &'static str {
+    match outcome {
+        AttemptOutcome::ConnectError => "could not be connected to",
+        AttemptOutcome::Timeout => "took too long",
+        _ => "gave no usable answer",
+    }
+}
+
+/// Nobody was asked: all keys of all targets are limited or refused.
+pub fn nobody_asked(plan: &Plan, way: &Itinerary) -> GatewayError {
+    let Some((choice, unready)) =
+        way.unready(plan).min_by_key(|(_, unready)| (unready.refused, unready.wait))
+    else {
+        return GatewayError::new(ErrorKind::Internal, "The model has no target.");
+    };
+    let name = &choice.target.provider.name;
+    let keys = match unready.keys {
+        1 => format!("The key of provider '{name}' is"),
+        keys => format!("All {keys} keys of provider '{name}' are"),
+    };
+    if unready.refused {
+        let text = format!("{keys} refused by the upstream; it is asked again from time to time.");
+        return GatewayError::new(ErrorKind::UpstreamAuth, text);
+    }
+    let rest = if plan.choices.len() == 1 {
+        format!("; no fallback is configured for '{}'", plan.entry.name)
+    } else {
+        String::new()
+    };
+    let seconds = unready.wait.as_secs_f64().ceil().max(1.0);
+    let text = format!("{keys} rate-limited upstream; next free in {seconds} s{rest}.");
+    GatewayError::new(ErrorKind::UpstreamLimited, text).retry_after(Some(unready.wait))
+}
