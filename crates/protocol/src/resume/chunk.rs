@@ -155,12 +155,16 @@ impl<'a> Chunk<'a> {
     }
 }
 
-/// Whether a surrogate pair may be cut in two here: the text alone does not say what the client made of it.
+/// Whether a surrogate pair is cut in two here: the text alone does not say what the client made of it.
 ///
-/// U+FFFD stands for a half after decoding; one that is written out is text.
+/// Decoding puts U+FFFD for each half, so that there are more of these than were written.
 fn has_half_a_pair(written: RawStr<'_>, meant: &str) -> bool {
     let marks = |text: &str| text.matches(char::REPLACEMENT_CHARACTER).count();
-    written.is_escaped() && marks(meant) > marks(written.raw())
+    if !written.is_escaped() || marks(meant) == 0 {
+        return false;
+    }
+    let without_backslashes = written.raw().replace(r"\\", "").to_ascii_lowercase();
+    marks(meant) > marks(written.raw()) + without_backslashes.matches(r"\ufffd").count()
 }
 
 fn member(scanner: &mut Scanner<'_>, name: RawStr<'_>) -> Result<Member, JsonError> {

@@ -54,3 +54,7 @@ impl Head {
 fn is_empty(value: &[u8]) -> bool {
     matches!(value, b"null" | b"\"\"" | b"0")
 }
+
+#[cfg(test)]
+#[path = "head_tests.rs"]
+mod tests;

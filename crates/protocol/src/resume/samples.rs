@@ -125,6 +125,13 @@ pub(super) fn passed(seam: &mut Seam, stream: &[Event]) -> Option<Vec<Event>> {
     seam.is_past_border().then_some(out)
 }
 
+/// The data of the last event that the seam lets through.
+pub(super) fn last_event(seam: &mut Seam, stream: &[Event]) -> String {
+    let out = passed(seam, stream).expect("the same text");
+    let last = out.last().and_then(|event| event.data.clone()).expect("an event");
+    String::from_utf8(last.to_vec()).unwrap()
+}
+
 /// Gives a client the first `cut` events of one stream and the rest of the answer from another.
 pub(super) fn resumed(method: Method, first: &[Event], cut: usize, second: &[Event]) -> Option<Client> {
     let given = &first[..cut];

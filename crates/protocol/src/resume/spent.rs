@@ -51,3 +51,7 @@ fn counted(scanner: &mut Scanner<'_>, offset: usize) -> Result<Count, JsonError>
     let found = count(scanner)?;
     Ok(found.map(|count| (count, offset + start..offset + scanner.position())))
 }
+
+#[cfg(test)]
+#[path = "spent_tests.rs"]
+mod tests;
