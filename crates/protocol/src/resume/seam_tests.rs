@@ -220,6 +220,31 @@ fn after_a_role_alone_any_answer_fits() {
 }
 
 #[test]
+fn a_second_role_is_not_sent_nor_one_after_text() {
+    let (first, second) = (upstream(true, FIRST), upstream(true, SECOND));
+    let mut seam = Seam::new(Method::Repeat, &delivered(&[first.role()]));
+    assert_eq!(seam.pass(second.role()), Passed::Drop);
+    // Some upstreams send none at all.
+    let client =
+        resumed(Method::Repeat, &[first.text("a")], 1, &second.stream(&["ab"])).expect("the same text");
+    assert_eq!((client.text.as_str(), client.roles), ("ab", 0));
+    let with_role = [second.choice(r#""delta":{"role":"assistant","content":"ab"}"#, "null")];
+    let client = resumed(Method::Repeat, &[first.text("a")], 1, &with_role).expect("the same text");
+    assert_eq!((client.text.as_str(), client.roles), ("ab", 0));
+}
+
+#[test]
+fn a_chunk_that_says_nothing_passes_after_the_border_only() {
+    let (first, second) = (upstream(true, FIRST), upstream(true, SECOND));
+    let filters = |head| event(&format!(r#"{{{head}"choices":[],"prompt_filter_results":[1]}}"#));
+    let mut seam = Seam::new(Method::Repeat, &delivered(&[first.text("ab")]));
+    assert_eq!(seam.pass(filters(SECOND)), Passed::Drop);
+    assert_eq!(seam.pass(second.text("ab")), Passed::Drop);
+    let sent = last_event(&mut seam, &[filters(SECOND)]);
+    assert_eq!(sent.as_bytes(), filters(FIRST).data.expect("data"));
+}
+
+#[test]
 fn a_role_beside_text_does_not_come_again() {
     let (first, second) = (upstream(true, FIRST), upstream(true, SECOND));
     let with_role = second.choice(r#""delta":{"role":"assistant","content":"ab"}"#, "null");
