@@ -112,6 +112,11 @@ pub(super) fn call(dialect: Dialect, body: &str) -> Envelope {
     Envelope::scan(Bytes::from(body.to_owned()), dialect, Profile::Open).expect("a good body")
 }
 
+/// A seam after what can be gone on with.
+pub(super) fn seam_after(method: Method, delivered: &Delivered) -> Seam {
+    Seam::new(method, delivered).expect("resumable")
+}
+
 /// What the seam lets through of a stream, or `None` where it diverges.
 pub(super) fn passed(seam: &mut Seam, stream: &[Event]) -> Option<Vec<Event>> {
     let mut out = Vec::new();
@@ -135,7 +140,7 @@ pub(super) fn last_event(seam: &mut Seam, stream: &[Event]) -> String {
 /// Gives a client the first `cut` events of one stream and the rest of the answer from another.
 pub(super) fn resumed(method: Method, first: &[Event], cut: usize, second: &[Event]) -> Option<Client> {
     let given = &first[..cut];
-    let mut seam = Seam::new(method, &delivered(given));
+    let mut seam = seam_after(method, &delivered(given));
     let rest = passed(&mut seam, second)?;
     Some(Client::read(given.iter().chain(&rest)))
 }

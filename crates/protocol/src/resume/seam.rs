@@ -38,36 +38,47 @@ pub struct Seam {
     role: bool,
     finished: bool,
     usage: bool,
+    diverged: bool,
 }
 
 /// For each piece of text in a chunk, how many bytes at its front the client has.
 type Known = SmallVec<[usize; 2]>;
 
 impl Seam {
-    /// A seam after what the client has.
+    /// A seam after what the client has; `None` where that is [not resumable](Delivered::is_resumable).
     ///
     /// Where it has no text yet, [`Method::Repeat`] fits any answer to it, be the request repeatable or not.
     #[must_use]
-    pub fn new(method: Method, delivered: &Delivered) -> Self {
+    pub fn new(method: Method, delivered: &Delivered) -> Option<Self> {
+        if !delivered.is_resumable() {
+            return None;
+        }
         let (border, in_prompt) = match method {
             Method::Append => (Border::default(), delivered.content_events()),
             Method::Repeat => (Border::new(&delivered.texts), 0),
         };
-        Self {
+        Some(Self {
             border,
             head: delivered.head.clone(),
             in_prompt,
             role: delivered.role || delivered.has_text(),
             finished: delivered.finished,
             usage: delivered.usage,
-        }
+            diverged: false,
+        })
     }
 
-    /// Takes the next event of the new upstream.
+    /// Takes the next event of the new upstream. Once it has diverged, nothing more passes.
     ///
     /// An error event is [`Passed::Diverged`] before the border and passes as it is after it, a malformed one is
     /// never let through; callers that have a better answer to either look first.
     pub fn pass(&mut self, event: Event) -> Passed {
+        let passed = if self.diverged { Passed::Diverged } else { self.judge(event) };
+        self.diverged = passed == Passed::Diverged;
+        passed
+    }
+
+    fn judge(&mut self, event: Event) -> Passed {
         let Some(data) = event.data.clone() else { return Passed::Emit(without_mark(event)) };
         let payload = data.trim_ascii();
         if payload.is_empty() {

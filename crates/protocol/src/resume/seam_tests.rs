@@ -1,5 +1,6 @@
 use super::super::samples::{
-    Client, FIRST, SECOND, Upstream, delivered, done, event, events, last_event, passed, resumed, upstream,
+    Client, FIRST, SECOND, Upstream, delivered, done, event, events, last_event, passed, resumed, seam_after,
+    upstream,
 };
 use super::*;
 
@@ -66,7 +67,7 @@ fn a_difference_at_any_place_is_caught() {
             let other: String = other.into_iter().collect();
             for size in [1, 5, 1000] {
                 let stream = upstream(chat, SECOND).stream(&strs(&rechunked(&other, size)));
-                let mut seam = Seam::new(Method::Repeat, &given);
+                let mut seam = seam_after(Method::Repeat, &given);
                 assert_eq!(passed(&mut seam, &stream), None, "chat {chat}, place {at}, size {size}");
                 assert!(!seam.is_past_border());
             }
@@ -77,10 +78,21 @@ fn a_difference_at_any_place_is_caught() {
 #[test]
 fn nothing_reaches_the_client_before_the_difference() {
     let completions = upstream(false, FIRST);
-    let mut seam = Seam::new(Method::Repeat, &delivered(&[completions.text("abcdef")]));
+    let mut seam = seam_after(Method::Repeat, &delivered(&[completions.text("abcdef")]));
     let second = upstream(false, SECOND);
     assert_eq!(seam.pass(second.text("abc")), Passed::Drop);
     assert_eq!(seam.pass(second.text("dex")), Passed::Diverged);
+    assert_eq!(seam.pass(second.text("defg")), Passed::Diverged, "what comes then is another answer's");
+    assert_eq!(seam.pass(events(b": comment\n\n").remove(0)), Passed::Diverged);
+}
+
+#[test]
+fn there_is_no_seam_where_nobody_can_go_on() {
+    let completions = upstream(false, FIRST);
+    let ended = delivered(&[completions.text("a"), done()]);
+    for method in METHODS {
+        assert!(Seam::new(method, &ended).is_none());
+    }
 }
 
 #[test]
@@ -89,7 +101,7 @@ fn a_stream_that_ends_too_early_has_diverged() {
     let second = upstream(true, SECOND);
     let given = delivered(&[first.role(), first.text("abc")]);
     for end in [second.finish(), second.piece("content", "b", "\"stop\""), done()] {
-        let mut seam = Seam::new(Method::Repeat, &given);
+        let mut seam = seam_after(Method::Repeat, &given);
         assert_eq!(seam.pass(second.text("a")), Passed::Drop);
         assert_eq!(seam.pass(end), Passed::Diverged);
         assert!(!seam.is_past_border());
@@ -107,16 +119,16 @@ fn other_pieces_before_the_border_diverge_and_pass_after_it() {
         r#""delta":{"content":"c","audio":{"id":"a"}}"#,
         r#""delta":{"content":"cd","tool_calls":[{"index":0}]}"#,
     ] {
-        let mut seam = Seam::new(Method::Repeat, &given);
+        let mut seam = seam_after(Method::Repeat, &given);
         seam.pass(second.text("ab"));
         assert_eq!(seam.pass(second.choice(piece, "null")), Passed::Diverged, "{piece}");
-        let mut seam = Seam::new(Method::Repeat, &given);
+        let mut seam = seam_after(Method::Repeat, &given);
         seam.pass(second.text("abc"));
         assert!(seam.is_past_border());
         let Passed::Emit(event) = seam.pass(second.choice(piece, "null")) else { panic!("{piece}") };
         assert_eq!(event.data, first.choice(piece, "null").data, "{piece}");
     }
-    let mut seam = Seam::new(Method::Repeat, &given);
+    let mut seam = seam_after(Method::Repeat, &given);
     assert_eq!(seam.pass(event(r#"{"choices":[{"index":1,"delta":{"content":"a"}}]}"#)), Passed::Diverged);
 }
 
@@ -125,7 +137,7 @@ fn only_the_rest_of_a_chunk_across_the_border_is_sent_and_its_other_bytes_stay()
     let given = delivered(&[event(r#"{"id":"one","choices":[{"index":0,"text":"a😀\n"}]}"#)]);
     let across =
         r#"{ "id" : "two","x":1.50, "choices":[{"text":"a\ud83d\ude00\n\"\u00e9","index":0,"y":"\/"}]}"#;
-    let mut seam = Seam::new(Method::Repeat, &given);
+    let mut seam = seam_after(Method::Repeat, &given);
     let rest = r#"{ "id" : "one","x":1.50, "choices":[{"text":"\"é","index":0,"y":"\/"}]}"#;
     assert_eq!(last_event(&mut seam, &[event(across)]), rest);
 }
@@ -148,13 +160,13 @@ fn the_last_text_may_come_with_the_end() {
     let (first, second) = (upstream(true, FIRST), upstream(true, SECOND));
     let with_end = second.piece("content", "abc", "\"stop\"");
     for (given, text) in [("a", "\"bc\""), ("abc", "\"\"")] {
-        let mut seam = Seam::new(Method::Repeat, &delivered(&[first.text(given)]));
+        let mut seam = seam_after(Method::Repeat, &delivered(&[first.text(given)]));
         let sent = last_event(&mut seam, std::slice::from_ref(&with_end));
         assert!(sent.contains(&format!(r#""content":{text}"#)) && sent.contains("\"stop\""), "{sent}");
     }
     // The client has the end as well.
     let given = delivered(&[first.text("a"), first.piece("content", "bc", "\"stop\"")]);
-    let mut seam = Seam::new(Method::Repeat, &given);
+    let mut seam = seam_after(Method::Repeat, &given);
     assert_eq!(seam.pass(with_end), Passed::Drop);
 }
 
@@ -163,9 +175,9 @@ fn text_after_the_end_that_the_client_has_diverges() {
     let (first, second) = (upstream(false, FIRST), upstream(false, SECOND));
     let given = delivered(&[first.text("ab"), first.finish()]);
     for stream in [vec![second.text("abc")], vec![second.text("ab"), second.text("c")]] {
-        assert_eq!(passed(&mut Seam::new(Method::Repeat, &given), &stream), None);
+        assert_eq!(passed(&mut seam_after(Method::Repeat, &given), &stream), None);
     }
-    assert_eq!(passed(&mut Seam::new(Method::Append, &given), &[second.text("c")]), None);
+    assert_eq!(passed(&mut seam_after(Method::Append, &given), &[second.text("c")]), None);
 }
 
 #[test]
@@ -196,7 +208,7 @@ fn reasoning_is_held_against_reasoning_of_the_same_name() {
 fn both_channels_of_one_chunk_are_fitted() {
     let given = [event(r#"{"id":"one","choices":[{"index":0,"delta":{"reasoning":"r","content":"c"}}]}"#)];
     let both = r#"{"id":"two","choices":[{"index":0,"delta":{"reasoning":"rs","content":"cd"}}]}"#;
-    let mut seam = Seam::new(Method::Repeat, &delivered(&given));
+    let mut seam = seam_after(Method::Repeat, &delivered(&given));
     let rest = r#"{"id":"one","choices":[{"index":0,"delta":{"reasoning":"s","content":"d"}}]}"#;
     assert_eq!(last_event(&mut seam, &[event(both)]), rest);
 }
@@ -205,7 +217,7 @@ fn both_channels_of_one_chunk_are_fitted() {
 fn where_nothing_was_delivered_everything_passes_as_it_came() {
     for (chat, method) in [(true, Method::Repeat), (false, Method::Repeat), (false, Method::Append)] {
         let stream = upstream(chat, SECOND).stream(&["a", "b"]);
-        let mut seam = Seam::new(method, &Delivered::new());
+        let mut seam = seam_after(method, &Delivered::new());
         assert!(seam.is_past_border());
         assert_eq!(passed(&mut seam, &stream).as_deref(), Some(&stream[..]));
     }
@@ -222,7 +234,7 @@ fn after_a_role_alone_any_answer_fits() {
 #[test]
 fn a_second_role_is_not_sent_nor_one_after_text() {
     let (first, second) = (upstream(true, FIRST), upstream(true, SECOND));
-    let mut seam = Seam::new(Method::Repeat, &delivered(&[first.role()]));
+    let mut seam = seam_after(Method::Repeat, &delivered(&[first.role()]));
     assert_eq!(seam.pass(second.role()), Passed::Drop);
     // Some upstreams send none at all.
     let client =
@@ -237,7 +249,7 @@ fn a_second_role_is_not_sent_nor_one_after_text() {
 fn a_chunk_that_says_nothing_passes_after_the_border_only() {
     let (first, second) = (upstream(true, FIRST), upstream(true, SECOND));
     let filters = |head| event(&format!(r#"{{{head}"choices":[],"prompt_filter_results":[1]}}"#));
-    let mut seam = Seam::new(Method::Repeat, &delivered(&[first.text("ab")]));
+    let mut seam = seam_after(Method::Repeat, &delivered(&[first.text("ab")]));
     assert_eq!(seam.pass(filters(SECOND)), Passed::Drop);
     assert_eq!(seam.pass(second.text("ab")), Passed::Drop);
     let sent = last_event(&mut seam, &[filters(SECOND)]);
@@ -248,14 +260,14 @@ fn a_chunk_that_says_nothing_passes_after_the_border_only() {
 fn a_role_beside_text_does_not_come_again() {
     let (first, second) = (upstream(true, FIRST), upstream(true, SECOND));
     let with_role = second.choice(r#""delta":{"role":"assistant","content":"ab"}"#, "null");
-    let mut seam = Seam::new(Method::Repeat, &delivered(&[first.role(), first.text("a")]));
+    let mut seam = seam_after(Method::Repeat, &delivered(&[first.role(), first.text("a")]));
     let sent = last_event(&mut seam, &[with_role]);
     assert_eq!(sent.as_bytes(), first.text("b").data.expect("data"));
 }
 
 #[test]
 fn comments_pass_and_empty_events_do_not() {
-    let mut seam = Seam::new(Method::Repeat, &delivered(&[upstream(false, FIRST).text("a")]));
+    let mut seam = seam_after(Method::Repeat, &delivered(&[upstream(false, FIRST).text("a")]));
     for (wire, emitted) in [
         (&b"\xef\xbb\xbf: hello\n\n"[..], Some(&b": hello\n\n"[..])),
         (b": keep-alive\n\n", Some(b": keep-alive\n\n")),
@@ -280,9 +292,9 @@ fn errors_and_nonsense_do_not_pass_before_the_border() {
         b"data: {\"choices\":[],\"choices\":[]}\n\n",
     ] {
         let event = events(wire).remove(0);
-        let mut seam = Seam::new(Method::Repeat, &delivered(&[first.text("a")]));
+        let mut seam = seam_after(Method::Repeat, &delivered(&[first.text("a")]));
         assert_eq!(seam.pass(event.clone()), Passed::Diverged);
-        let mut seam = Seam::new(Method::Append, &delivered(&[first.text("a")]));
+        let mut seam = seam_after(Method::Append, &delivered(&[first.text("a")]));
         let is_error = wire.windows(5).any(|word| word == b"error");
         let expected = if is_error { Passed::Emit(event.clone()) } else { Passed::Diverged };
         assert_eq!(seam.pass(event), expected);
@@ -293,7 +305,7 @@ fn errors_and_nonsense_do_not_pass_before_the_border() {
 fn a_named_event_in_several_lines_stays_one() {
     let pretty = b"event: chunk\ndata: {\"id\":\"two\",\ndata:  \"choices\":[{\"text\":\"b\"}]}\n\n";
     let given = delivered(&[event(r#"{"id":"one","choices":[{"text":"a"}]}"#)]);
-    let Passed::Emit(sent) = Seam::new(Method::Append, &given).pass(events(pretty).remove(0)) else {
+    let Passed::Emit(sent) = seam_after(Method::Append, &given).pass(events(pretty).remove(0)) else {
         panic!()
     };
     assert_eq!(
@@ -308,7 +320,7 @@ fn a_stream_may_break_more_than_once() {
     let streams = [FIRST, SECOND, SECOND].map(|head| upstream(true, head).stream(&["ab", "cd", "ef"]));
     let mut sent: Vec<Event> = streams[0][..2].to_vec();
     for (stream, cut) in [(&streams[1], 3), (&streams[2], streams[2].len())] {
-        let mut seam = Seam::new(Method::Repeat, &delivered(&sent));
+        let mut seam = seam_after(Method::Repeat, &delivered(&sent));
         sent.extend(passed(&mut seam, &stream[..cut]).expect("the same text"));
     }
     let client = Client::read(&sent);

@@ -1,5 +1,5 @@
-use super::super::samples::{FIRST, delivered, event, last_event, passed, resumed, upstream};
-use super::super::{Method, Seam};
+use super::super::Method;
+use super::super::samples::{FIRST, delivered, event, last_event, passed, resumed, seam_after, upstream};
 
 #[test]
 fn counts_of_an_appended_answer_are_those_of_the_whole() {
@@ -35,10 +35,10 @@ fn counts_of_an_appended_answer_are_those_of_the_whole() {
             ["[]", r#"[{"text":"d","index":0,"finish_reason":"stop"}]"#, r#"[{"text":"d","index":0}]"#]
         {
             let stream = |usage| event(&format!(r#"{{{FIRST}"choices":{choices},"usage":{usage}}}"#));
-            let sent = last_event(&mut Seam::new(Method::Append, &given), &[stream(theirs)]);
+            let sent = last_event(&mut seam_after(Method::Append, &given), &[stream(theirs)]);
             assert_eq!(sent.as_bytes(), stream(ours).data.expect("data"), "{choices}");
         }
-        let mut seam = Seam::new(Method::Repeat, &given);
+        let mut seam = seam_after(Method::Repeat, &given);
         let whole = event(&format!(r#"{{{FIRST}"choices":[],"usage":{theirs}}}"#));
         let sent = last_event(&mut seam, &[first.text("abc"), whole.clone()]);
         assert_eq!(sent.as_bytes(), whole.data.expect("data"), "a repeated answer is counted whole");
@@ -66,10 +66,10 @@ fn only_the_usage_is_sent_of_an_end_that_the_client_has() {
     let end = r#"{"id":"one","choices":[{"index":0,"text":"a","finish_reason":"stop"}],"usage":{"prompt_tokens":1}}"#;
     let sent =
         r#"{"id":"one","choices":[],"usage":{"prompt_tokens":1},"object":"chunk","created":1,"model":"m-1"}"#;
-    assert_eq!(last_event(&mut Seam::new(Method::Repeat, &given), &[event(end)]), sent);
+    assert_eq!(last_event(&mut seam_after(Method::Repeat, &given), &[event(end)]), sent);
     let given = delivered(&[first.text("a"), first.finish(), first.usage(1, 1)]);
     for stream in [vec![event(end)], vec![first.text("a"), first.finish(), first.usage(1, 1)]] {
-        let out = passed(&mut Seam::new(Method::Repeat, &given), &stream);
+        let out = passed(&mut seam_after(Method::Repeat, &given), &stream);
         assert_eq!(out, Some(Vec::new()));
     }
 }
