@@ -102,7 +102,7 @@ fn several(call: &Envelope) -> bool {
 }
 
 /// Whether a chat asks for audio.
-fn speaks(call: &Envelope) -> bool {
+pub(crate) fn speaks(call: &Envelope) -> bool {
     let names_audio = |modalities: &[u8]| any_item(modalities, |scanner| Ok(scanner.string()? == "audio"));
     set(call, "audio").is_some() || set(call, "modalities").is_some_and(names_audio)
 }
@@ -166,12 +166,12 @@ fn any_item(list: &[u8], mut wanted: impl FnMut(&mut Scanner<'_>) -> Result<bool
 }
 
 /// The JSON text of a member that is there and not null.
-fn set<'a>(call: &'a Envelope, name: &str) -> Option<&'a [u8]> {
+pub(crate) fn set<'a>(call: &'a Envelope, name: &str) -> Option<&'a [u8]> {
     call.value(name).filter(|value| *value != b"null")
 }
 
 /// Whether a value is that integer, in any spelling.
-fn is_integer(value: &[u8], wanted: i64) -> bool {
+pub(crate) fn is_integer(value: &[u8], wanted: i64) -> bool {
     let is_number = matches!(value, [b'-' | b'0'..=b'9', ..]);
     is_number && std::str::from_utf8(value).is_ok_and(|text| json::integer(text) == Some(wanted))
 }

@@ -15,6 +15,7 @@
 //! observe         what answers say as they pass: usage, content, how they end
 //! fitness         whether an answer may be kept and given again
 //! replay          a kept answer for both kinds of clients: stream to plain, plain to stream
+//! resume          a stream that broke, gone on with at another upstream without a seam
 //! price           what tokens cost
 //! tokens          how many a prompt will have, before anybody has counted
 //! usage           token counts, brought to one meaning
@@ -41,6 +42,7 @@ pub mod price;
 pub mod problem;
 pub mod provider;
 pub mod replay;
+pub mod resume;
 pub mod splice;
 pub mod sse;
 pub mod tokens;
