@@ -17,8 +17,13 @@ fn short(upstream: &Upstream) -> Config {
 
 /// What a client gets from an upstream that answers like this once, and the upstream.
 async fn fault(answer: Answer) -> (Reply, Upstream) {
+    fault_in(3, answer).await
+}
+
+/// The same, with at most so many tries.
+async fn fault_in(attempts: u32, answer: Answer) -> (Reply, Upstream) {
     let upstream = Upstream::script([answer]).await;
-    let gateway = short(&upstream).start().await;
+    let gateway = short(&upstream).section(&format!("resilience: {{attempts: {attempts}}}")).start().await;
     let reply = gateway.post(CHAT, chat()).await;
     clean(&reply);
     (reply, upstream)
@@ -145,7 +150,7 @@ async fn http_500_whose_body_never_ends_is_502_soon_and_keeps_the_message_that_h
     let whole = r#"{"error":{"message":"the engine died"}}"#;
     for (body, told) in [(whole, "the engine died"), ("{\"error\":{\"message\":\"the eng", "500")] {
         let begun = Instant::now();
-        let (reply, upstream) = fault(Answer::new().send(head).send(body).hang()).await;
+        let (reply, upstream) = fault_in(1, Answer::new().send(head).send(body).hang()).await;
         assert!(begun.elapsed() < Duration::from_millis(2_500), "{:?}", begun.elapsed());
         assert_eq!(reply.clone().expect(502).code(), "upstream_error");
         assert!(reply.message().contains(told), "{}", reply.message());

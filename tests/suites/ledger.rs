@@ -193,7 +193,9 @@ async fn answers_that_never_came_cost_nothing() {
         (Answer::new().send(half).hang(), 504, "timeout", "timeout", Value::Null),
     ] {
         let upstream = Upstream::script([answer]).await;
-        let config = Config::to(&upstream).timeouts("first_byte: 300ms, idle: 300ms").section(PRICES);
+        let once = "resilience: {attempts: 1}";
+        let config =
+            Config::to(&upstream).timeouts("first_byte: 300ms, idle: 300ms").section(PRICES).section(once);
         let keeper = Bookkeeper::start(&config).await;
         let _ = keeper.post(CHAT, chat()).await.expect(status);
         let record = keeper.record().await;

@@ -149,7 +149,10 @@ async fn a_follower_whose_leader_failed_needs_room_like_anybody() {
         _ => Answer::json(CHAT_REPLY),
     })
     .await;
-    let gateway = limited(&upstream, "limits: {}", "limits: {requests: {rate: 1/h, burst: 3}}").start().await;
+    let gateway = limited(&upstream, "limits: {}", "limits: {requests: {rate: 1/h, burst: 3}}")
+        .section("resilience: {attempts: 1}")
+        .start()
+        .await;
     let requests = begin((0..3).map(|_| request(1, "").send(gateway.api)));
     upstream.called(1).await;
     in_flight(&gateway, 3).await;

@@ -83,7 +83,8 @@ async fn is_freed(gateway: &Gateway) {
 /// A gateway that gives a key one place, before an upstream that answers the first request so.
 async fn one_place(first: Answer) -> (Gateway, Upstream) {
     let upstream = Upstream::script([first, Answer::json(CHAT_REPLY)]).await;
-    (limited(&upstream, "limits: {concurrency: 1}").start().await, upstream)
+    let once = "resilience: {attempts: 1}";
+    (limited(&upstream, "limits: {concurrency: 1}").section(once).start().await, upstream)
 }
 
 #[tokio::test]

@@ -173,8 +173,10 @@ async fn a_second_target_burdens_its_own_provider_and_frees_the_first() {
         .provider(bucket)
         .also_with("spare", &spare.base_url(), &format!(", {bucket}"))
         .model_entry(
-            "{name: both, targets: [{provider: up, model: m}, {provider: spare, model: m, priority: 1}]}",
+            "{name: both, targets: [{provider: up, model: m}, {provider: spare, model: m, priority: 1}], \
+             resilience: {attempts: 2}}",
         )
+        .section("resilience: {retry_budget: {ratio: 0%, per_second: 0}}")
         .start()
         .await;
     let ask = |tokens| {

@@ -235,7 +235,8 @@ async fn a_request_that_failed_gives_its_tokens_back() {
         Answer::json(having_used(0, 0)),
     ])
     .await;
-    let gateway = gateway(&upstream, &still(1000)).await;
+    let bucket = format!("limits: {{tokens: {{{}}}}}", still(1000));
+    let gateway = limited(&upstream, &bucket).section("resilience: {attempts: 1}").start().await;
     for status in [502, 400, 502] {
         let _ = ask(&gateway, chat_of(900)).await.expect(status);
     }
