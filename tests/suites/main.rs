@@ -78,6 +78,8 @@ mod passthrough;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod resume;
+#[cfg(test)]
 mod shutdown;
 #[cfg(test)]
 mod single_flight;

@@ -23,6 +23,7 @@ pub struct Caller {
 }
 
 /// A body that has passed, and what else of the request goes upstream.
+#[derive(Clone)]
 pub struct Call {
     /// The body.
     pub envelope: Envelope,

@@ -33,6 +33,12 @@ pub struct Holding {
 }
 
 impl Holding {
+    /// Nothing yet, for a request that was admitted for this much.
+    #[must_use]
+    pub fn asking(ask: Ask) -> Self {
+        Self { ask, ..Self::default() }
+    }
+
     /// The request is admitted.
     pub fn admitted(&mut self, ask: Ask, mut permit: Permit) {
         self.ask = ask;
@@ -73,6 +79,14 @@ impl Holding {
         if let Some(permit) = self.provider.take() {
             permit.give_back(At::present());
         }
+    }
+
+    /// Another provider has gone on: what was `used` at the one before is settled, and the next one's part held.
+    pub fn moved_on(&mut self, mut next: Self, used: Spent) {
+        if let Some(permit) = self.provider.take() {
+            permit.settle(used, At::present());
+        }
+        self.provider = next.provider.take();
     }
 
     /// Ends the request: what it used in all, and what of it at the provider that was asked last.

@@ -7,18 +7,16 @@ use crate::{
         store::Recalled,
     },
     error::Broken,
-    state::snapshot::Target,
     telemetry::{exchange::Recorder, labels::AttemptOutcome},
     timer::{LazyTimer, now},
     upstream::{
-        failure::Failure,
-        stream::{Ending, EventStream, Step},
+        relay::Relay,
+        stream::{Ending, Step},
     },
 };
 use bytes::Bytes;
 use sluice_protocol::sse::Decoder;
 use std::{
-    sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -28,8 +26,8 @@ const PACE: Duration = Duration::from_millis(20);
 
 /// A source of events.
 pub enum Feed {
-    /// A stream that only this client reads, and who sends it.
-    Own(Box<EventStream>, Option<Arc<Target>>),
+    /// A stream that only this client reads.
+    Own(Box<Relay>),
     /// A stream that others may read, too.
     Shared(Reader),
     /// A stored answer, at once or paced.
@@ -50,13 +48,10 @@ impl Feed {
     /// The next events, or the end.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Fed> {
         Poll::Ready(match self {
-            Self::Own(events, target) => match std::task::ready!(events.poll_step(cx)) {
+            Self::Own(events) => match std::task::ready!(events.poll_step(cx)) {
                 Step::Events(piece) => Fed::Events(piece.bytes),
                 Step::End(Ending::Whole) => Fed::Whole,
-                Step::End(ending) => Fed::Broken(match target {
-                    Some(target) => Failure::of_stream(&ending, &target.provider),
-                    None => Broken::fault(),
-                }),
+                Step::End(ending) => Fed::Broken(events.broken(&ending)),
             },
             Self::Shared(reader) => match std::task::ready!(reader.poll_next(cx)) {
                 Next::Events(bytes) => Fed::Events(bytes),
@@ -72,7 +67,7 @@ impl Feed {
     #[must_use]
     pub fn is_complete(&self) -> bool {
         match self {
-            Self::Own(events, _) => events.is_complete(),
+            Self::Own(events) => events.is_complete(),
             Self::Shared(reader) => reader.is_complete(),
             Self::Stored(stored) => stored.is_over(),
         }
@@ -81,19 +76,7 @@ impl Feed {
     /// Writes what was read into the record: tokens, pace, how the try went.
     pub fn settle(&self, recorder: &mut Recorder, attempt: AttemptOutcome) {
         match self {
-            Self::Own(events, _) => {
-                let (facts, pace) = (events.facts(), events.pace());
-                recorder.answered(facts);
-                recorder.upstream_wait += pace.waited;
-                let streaming = recorder.streaming.get_or_insert_default();
-                streaming.first_content = pace.first_content;
-                streaming.last_content = pace.last_content;
-                streaming.content_events = facts.content_events;
-                streaming.max_gap = pace.max_gap;
-                if let Some(last) = recorder.attempts.last_mut() {
-                    last.end(attempt, None);
-                }
-            }
+            Self::Own(events) => events.settle(recorder, attempt, Instant::now()),
             Self::Shared(reader) if reader.leads() => reader.settle(recorder),
             Self::Shared(reader) => recorder.cache.saved = reader.usage(),
             Self::Stored(_) => {}

@@ -46,7 +46,7 @@ pub fn answer(walked: Walked, rules: StreamRules) -> Response<ReplyBody> {
     match result {
         Ok(Delivery::Plain { body, facts, .. }) => plain(recorder, body, &facts),
         Ok(Delivery::Stream { ready, events, .. }) => {
-            let feed = Feed::Own(events, recorder.target.clone());
+            let feed = Feed::Own(events);
             stream(recorder, joined(ready), feed, rules)
         }
         Ok(Delivery::Shared(reader)) => stream(recorder, Bytes::new(), Feed::Shared(reader), rules),

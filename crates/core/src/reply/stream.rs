@@ -68,7 +68,7 @@ impl StreamReply {
 
     /// A provider's stream is open as long as this one is; a shared one is counted where it is read.
     fn count_open(&mut self, recorder: &Recorder) {
-        if matches!(&self.phase, Phase::Open(Feed::Own(..))) {
+        if matches!(&self.phase, Phase::Open(Feed::Own(_))) {
             self.open = OpenGauge::new(recorder);
         }
     }
@@ -163,7 +163,7 @@ impl StreamReply {
         begin(&mut recorder);
         match result {
             Ok(Delivery::Stream { ready, events, .. }) => {
-                let feed = Feed::Own(events, recorder.target.clone());
+                let feed = Feed::Own(events);
                 self.opened(recorder, joined(ready), feed);
             }
             Ok(Delivery::Shared(reader)) => self.opened(recorder, Bytes::new(), Feed::Shared(reader)),

@@ -94,6 +94,8 @@ pub struct Exchange {
     pub client_wait: Duration,
     /// Facts of a stream.
     pub streaming: Option<Streaming>,
+    /// So many other targets have gone on with it after it broke.
+    pub resumed: usize,
 }
 
 /// One try at an upstream.
@@ -280,6 +282,7 @@ impl Recorder {
             upstream_wait: Duration::ZERO,
             client_wait: Duration::ZERO,
             streaming: None,
+            resumed: 0,
         });
         Self { exchange, app, told: false }
     }

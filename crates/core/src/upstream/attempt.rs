@@ -12,9 +12,12 @@ use crate::{
     headers as names,
     state::snapshot::{Provider, Target},
     upstream::{
-        body::{ReadClock, ReadFault, Sent, read_all, read_some},
+        body::{ReadClock, ReadFault, read_all, read_some},
         classify::{self, Class},
+        errand::Errand,
         failure::{self, EXCERPT, Failure},
+        following::Following,
+        relay::Relay,
         stream::{Ending, EventStream, Step, UsageEvents},
     },
 };
@@ -30,7 +33,7 @@ use sluice_protocol::{
 use smallvec::SmallVec;
 use std::{
     future::poll_fn,
-    sync::Arc,
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
@@ -59,7 +62,7 @@ pub enum Delivery {
         /// Events that have come already.
         ready: Ready,
         /// The rest.
-        events: Box<EventStream>,
+        events: Box<Relay>,
         /// 200, or another success.
         status: u16,
     },
@@ -105,23 +108,8 @@ impl Tried {
     }
 }
 
-/// One try: whom it asks, for what, with which credential, and until when.
-#[derive(Clone)]
-pub struct Errand {
-    /// Whom.
-    pub target: Arc<Target>,
-    /// The upstream's name for the model.
-    pub model: Arc<str>,
-    /// Which key of the provider's pool.
-    pub key: usize,
-    /// All tries of the request together end by then.
-    pub deadline: Instant,
-    /// Told when the request goes out.
-    pub sent: Sent,
-}
-
-/// Tries one target.
-pub async fn run(call: &Call, errand: &Errand) -> Tried {
+/// Tries one target. `following` is told what passes on of a stream, where another may have to go on with it.
+pub async fn run(call: &Call, errand: &Errand, following: Option<Box<Following>>) -> Tried {
     let provider = &errand.target.provider;
     let encoding =
         Encoding { upstream_model: &errand.model, ask_usage: provider.ask_usage, drop: &provider.drop };
@@ -141,7 +129,7 @@ pub async fn run(call: &Call, errand: &Errand) -> Tried {
     };
     let mut head = UpstreamHead::default();
     let outgoing = Outgoing { body: encoded.body, strip_usage: encoded.strip_usage, errand };
-    let result = send(call, &outgoing, &clocks, &mut head).await;
+    let result = send(call, &outgoing, &clocks, following, &mut head).await;
     Tried { result, dropped: encoded.dropped, head, waited: began.elapsed() }
 }
 
@@ -184,6 +172,7 @@ async fn send(
     call: &Call,
     outgoing: &Outgoing<'_>,
     clocks: &Clocks,
+    following: Option<Box<Following>>,
     head: &mut UpstreamHead,
 ) -> Result<Delivery, Failure> {
     let Errand { target, key, sent, .. } = outgoing.errand;
@@ -223,11 +212,11 @@ async fn send(
         (false, true) => UsageEvents::Strip,
         (false, false) => UsageEvents::Pass,
     };
-    let mut events = Box::new(EventStream::new(incoming, dialect, usage, clocks.idle, clocks.end));
+    let mut events = EventStream::new(incoming, dialect, usage, clocks.idle, clocks.end).followed(following);
     let ready =
         peek(&mut events, first_byte, target).await.map_err(|failure| failure.unwrap_or_else(late))?;
     events.delivered();
-    Ok(Delivery::Stream { ready, events, status })
+    Ok(Delivery::Stream { ready, events: Box::new(Relay::new(events, target.clone())), status })
 }
 
 /// Reads until the first content event. The first event must come within the first-byte time; after that the
@@ -238,11 +227,13 @@ async fn peek(
     target: &Target,
 ) -> Result<Ready, Option<Failure>> {
     let (mut ready, mut size) = (Ready::new(), 0);
-    let mut step =
-        tokio::time::timeout_at(first_byte, poll_fn(|cx| events.poll_step(cx))).await.map_err(|_| None)?;
+    let first = poll_fn(|cx| poll_begun(events, cx));
+    let mut step = tokio::time::timeout_at(first_byte, first).await.map_err(|_| None)?;
     loop {
         match step {
-            Step::Events(piece) => {
+            // It has begun, and brings nothing that the client does not have.
+            None => return Ok(ready),
+            Some(Step::Events(piece)) => {
                 size += piece.bytes.len();
                 if size > MAX_PREFACE && !events.has_begun() {
                     return Err(Some(Failure::bad_answer(
@@ -252,13 +243,21 @@ async fn peek(
                 }
                 ready.push(piece);
             }
-            Step::End(Ending::Whole) if !ready.is_empty() => return Ok(ready),
-            Step::End(ending) => return Err(Some(Failure::from_ending(&ending, &target.provider))),
+            Some(Step::End(Ending::Whole)) if !ready.is_empty() => return Ok(ready),
+            Some(Step::End(ending)) => return Err(Some(Failure::from_ending(&ending, &target.provider))),
         }
         if events.has_begun() {
             return Ok(ready);
         }
-        step = poll_fn(|cx| events.poll_step(cx)).await;
+        step = poll_fn(|cx| poll_begun(events, cx)).await;
+    }
+}
+
+/// The next step; none where the stream has begun and has nothing to give yet.
+fn poll_begun(events: &mut EventStream, cx: &mut Context<'_>) -> Poll<Option<Step>> {
+    match events.poll_step(cx) {
+        Poll::Pending if events.has_begun() => Poll::Ready(None),
+        polled => polled.map(Some),
     }
 }
 

@@ -8,13 +8,16 @@ use crate::{
     facts::{Call, Choice, Plan},
     limits::refusal::Refusal,
     telemetry::{
-        exchange::{Attempt, Recorder},
+        exchange::Recorder,
         labels::{AbortPhase, AttemptOutcome, LimitLabel},
     },
     upstream::{
-        attempt::{self, Delivery, Errand, Tried},
-        body::Sent,
+        attempt::{self, Delivery, Tried},
+        detour::{self, Detour},
+        errand::Errand,
         failure::Failure,
+        following::Following,
+        hedge,
         itinerary::{Itinerary, Leave},
         verdict,
     },
@@ -42,6 +45,9 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
     let mut way = Itinerary::new(&plan);
     let mut failed: Option<(usize, Failure)> = None;
     let mut no_room: Option<Refusal> = None;
+    if let Some(hedge) = &plan.entry.hedge {
+        hedge.budget.earn();
+    }
     while failed.as_ref().is_none_or(|(_, failure)| failure.verdict.next) {
         let Some(leave) = way.next(&plan, Instant::now()) else { break };
         let (at, key) = (leave.at, leave.key);
@@ -57,7 +63,14 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
             if let Some((from, failure)) = &failed {
                 fell_back(&plan, *from, choice, failure.verdict.outcome, &recorder);
             }
-            one(&plan, &call, choice, leave, &mut recorder).await.map_err(Stopped::Failed)
+            let tried = match hedge::patience(&plan, choice) {
+                // Rare, so its state is no part of every request's.
+                Some(patience) => {
+                    Box::pin(hedge::race(&plan, &call, &mut way, leave, patience, &mut recorder)).await
+                }
+                None => one(&plan, &call, choice, leave, &mut recorder).await,
+            };
+            tried.map_err(Stopped::Failed)
         };
         let tried = tokio::select! {
             biased;
@@ -65,7 +78,10 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
             () = cut.cancelled() => Err(Stopped::Failed(Failure::draining())),
         };
         match tried {
-            Ok(delivery) => return Walked { recorder, result: Ok(delivery) },
+            Ok(mut delivery) => {
+                arm(&mut delivery, plan, call, way, (at, key), &recorder);
+                return Walked { recorder, result: Ok(delivery) };
+            }
             Err(Stopped::NoRoom(refusal)) => {
                 if let Some(key) = &recorder.key {
                     key.metrics.limited(&recorder.app().metrics, LimitLabel::Upstream);
@@ -118,100 +134,45 @@ async fn one(
     leave: Leave,
     recorder: &mut Recorder,
 ) -> Result<Delivery, Failure> {
-    let errand = begin(plan, choice, leave, recorder);
-    let at = recorder.attempts.len().saturating_sub(1);
-    let mut tried = attempt::run(call, &errand).await;
-    end(at, &errand, &mut tried, recorder);
+    recorder.target = Some(choice.target.clone());
+    let (errand, attempt) = Errand::begin(choice, leave, plan.deadline);
+    recorder.attempts.push(attempt);
+    let mut tried = attempt::run(call, &errand, following(plan, call)).await;
+    recorder.upstream_wait += tried.waited;
+    note(&errand, recorder.attempts.len().saturating_sub(1), &mut tried, recorder);
     tried.result
 }
 
-/// Notes that a try begins.
-fn begin(plan: &Plan, choice: &Choice, leave: Leave, recorder: &mut Recorder) -> Errand {
-    let sent = Sent::default();
-    recorder.target = Some(choice.target.clone());
-    // Cancelled until it is known better: the client may leave at any moment.
-    recorder.attempts.push(Attempt {
-        target: choice.target.clone(),
-        model: choice.model.clone(),
-        outcome: AttemptOutcome::Cancelled,
-        status: None,
-        reason: None,
-        said: None,
-        began: Instant::now(),
-        took: None,
-        sent: sent.clone(),
-        facts: None,
-        trial: leave.trial,
-    });
-    Errand {
-        target: choice.target.clone(),
-        model: choice.model.clone(),
-        key: leave.key,
-        deadline: plan.deadline,
-        sent,
+/// Takes down what passes on of a stream that another target may have to go on with.
+pub(super) fn following(plan: &Plan, call: &Call) -> Option<Box<Following>> {
+    detour::method(plan, call).map(|_| Following::new())
+}
+
+/// A stream that may break is given what it takes to go on elsewhere.
+fn arm(
+    delivery: &mut Delivery,
+    plan: Plan,
+    call: Call,
+    way: Itinerary,
+    from: (usize, usize),
+    recorder: &Recorder,
+) {
+    if let Delivery::Stream { events, .. } = delivery
+        && events.is_followed()
+        && let Some(method) = detour::method(&plan, &call)
+    {
+        events.arm(Detour::new(method, plan, call, way, from, recorder));
     }
 }
 
-/// Notes how a try went: in the record, with its target, with its key.
-fn end(at: usize, errand: &Errand, tried: &mut Tried, recorder: &mut Recorder) {
-    let provider = &errand.target.provider;
-    recorder.upstream_wait += tried.waited;
-    for field in &tried.dropped {
-        recorder.app().metrics.dropped_fields.with_label_values(&[&*provider.name, field]).inc();
+/// Notes how the try at this place of the record went.
+pub(super) fn note(errand: &Errand, at: usize, tried: &mut Tried, recorder: &mut Recorder) {
+    let app = recorder.app().clone();
+    if let Some(attempt) = recorder.attempts.get_mut(at) {
+        errand.note(attempt, tried, &app.metrics);
     }
     recorder.dropped = std::mem::take(&mut tried.dropped);
     recorder.upstream_head = std::mem::take(&mut tried.head);
-    let now = Instant::now();
-    let Some(attempt) = recorder.attempts.get_mut(at) else { return };
-    match &tried.result {
-        Ok(delivery) => {
-            provider.pool.worked(errand.key, &errand.model);
-            attempt.trial.delivered(tried.waited, now);
-            if let Delivery::Plain { .. } = delivery {
-                attempt.end(AttemptOutcome::Ok, Some(200));
-            } else {
-                // A stream's try ends with the stream.
-                attempt.status = Some(200);
-            }
-        }
-        Err(failure) => {
-            attempt.reason = failure.reason;
-            attempt.said = Some(failure.message.as_str().into());
-            note_key(errand, failure, now);
-            if failure.blameless {
-                attempt.trial.ended(AttemptOutcome::Cancelled, now);
-            }
-            if let Some(wait) = failure.retry_after.filter(|_| failure.verdict.again) {
-                attempt.trial.rest(wait, now);
-            }
-            attempt.end(failure.verdict.outcome, failure.status);
-        }
-    }
-}
-
-/// What a failure says of the key it was asked with.
-fn note_key(errand: &Errand, failure: &Failure, now: Instant) {
-    let provider = &errand.target.provider;
-    match failure.verdict.outcome {
-        AttemptOutcome::RateLimited => {
-            provider.pool.rate_limited(errand.key, &errand.model, failure.retry_after, now);
-            provider.metrics.cooldown(AttemptOutcome::RateLimited);
-        }
-        AttemptOutcome::AuthError => {
-            provider.metrics.cooldown(AttemptOutcome::AuthError);
-            if provider.pool.refused(errand.key, &errand.model, now) {
-                let key = provider.pool.name(errand.key).map_or("", |name| name);
-                tracing::error!(
-                    provider = &*provider.name,
-                    key,
-                    model = &*errand.model,
-                    status = failure.status,
-                    "an upstream refuses this key; it is put aside and tried again from time to time"
-                );
-            }
-        }
-        _ => {}
-    }
 }
 
 fn fell_back(plan: &Plan, from: usize, to: &Choice, why: AttemptOutcome, recorder: &Recorder) {

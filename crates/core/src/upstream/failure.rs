@@ -139,6 +139,7 @@ impl Failure {
             }
             Ending::Malformed => Self::bad_answer(200, "an event of the stream is not valid JSON"),
             Ending::TooLarge => Self::bad_answer(200, "an event of the stream is too large"),
+            Ending::Diverged => Self::bad_answer(200, "the answer is not the one that had begun"),
             Ending::Timeout => {
                 Self::new(AttemptOutcome::Timeout, ErrorKind::UpstreamTimeout, "the stream fell silent")
             }

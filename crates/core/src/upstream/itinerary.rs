@@ -6,7 +6,7 @@
 
 use crate::{
     facts::{Choice, Plan},
-    health::{Trial, key_pool::Unready},
+    health::{HedgeBudget, Trial, key_pool::Unready},
     telemetry::labels::AttemptOutcome,
     upstream::failure::Failure,
 };
@@ -81,12 +81,26 @@ impl Itinerary {
         Some(leave)
     }
 
-    /// The next try beside one that is under way: another target, never the same.
-    pub fn beside(&mut self, plan: &Plan, now: Instant) -> Option<Leave> {
+    /// The next try beside one that is under way: another target, whose provider no limit of ours guards; as far as
+    /// the budget goes.
+    pub fn beside(&mut self, plan: &Plan, now: Instant, budget: &HedgeBudget) -> Option<Leave> {
         self.left.checked_sub(1)?;
-        let leave = self.untried(plan, now)?;
+        let fits = |at: &usize| {
+            let fresh = self.legs.get(*at).is_some_and(|leg| !leg.over && leg.tries == 0);
+            fresh && plan.choices.get(*at).is_some_and(|choice| choice.target.provider.limits.is_none())
+        };
+        let at = (0..self.legs.len()).find(fits)?;
+        if (self.has_asked(plan, at) && !self.may_repeat(plan, at, now)) || !budget.take() {
+            return None;
+        }
+        let leave = self.try_leg(plan, at, now, Duration::ZERO)?;
         self.left -= 1;
         Some(leave)
+    }
+
+    /// A stream that broke may be gone on with, however many tries its beginning took.
+    pub fn grant_one(&mut self) {
+        self.left = self.left.max(1);
     }
 
     /// The choice has no room under our own limits: as if it were not there. The try is not counted.

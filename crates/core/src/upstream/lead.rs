@@ -9,17 +9,17 @@ use crate::{
         flight::{End, Piece, Progress, Source},
         store::{AnsweredBy, Keep},
     },
-    error::{Broken, ErrorKind, GatewayError},
+    error::{ErrorKind, GatewayError},
     state::snapshot::Target,
     telemetry::{
-        exchange::{OpenGauge, Recorder, Streaming},
+        exchange::{OpenGauge, Recorder},
         labels::{AttemptOutcome, StoreResult},
     },
     upstream::{
         attempt::{Delivery, Ready},
         failover::{Walk, Walked},
-        failure::Failure,
-        stream::{Ending, EventStream, Pace, Step},
+        relay::Relay,
+        stream::{Ending, Step},
     },
 };
 use bytes::Bytes;
@@ -47,7 +47,7 @@ enum State {
     Walking(Walk),
     Open {
         ready: <Ready as IntoIterator>::IntoIter,
-        events: Box<EventStream>,
+        events: Box<Relay>,
         /// The flight knows that the log is whole.
         complete: bool,
         _gauge: Option<OpenGauge>,
@@ -58,9 +58,10 @@ enum State {
 /// What the record of the request is told in the end.
 #[derive(Default)]
 struct Told {
+    /// Of a plain answer.
     facts: Facts,
-    pace: Option<Pace>,
-    attempt: Option<(AttemptOutcome, Instant)>,
+    /// A stream that is over, and how and when its try ended.
+    stream: Option<(Box<Relay>, AttemptOutcome, Instant)>,
 }
 
 impl Lead {
@@ -116,24 +117,23 @@ impl Lead {
     /// The upstream's stream has ended.
     fn ended(&mut self, ending: &Ending) -> Progress {
         let complete = matches!(self.state, State::Open { complete: true, .. });
-        let broken = match (&self.giver, ending) {
-            (_, Ending::Whole) | (None, _) => None,
-            (Some((target, ..)), ending) => Some(Failure::of_stream(ending, &target.provider)),
+        let broken = match &self.state {
+            State::Open { events, .. } if *ending != Ending::Whole => Some(events.broken(ending)),
+            _ => None,
         };
         if !complete && !self.outgrown {
             // Cut, or ended without the event that says so.
             self.keep.not_kept(StoreResult::Incomplete);
         }
-        self.over(broken.as_ref().map_or(AttemptOutcome::Ok, |broken: &Broken| broken.attempt));
+        self.over(broken.as_ref().map_or(AttemptOutcome::Ok, |broken| broken.attempt));
         Progress::End(broken.map_or(End::Whole, End::Broken), None)
     }
 
     /// Lets the upstream go and remembers what it told.
     fn over(&mut self, attempt: AttemptOutcome) {
-        if let State::Open { events, .. } = std::mem::replace(&mut self.state, State::Over) {
-            self.told.facts = *events.facts();
-            self.told.pace = Some(events.pace());
-            self.told.attempt = Some((attempt, Instant::now()));
+        if let State::Open { mut events, .. } = std::mem::replace(&mut self.state, State::Over) {
+            events.close();
+            self.told.stream = Some((events, attempt, Instant::now()));
         }
     }
 }
@@ -159,7 +159,9 @@ impl Source for Lead {
                         Step::End(ending) => return Poll::Ready(self.ended(&ending)),
                     },
                 };
-                if ready.len() == 0 && events.is_complete() && !std::mem::replace(complete, true) {
+                // What two upstreams have said between them is not kept.
+                let is_last = ready.len() == 0 && events.is_complete() && !events.was_resumed();
+                if is_last && !std::mem::replace(complete, true) {
                     Progress::Last(piece)
                 } else {
                     Progress::Piece(piece)
@@ -203,29 +205,16 @@ impl Source for Lead {
     }
 
     fn settle(&self, recorder: &mut Recorder) {
-        let (facts, pace) = match &self.state {
-            State::Open { events, .. } => (*events.facts(), Some(events.pace())),
-            _ => (self.told.facts, self.told.pace),
-        };
-        if self.giver.is_some() {
-            recorder.answered(&facts);
+        match (&self.state, &self.told.stream) {
+            (State::Open { events, .. }, _) => {
+                let outcome =
+                    if events.is_complete() { AttemptOutcome::Ok } else { AttemptOutcome::Cancelled };
+                events.settle(recorder, outcome, Instant::now());
+            }
+            (_, Some((events, outcome, at))) => events.settle(recorder, *outcome, *at),
+            _ if self.giver.is_some() => recorder.answered(&self.told.facts),
+            _ => {}
         }
-        let Some(pace) = pace else { return };
-        recorder.upstream_wait += pace.waited;
-        let (outcome, at) = self.told.attempt.unwrap_or_else(|| {
-            let complete = matches!(&self.state, State::Open { events, .. } if events.is_complete());
-            (if complete { AttemptOutcome::Ok } else { AttemptOutcome::Cancelled }, Instant::now())
-        });
-        if let Some(attempt) = recorder.attempts.last_mut() {
-            attempt.end_at(outcome, at);
-        }
-        recorder.streaming = Some(Streaming {
-            first_content: pace.first_content,
-            last_content: pace.last_content,
-            content_events: facts.content_events,
-            max_gap: pace.max_gap,
-            end: recorder.streaming.as_ref().and_then(|streaming| streaming.end),
-        });
     }
 }
 

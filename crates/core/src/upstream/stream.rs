@@ -4,14 +4,18 @@
 //! bytes that came; usage that nobody asked for is held back, or comes apart where several clients read. What the client is told when a stream
 //! breaks, heartbeats and the drain are the reply's.
 
-use crate::{cache::flight::Piece, upstream::body::ReadClock};
+use crate::{
+    cache::flight::Piece,
+    upstream::{body::ReadClock, following::Following},
+};
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use hyper::body::Incoming;
 use sluice_protocol::{
     Dialect,
     observe::{Facts, StreamObserver, Verdict},
-    sse::Decoder,
+    resume::Passed,
+    sse::{Decoder, Event},
 };
 use smallvec::SmallVec;
 use std::{
@@ -27,12 +31,15 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// An open event stream.
 pub struct EventStream {
-    body: Incoming,
+    /// Absent once nothing more is read.
+    body: Option<Incoming>,
     decoder: Decoder,
     observer: StreamObserver,
     apart: bool,
     /// Usage that waits for the events before it to be taken.
     usage: Option<Bytes>,
+    /// What the client has been given, where the stream may be gone on with elsewhere.
+    following: Option<Box<Following>>,
     clock: ReadClock,
     ending: Option<Ending>,
     terminal: bool,
@@ -51,6 +58,20 @@ pub struct Pace {
     /// All waits for the upstream together.
     pub waited: Duration,
     waiting_since: Option<Instant>,
+}
+
+impl Pace {
+    /// Of one stream, and then another that went on with it.
+    #[must_use]
+    pub fn and(self, next: Self) -> Self {
+        Self {
+            first_content: self.first_content.or(next.first_content),
+            last_content: next.last_content.or(self.last_content),
+            max_gap: self.max_gap.max(next.max_gap),
+            waited: self.waited + next.waited,
+            waiting_since: next.waiting_since,
+        }
+    }
 }
 
 /// What becomes of events that carry nothing but usage.
@@ -88,6 +109,8 @@ pub enum Ending {
     TooLarge,
     /// Silence for too long, or too long as a whole.
     Timeout,
+    /// It was to go on with another's answer, and says something else.
+    Diverged,
 }
 
 impl EventStream {
@@ -95,11 +118,12 @@ impl EventStream {
     #[must_use]
     pub fn new(body: Incoming, dialect: Dialect, usage: UsageEvents, idle: Duration, end: Instant) -> Self {
         Self {
-            body,
+            body: Some(body),
             decoder: Decoder::new(MAX_EVENT),
             observer: StreamObserver::new(dialect, usage != UsageEvents::Pass),
             apart: usage == UsageEvents::Apart,
             usage: None,
+            following: None,
             clock: ReadClock::new(idle, end),
             ending: None,
             terminal: false,
@@ -111,6 +135,31 @@ impl EventStream {
                 waiting_since: None,
             },
         }
+    }
+
+    /// Follows what is passed on.
+    #[must_use]
+    pub fn followed(mut self, following: Option<Box<Following>>) -> Self {
+        self.following = following;
+        self
+    }
+
+    /// What has been passed on, for whoever goes on with it.
+    pub fn take_following(&mut self) -> Option<Box<Following>> {
+        self.following.take()
+    }
+
+    /// Is anybody to go on with it, should it break?
+    #[must_use]
+    pub fn is_followed(&self) -> bool {
+        self.following.is_some()
+    }
+
+    /// Lets the upstream go. What is known stays.
+    pub fn close(&mut self) {
+        self.body = None;
+        self.pace = self.pace();
+        self.pace.waiting_since = None;
     }
 
     /// What the answer told so far.
@@ -159,7 +208,8 @@ impl EventStream {
             if let Some(ending) = &self.ending {
                 return Poll::Ready(Step::End(ending.clone()));
             }
-            match Pin::new(&mut self.body).poll_frame(cx) {
+            let Some(body) = &mut self.body else { return Poll::Ready(Step::End(Ending::Truncated)) };
+            match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(frame) => {
                     let now = self.arrived();
                     match frame {
@@ -186,6 +236,9 @@ impl EventStream {
 
     /// The body has ended cleanly. An event without its blank line is no event.
     fn at_end(&self) -> Ending {
+        if self.following.as_ref().is_some_and(|following| !following.is_past_border()) {
+            return Ending::Diverged;
+        }
         if self.terminal || (self.observer.ended_well() && !self.decoder.is_mid_event()) {
             Ending::Whole
         } else {
@@ -222,27 +275,28 @@ impl EventStream {
             if self.terminal {
                 continue;
             }
-            match self.observer.observe(&event) {
-                Verdict::Forward => pass.push(event.raw),
+            let verdict = self.observer.observe(&event);
+            match verdict {
+                Verdict::Forward => pass.extend(self.give(event)),
                 Verdict::Content => {
                     let now = Instant::now();
                     self.pace.first_content.get_or_insert(now);
                     self.pace.last_content = Some(now);
-                    pass.push(event.raw);
+                    pass.extend(self.give(event));
                 }
                 // Empty data is withheld too, and nobody wants it.
                 Verdict::Withhold
                     if self.apart
                         && event.data.as_ref().is_some_and(|data| !data.trim_ascii().is_empty()) =>
                 {
-                    self.usage = Some(event.raw);
+                    self.usage = self.give(event);
                     break;
                 }
                 Verdict::Withhold => {}
                 Verdict::Terminal => {
                     self.terminal = true;
                     self.clock.end_by(Instant::now() + LINGER);
-                    pass.push(event.raw);
+                    pass.extend(self.give(event));
                 }
                 Verdict::Error => {
                     self.ending = Some(Ending::Error(event.data.unwrap_or_default()));
@@ -253,8 +307,24 @@ impl EventStream {
                     break;
                 }
             }
+            if self.ending.is_some() {
+                break;
+            }
         }
         join(pass)
+    }
+
+    /// The bytes that pass on of an event; where the stream goes on with another's, only what that one lacked.
+    fn give(&mut self, event: Event) -> Option<Bytes> {
+        let Some(following) = &mut self.following else { return Some(event.raw) };
+        match following.pass(event, self.terminal) {
+            Passed::Emit(event) => Some(event.raw),
+            Passed::Drop => None,
+            Passed::Diverged => {
+                self.ending = Some(Ending::Diverged);
+                None
+            }
+        }
     }
 }
 

@@ -63,6 +63,12 @@ impl Delivered {
         self.finished
     }
 
+    /// Whether the client has the answer's token counts.
+    #[must_use]
+    pub fn has_usage(&self) -> bool {
+        self.usage
+    }
+
     /// Whether the client has any text.
     #[must_use]
     pub fn has_text(&self) -> bool {

@@ -1,0 +1,209 @@
+//! The way of a broken stream to the target that goes on with it.
+//!
+//! By either of two methods (`sluice_protocol::resume`): text completions go on from prompt and text so far, repeatable
+//! requests are asked again and must begin with what the client already has. Never more than a few times for one
+//! stream, each within its target's own timers, and within the limits of its provider.
+
+use crate::{
+    app::App,
+    facts::{Call, Plan},
+    limits::holding::Holding,
+    state::snapshot::Target,
+    telemetry::{
+        exchange::{Attempt, Recorder},
+        labels::AttemptOutcome,
+    },
+    upstream::{
+        attempt::{self, Delivery, Ready},
+        errand::Errand,
+        failure::Failure,
+        following::Following,
+        itinerary::{Itinerary, Leave},
+        stream::{Ending, EventStream},
+    },
+};
+use bytes::Bytes;
+use sluice_config::model::Resume;
+use sluice_protocol::{
+    Envelope,
+    resume::{self, Delivered, Method},
+};
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
+
+/// One stream is gone on with so many times at most.
+const MOST: u32 = 3;
+/// The word in a try's record.
+const RESUMED: &str = "resumed";
+
+/// See the module.
+pub struct Detour {
+    method: Method,
+    app: Arc<App>,
+    plan: Plan,
+    call: Call,
+    way: Itinerary,
+    /// Where the stream that is read comes from: choice and key.
+    from: (usize, usize),
+    holding: Mutex<Holding>,
+    attempts: Arc<Mutex<Vec<Attempt>>>,
+    left: u32,
+}
+
+/// Somebody goes on.
+pub struct Found {
+    /// The new stream.
+    pub events: EventStream,
+    /// What has come of it.
+    pub ready: Ready,
+    /// Who sends it.
+    pub target: Arc<Target>,
+    /// The place of its try.
+    pub attempt: usize,
+}
+
+/// A search under way.
+pub type Travel = Pin<Box<dyn Future<Output = (Box<Detour>, Option<Found>)> + Send>>;
+
+/// How a stream of this call might be gone on with, if at all.
+#[must_use]
+pub fn method(plan: &Plan, call: &Call) -> Option<Method> {
+    match plan.entry.resume {
+        _ if !call.stream => None,
+        Resume::None => None,
+        Resume::Completions => resume::may_append(&call.envelope).then_some(Method::Append),
+        Resume::Deterministic => resume::may_repeat(&call.envelope).then_some(Method::Repeat),
+    }
+}
+
+impl Detour {
+    /// For a stream that comes from the choice and key `from`.
+    #[must_use]
+    pub fn new(
+        method: Method,
+        plan: Plan,
+        call: Call,
+        way: Itinerary,
+        from: (usize, usize),
+        recorder: &Recorder,
+    ) -> Self {
+        Self {
+            method,
+            app: recorder.app().clone(),
+            holding: Mutex::new(Holding::asking(recorder.limits.ask)),
+            attempts: Arc::default(),
+            left: MOST,
+            plan,
+            call,
+            way,
+            from,
+        }
+    }
+
+    /// Tries that were made, also while one is under way.
+    #[must_use]
+    pub fn attempts(&self) -> Arc<Mutex<Vec<Attempt>>> {
+        self.attempts.clone()
+    }
+
+    /// What is held of the limits of the provider that goes on.
+    #[must_use]
+    pub fn holding(&self) -> Holding {
+        std::mem::take(&mut *self.holding.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Has the client all that it waits for, but for the end mark?
+    #[must_use]
+    pub fn has_arrived(&self, following: &Following) -> bool {
+        let delivered = following.delivered();
+        // Who goes on from a text cannot be asked for the usage of one that has ended.
+        let needs_usage = self.method == Method::Repeat && self.call.wants_usage() && !delivered.has_usage();
+        delivered.is_resumable() && delivered.is_finished() && !needs_usage
+    }
+
+    /// Sets out, if what the client has can be gone on with.
+    pub fn set_out(mut self: Box<Self>, following: &Following, ending: &Ending) -> Option<Travel> {
+        let delivered = following.delivered();
+        self.left = self.left.checked_sub(1).filter(|_| delivered.is_resumable())?;
+        let (at, key) = self.from;
+        let provider = &self.plan.choices.get(at)?.target.provider;
+        let mut failure = Failure::from_ending(ending, provider);
+        // A connection that died may have been the only fault.
+        failure.verdict.again = *ending == Ending::Truncated;
+        self.way.failed(&self.plan, at, key, &failure);
+        self.way.grant_one();
+        let call = self.next_call(delivered)?;
+        let delivered = delivered.clone();
+        Some(Box::pin(self.travel(call, delivered)))
+    }
+
+    /// What the next target is asked.
+    fn next_call(&self, delivered: &Delivered) -> Option<Call> {
+        let envelope: Envelope = match self.method {
+            Method::Repeat => self.call.envelope.clone(),
+            Method::Append => resume::appended(&self.call.envelope, delivered)?,
+        };
+        Some(Call { envelope, ..self.call.clone() })
+    }
+
+    async fn travel(mut self: Box<Self>, call: Call, delivered: Delivered) -> (Box<Self>, Option<Found>) {
+        let mut found = None;
+        while found.is_none()
+            && let Some(leave) = self.way.next(&self.plan, Instant::now())
+        {
+            found = self.ask(&call, &delivered, leave).await;
+        }
+        let result = if found.is_some() { "ok" } else { "failed" };
+        self.app.metrics.resumed.with_label_values(&[self.plan.entry.metrics.label(), result]).inc();
+        (self, found)
+    }
+
+    async fn ask(&mut self, call: &Call, delivered: &Delivered, leave: Leave) -> Option<Found> {
+        tokio::time::sleep(leave.wait).await;
+        let (at, key) = (leave.at, leave.key);
+        let choice = self.plan.choices.get(at)?;
+        let target = choice.target.clone();
+        let mut holding = self.holding();
+        let shared = self.app.shared_limits();
+        let entered = holding.enter(target.provider.limits.as_ref(), shared.as_deref()).await;
+        *self.holding.get_mut().unwrap_or_else(PoisonError::into_inner) = holding;
+        if entered.is_err() {
+            self.way.has_no_room(at);
+            return None;
+        }
+        let mark =
+            format!(": resumed by {} after {} events\n\n", target.provider.name, delivered.content_events());
+        let following = Following::beyond(delivered, self.method, Bytes::from(mark))?;
+        let (errand, mut attempt) =
+            Errand::begin(choice, leave, Instant::now() + target.provider.timeouts.total);
+        attempt.reason = Some(RESUMED);
+        let place = {
+            let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+            attempts.push(attempt);
+            attempts.len() - 1
+        };
+        let tried = attempt::run(call, &errand, Some(following)).await;
+        let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);
+        let attempt = attempts.get_mut(place)?;
+        errand.note(attempt, &tried, &self.app.metrics);
+        attempt.reason = attempt.reason.or(Some(RESUMED));
+        match tried.result {
+            Ok(Delivery::Stream { ready, events, .. }) => {
+                self.from = (at, key);
+                Some(Found { events: events.into_events(), ready, target, attempt: place })
+            }
+            Ok(_) => {
+                attempt.end(AttemptOutcome::BadResponse, None);
+                None
+            }
+            Err(failure) => {
+                drop(attempts);
+                self.way.failed(&self.plan, at, key, &failure);
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! One try, from its beginning in the record to what it says of its target and its key.
+//!
+//! Owns what is noted; the asking itself is `attempt`'s.
+
+use crate::{
+    facts::Choice,
+    state::snapshot::Target,
+    telemetry::{exchange::Attempt, labels::AttemptOutcome, metrics::Metrics},
+    upstream::{
+        attempt::{Delivery, Tried},
+        body::Sent,
+        failure::Failure,
+        itinerary::Leave,
+    },
+};
+use std::{sync::Arc, time::Instant};
+
+/// One try: whom it asks, for what, with which credential, and until when.
+#[derive(Clone)]
+pub struct Errand {
+    /// Whom.
+    pub target: Arc<Target>,
+    /// The upstream's name for the model.
+    pub model: Arc<str>,
+    /// Which key of the provider's pool.
+    pub key: usize,
+    /// All tries of the request together end by then.
+    pub deadline: Instant,
+    /// Told when the request goes out.
+    pub sent: Sent,
+}
+
+impl Errand {
+    /// Begins a try, with its place in the record.
+    #[must_use]
+    pub fn begin(choice: &Choice, leave: Leave, deadline: Instant) -> (Self, Attempt) {
+        let Choice { target, model } = choice.clone();
+        let errand = Self { target, model, key: leave.key, deadline, sent: Sent::default() };
+        let attempt = Attempt {
+            target: errand.target.clone(),
+            model: errand.model.clone(),
+            // Until it is known better: the client may leave at any moment.
+            outcome: AttemptOutcome::Cancelled,
+            status: None,
+            reason: None,
+            said: None,
+            began: Instant::now(),
+            took: None,
+            sent: errand.sent.clone(),
+            facts: None,
+            trial: leave.trial,
+        };
+        (errand, attempt)
+    }
+
+    /// Notes how it went: in the record, with its target, with its key.
+    pub fn note(&self, attempt: &mut Attempt, tried: &Tried, metrics: &Metrics) {
+        let provider = &self.target.provider;
+        for field in &tried.dropped {
+            metrics.dropped_fields.with_label_values(&[&*provider.name, field]).inc();
+        }
+        let now = Instant::now();
+        match &tried.result {
+            Ok(delivery) => {
+                provider.pool.worked(self.key, &self.model);
+                attempt.trial.delivered(tried.waited, now);
+                if let Delivery::Plain { .. } = delivery {
+                    attempt.end(AttemptOutcome::Ok, Some(200));
+                } else {
+                    // A stream's try ends with the stream.
+                    attempt.status = Some(200);
+                }
+            }
+            Err(failure) => {
+                attempt.reason = failure.reason;
+                attempt.said = Some(failure.message.as_str().into());
+                self.note_key(failure, now);
+                if failure.blameless {
+                    attempt.trial.ended(AttemptOutcome::Cancelled, now);
+                }
+                if let Some(wait) = failure.retry_after.filter(|_| failure.verdict.again) {
+                    attempt.trial.rest(wait, now);
+                }
+                attempt.end(failure.verdict.outcome, failure.status);
+            }
+        }
+    }
+
+    /// What a failure says of the key it was asked with.
+    fn note_key(&self, failure: &Failure, now: Instant) {
+        let provider = &self.target.provider;
+        match failure.verdict.outcome {
+            AttemptOutcome::RateLimited => {
+                provider.pool.rate_limited(self.key, &self.model, failure.retry_after, now);
+                provider.metrics.cooldown(AttemptOutcome::RateLimited);
+            }
+            AttemptOutcome::AuthError => {
+                provider.metrics.cooldown(AttemptOutcome::AuthError);
+                if provider.pool.refused(self.key, &self.model, now) {
+                    let key = provider.pool.name(self.key).map_or("", |name| name);
+                    tracing::error!(
+                        provider = &*provider.name,
+                        key,
+                        model = &*self.model,
+                        status = failure.status,
+                        "an upstream refuses this key; it is put aside and tried again from time to time"
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+}
