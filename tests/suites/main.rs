@@ -42,6 +42,8 @@ mod failover;
 #[cfg(test)]
 mod fleet;
 #[cfg(test)]
+mod hedging;
+#[cfg(test)]
 mod ledger;
 #[cfg(test)]
 mod ledger_facts;
