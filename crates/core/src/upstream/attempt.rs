@@ -153,8 +153,9 @@ impl Clocks {
 
     /// Of a plain answer that has begun.
     fn fault(&self, fault: ReadFault, provider: &Provider) -> Failure {
-        if fault == ReadFault::Timeout && Instant::now() >= self.end && self.hurried {
-            return self.late(provider);
+        let hurried = self.end < self.began + provider.timeouts.total;
+        if fault == ReadFault::Timeout && hurried && Instant::now() >= self.end {
+            return Failure::out_of_time(self.end.saturating_duration_since(self.began));
         }
         fault.into()
     }

@@ -16,6 +16,7 @@ use crate::{
     upstream::{
         attempt::{self, Delivery, Ready},
         errand::Errand,
+        failover,
         failure::Failure,
         following::Following,
         itinerary::{Itinerary, Leave},
@@ -130,6 +131,9 @@ impl Detour {
         self.left = self.left.checked_sub(1).filter(|_| delivered.is_resumable())?;
         let (at, key) = self.from;
         let provider = &self.plan.choices.get(at)?.target.provider;
+        if *ending == Ending::Diverged {
+            self.count("diverged");
+        }
         let mut failure = Failure::from_ending(ending, provider);
         // A connection that died may have been the only fault.
         failure.verdict.again = *ending == Ending::Truncated;
@@ -156,13 +160,16 @@ impl Detour {
         {
             found = self.ask(&call, &delivered, leave).await;
         }
-        let result = if found.is_some() { "ok" } else { "failed" };
-        self.app.metrics.resumed.with_label_values(&[self.plan.entry.metrics.label(), result]).inc();
+        self.count(if found.is_some() { "ok" } else { "failed" });
         (self, found)
     }
 
+    fn count(&self, result: &str) {
+        self.app.metrics.resumed.with_label_values(&[self.plan.entry.metrics.label(), result]).inc();
+    }
+
     async fn ask(&mut self, call: &Call, delivered: &Delivered, leave: Leave) -> Option<Found> {
-        tokio::time::sleep(leave.wait).await;
+        failover::pause(leave.wait).await;
         let (at, key) = (leave.at, leave.key);
         let choice = self.plan.choices.get(at)?;
         let target = choice.target.clone();
@@ -201,6 +208,9 @@ impl Detour {
             }
             Err(failure) => {
                 drop(attempts);
+                if failure.reason == Some("diverged") {
+                    self.count("diverged");
+                }
                 self.way.failed(&self.plan, at, key, &failure);
                 None
             }

@@ -57,7 +57,7 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
             break;
         }
         let asked = async {
-            tokio::time::sleep(leave.wait).await;
+            pause(leave.wait).await;
             // A target whose provider our own limits leave no room is passed over, as if it were not there.
             enter(choice, &mut recorder).await.map_err(Stopped::NoRoom)?;
             if let Some((from, failure)) = &failed {
@@ -117,6 +117,13 @@ enum Stopped {
     NoRoom(Refusal),
     /// It was.
     Failed(Failure),
+}
+
+/// Waits, and costs nothing where there is nothing to wait for.
+pub(super) async fn pause(wait: Duration) {
+    if !wait.is_zero() {
+        tokio::time::sleep(wait).await;
+    }
 }
 
 /// Takes the request's part of the target's provider.

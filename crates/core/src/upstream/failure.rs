@@ -139,7 +139,16 @@ impl Failure {
             }
             Ending::Malformed => Self::bad_answer(200, "an event of the stream is not valid JSON"),
             Ending::TooLarge => Self::bad_answer(200, "an event of the stream is too large"),
-            Ending::Diverged => Self::bad_answer(200, "the answer is not the one that had begun"),
+            // It is left, and not to blame: nobody promised that two targets say the same.
+            Ending::Diverged => Self {
+                status: Some(200),
+                reason: Some("diverged"),
+                ..Self::new(
+                    AttemptOutcome::Cancelled,
+                    ErrorKind::BadAnswer,
+                    "another answer began differently",
+                )
+            },
             Ending::Timeout => {
                 Self::new(AttemptOutcome::Timeout, ErrorKind::UpstreamTimeout, "the stream fell silent")
             }

@@ -44,6 +44,8 @@ struct Leg {
     unready: Option<Unready>,
     /// It asked for so long a wait.
     wanted: Duration,
+    /// Its provider could not be connected to: another model of it is no other place.
+    unreachable: bool,
 }
 
 /// What comes next.
@@ -90,7 +92,7 @@ impl Itinerary {
             fresh && plan.choices.get(*at).is_some_and(|choice| choice.target.provider.limits.is_none())
         };
         let at = (0..self.legs.len()).find(fits)?;
-        if (self.has_asked(plan, at) && !self.may_repeat(plan, at, now)) || !budget.take() {
+        if (self.is_known_unreachable(plan, at) && !self.may_repeat(plan, at, now)) || !budget.take() {
             return None;
         }
         let leave = self.try_leg(plan, at, now, Duration::ZERO)?;
@@ -116,6 +118,7 @@ impl Itinerary {
     pub fn failed(&mut self, plan: &Plan, at: usize, key: usize, failure: &Failure) {
         let Some((leg, choice)) = self.legs.get_mut(at).zip(plan.choices.get(at)) else { return };
         leg.wanted = failure.retry_after.unwrap_or_default();
+        leg.unreachable = failure.verdict.outcome == AttemptOutcome::ConnectError;
         leg.over = !failure.verdict.again || leg.wanted > LONGEST_WAIT;
         let of_the_key =
             matches!(failure.verdict.outcome, AttemptOutcome::RateLimited | AttemptOutcome::AuthError);
@@ -135,8 +138,7 @@ impl Itinerary {
     fn untried(&mut self, plan: &Plan, now: Instant) -> Option<Leave> {
         (0..self.legs.len()).find_map(|at| {
             let is_fresh = self.legs.get(at).is_some_and(|leg| !leg.over && leg.tries == 0);
-            // Its provider has been asked under another name: that is a repetition, too.
-            let known = is_fresh && self.has_asked(plan, at);
+            let known = is_fresh && self.is_known_unreachable(plan, at);
             if !is_fresh || (known && !self.may_repeat(plan, at, now)) {
                 return None;
             }
@@ -203,9 +205,18 @@ impl Itinerary {
 
     /// Has the provider of this choice been asked for the request?
     fn has_asked(&self, plan: &Plan, at: usize) -> bool {
-        let Some(choice) = plan.choices.get(at) else { return false };
-        let same = |other: &Choice| Arc::ptr_eq(&other.target.provider, &choice.target.provider);
-        self.legs.iter().zip(&plan.choices).any(|(leg, other)| leg.tries > 0 && same(other))
+        self.of_its_provider(plan, at).any(|leg| leg.tries > 0)
+    }
+
+    /// Its provider could not be connected to a moment ago: to ask it for another model is a repetition, too.
+    fn is_known_unreachable(&self, plan: &Plan, at: usize) -> bool {
+        self.of_its_provider(plan, at).any(|leg| leg.unreachable)
+    }
+
+    fn of_its_provider<'a>(&'a self, plan: &'a Plan, at: usize) -> impl Iterator<Item = &'a Leg> {
+        let own = plan.choices.get(at).map(|choice| &choice.target.provider);
+        let same = move |other: &Choice| own.is_some_and(|own| Arc::ptr_eq(&other.target.provider, own));
+        self.legs.iter().zip(&plan.choices).filter(move |(_, other)| same(other)).map(|(leg, _)| leg)
     }
 
     fn may_repeat(&self, plan: &Plan, at: usize, now: Instant) -> bool {

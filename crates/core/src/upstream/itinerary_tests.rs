@@ -104,7 +104,12 @@ fn a_retry_budget_bounds_repetitions_and_no_fallbacks() {
     let none = "attempts: 9, retry_budget: {ratio: 0%, per_second: 0}";
     assert_eq!(walk(&plan(TWO, none), AttemptOutcome::ServerError, true), [0, 1]);
     let same = "[{provider: b, model: y}, {provider: b, model: z}]";
-    assert_eq!(walk(&plan(same, none), AttemptOutcome::ServerError, true), [0], "the same provider");
+    assert_eq!(walk(&plan(same, none), AttemptOutcome::ServerError, true), [0, 1], "another model may do");
+    assert_eq!(
+        walk(&plan(same, none), AttemptOutcome::ConnectError, true),
+        [0],
+        "but not at a dead provider"
+    );
     let few = plan("[{provider: b, model: y}]", "attempts: 9, retry_budget: {ratio: 0%, per_second: 2}");
     assert_eq!(walk(&few, AttemptOutcome::ServerError, true), [0, 0, 0]);
     assert_eq!(walk(&few, AttemptOutcome::ServerError, true).len(), 1, "spent by the request before");
