@@ -49,6 +49,17 @@ impl Replica {
         assert_eq!(process.exit().await.code(), Some(0), "{}", process.output());
     }
 
+    /// Between two processes: brings configuration and state to another folder, as a new container does that gets
+    /// the old one's volume.
+    pub fn move_house(&mut self) {
+        assert!(self.process.is_none(), "a process lives here");
+        let new = tempfile::tempdir().expect("a folder");
+        for name in ["sluice.yaml", "sluice-data"] {
+            std::fs::rename(self.folder.path().join(name), new.path().join(name)).expect("moved");
+        }
+        self.folder = new;
+    }
+
     /// Kills the process without warning.
     pub async fn kill(&mut self) {
         let mut process = self.process.take().expect("a process");

@@ -163,7 +163,8 @@ async fn failures_cost_nothing_and_what_was_cut_costs_what_came() {
         Answer::chunked().chunk(crate::support::delta("Hello there")).hang(),
     ])
     .await;
-    let gateway = with_budget(&upstream, "key", "usd: 1, per: day").start().await;
+    let config = with_budget(&upstream, "key", "usd: 1, per: day");
+    let gateway = config.section("resilience: {attempts: 1}").start().await;
     for status in [502, 400] {
         let _ = ask(&gateway).await.expect(status);
     }

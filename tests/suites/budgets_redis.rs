@@ -131,3 +131,17 @@ async fn a_redis_that_forgets_is_told_what_was_spent_also_by_those_who_spend_not
     assert!(refused.message().starts_with("Tenant 'team' spent $1 of $1 this month;"), "{refused:?}");
     assert_eq!(upstream.calls(), 100);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_ledger_that_comes_to_another_place_is_not_counted_twice() {
+    let redis = Redis::start();
+    let (mut replicas, _upstream) = one_dollar(&redis, 0).await;
+    spend(&replicas[0], 30).await;
+    is_told(&redis, 30).await;
+    replicas[0].stop().await;
+    replicas[0].move_house();
+    replicas[0].begin().await;
+    spend(&replicas[0], 1).await;
+    replicas[0].metric_is(TEAM_SPENT, 0.31).await;
+    is_told(&redis, 31).await;
+}

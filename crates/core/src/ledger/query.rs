@@ -128,6 +128,14 @@ impl Reader {
         &self.connection
     }
 
+    /// What tells this ledger from others, wherever its file is.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn id(&self) -> Result<String, LedgerError> {
+        Ok(self.connection.query_row("SELECT id FROM ledger", [], |row| row.get(0))?)
+    }
+
     /// Sums from `since` up to, not including, `until`; the dearest first, days in order.
     ///
     /// # Errors

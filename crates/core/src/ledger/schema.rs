@@ -90,6 +90,11 @@ CREATE TABLE spend (
   cost INTEGER NOT NULL,
   PRIMARY KEY (scope, name, day)
 ) STRICT, WITHOUT ROWID;
+", "
+CREATE TABLE ledger (
+  id TEXT NOT NULL                -- tells this ledger from others, wherever its file is
+) STRICT;
+INSERT INTO ledger VALUES (lower(hex(randomblob(8))));
 "];
 
 /// Opens the ledger for writing; makes it where there is none, and brings it up to date.

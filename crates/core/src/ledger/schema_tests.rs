@@ -12,7 +12,7 @@ fn a_new_file_is_a_ledger_in_wal_mode_that_can_give_pages_back() {
     assert_eq!(word("PRAGMA journal_mode"), "wal");
     assert_eq!(number(&connection, "PRAGMA synchronous").unwrap(), 1);
     assert_eq!(number(&connection, "PRAGMA auto_vacuum").unwrap(), 2);
-    assert_eq!(number(&connection, "PRAGMA user_version").unwrap(), 1);
+    assert_eq!(number(&connection, "PRAGMA user_version").unwrap(), 2);
     assert!(is_ours(&connection).unwrap());
 }
 
@@ -23,12 +23,12 @@ fn an_older_gateway_goes_on_writing_to_a_newer_file() {
     let newer = open(&place).unwrap();
     newer
         .execute_batch(
-            "ALTER TABLE records ADD COLUMN region TEXT; CREATE TABLE more (a); PRAGMA user_version = 2",
+            "ALTER TABLE records ADD COLUMN region TEXT; CREATE TABLE more (a); PRAGMA user_version = 3",
         )
         .unwrap();
     let mut older = open(&place).unwrap();
     assert_eq!(store::write(&mut older, &[Box::new(record("a"))]).unwrap(), 0);
-    assert_eq!(number(&older, "PRAGMA user_version").unwrap(), 2, "never back");
+    assert_eq!(number(&older, "PRAGMA user_version").unwrap(), 3, "never back");
 }
 
 #[test]
@@ -64,4 +64,19 @@ fn eight_that_open_a_new_file_at_once_all_succeed() {
     });
     let reader = open_to_read(&place).unwrap();
     assert_eq!(number(&reader, "SELECT count(*) FROM records").unwrap(), 8);
+}
+
+#[test]
+fn a_ledger_is_the_same_wherever_its_file_is_and_no_other_is() {
+    let id = |path: &Path| {
+        let connection = open(&Place::File(path.to_owned())).unwrap();
+        connection.query_row("SELECT id FROM ledger", [], |row| row.get::<_, String>(0)).unwrap()
+    };
+    let (here, there) = (Folder::new(), Folder::new());
+    let first = id(&here.file());
+    assert_eq!(first.len(), 16);
+    assert_eq!(id(&here.file()), first);
+    std::fs::rename(here.file(), there.file()).unwrap();
+    assert_eq!(id(&there.file()), first);
+    assert_ne!(id(&here.file()), first, "a new one");
 }

@@ -99,6 +99,12 @@ impl LimitStock {
         scopes.retain(|_, scope| Arc::strong_count(scope) > 1);
     }
 
+    /// Which ledger is ours. One that cannot be read tells of no spending either: then it is nobody's.
+    fn ledger_id(&self) -> String {
+        let read = self.ledger.as_ref().and_then(|ledger| ledger.reader().ok()?.id().ok());
+        read.unwrap_or_else(|| format!("{:016x}", fastrand::u64(..)))
+    }
+
     /// Limits that replicas share, through this link; none without one.
     pub fn shared(
         &self,
@@ -128,7 +134,7 @@ impl LimitStock {
         let stop = background.stop.child_token();
         let limits = SharedLimits::start(
             link.clone(),
-            &Identity { key_prefix: &redis.key_prefix, me: &self.me, folder: &settings.state_dir },
+            &Identity { key_prefix: &redis.key_prefix, me: &self.me, ledger: &self.ledger_id() },
             self.replicas.clone(),
             shared_metrics(metrics),
             background,

@@ -1,8 +1,8 @@
 -- Decides for all buckets of a request at once, on the server's clock; nothing is taken unless all have it.
 --
 -- A bucket of a rate is a hash: a = units that anybody may take (below zero: owed), m = the begun unit, t = the
--- time of both, microseconds. A pot of money has s:FOLDER:REPLICA = committed and paid by that process, whose
--- ledger is in that folder, and b:FOLDER = what that ledger knows to have been spent and Redis does not. In both
+-- time of both, microseconds. A pot of money has s:LEDGER:REPLICA = committed and paid by that process, whose
+-- ledger that is, and b:LEDGER = what that ledger knows to have been spent and Redis does not. In both
 -- l:REPLICA = a lease: units that the replica holds, what it has drawn from leases in all, number of its last
 -- word, end.
 --
@@ -42,7 +42,7 @@ local function read(i)
   local at = HEAD + (i - 1) * WIDTH
   local function num(n) return tonumber(ARGV[at + n]) end
   local b = {
-    key = KEYS[i + 1], money = ARGV[at + 1] == 'money', folder = ARGV[at + 5], expire = num(6), seq = num(7),
+    key = KEYS[i + 1], money = ARGV[at + 1] == 'money', ledger = ARGV[at + 5], expire = num(6), seq = num(7),
     drawn = num(8), unreported = num(9), balance = num(10), committed = num(11), paid = num(12),
     need = num(13), want = num(14), withdraw = ARGV[at + 15] == '1',
     held = 0, others = 0, latest = now, gone = {}, fields = {}, spent = 0, all_paid = 0, known = 0,
@@ -76,14 +76,14 @@ local function read(i)
     elseif kind == 's:' then
       local committed, paid = string.match(value, '^(%-?%d+) (%-?%d+)$')
       committed, paid = tonumber(committed or 0), tonumber(paid or 0)
-      local folder, replica = string.match(who, '^(.*):([^:]*)$')
-      if who == b.folder .. ':' .. me then
+      local ledger, replica = string.match(who, '^(.*):([^:]*)$')
+      if who == b.ledger .. ':' .. me then
         b.told = { committed = committed, paid = paid }
       else
         -- What a process held that is no more is held by nobody.
         b.spent = b.spent + (lives(replica) and committed or paid)
         b.all_paid = b.all_paid + paid
-        if folder == b.folder then b.known = b.known + paid end
+        if ledger == b.ledger then b.known = b.known + paid end
       end
     else
       b.fields[name] = tonumber(value)
@@ -118,7 +118,7 @@ end
 local function count(b)
   local f = b.fields
   -- What this process's ledger knew at its beginning, and nobody has told: Redis is new, or has forgotten.
-  local mark = 'b:' .. b.folder
+  local mark = 'b:' .. b.ledger
   local untold = b.base - b.known - (f[mark] or 0)
   if untold > 0 then f[mark] = (f[mark] or 0) + untold end
   local before = 0
@@ -182,8 +182,8 @@ local function write(b)
   if #b.gone > 0 then redis.call('HDEL', b.key, unpack(b.gone)) end
   if b.money then
     local own = whole(b.committed) .. ' ' .. whole(b.paid)
-    redis.call('HSET', b.key, 's:' .. b.folder .. ':' .. me, own, 'l:' .. me, lease)
-    local mark = 'b:' .. b.folder
+    redis.call('HSET', b.key, 's:' .. b.ledger .. ':' .. me, own, 'l:' .. me, lease)
+    local mark = 'b:' .. b.ledger
     if b.fields[mark] then redis.call('HSET', b.key, mark, whole(b.fields[mark])) end
     redis.call('PEXPIREAT', b.key, b.expire)
   else

@@ -15,7 +15,6 @@ use ::redis::Script;
 use prometheus::{IntCounter, IntGauge};
 use sluice_config::model::OnRedisDown;
 use std::{
-    path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -63,8 +62,8 @@ pub struct Identity<'a> {
     pub key_prefix: &'a str,
     /// This replica.
     pub me: &'a ReplicaId,
-    /// Where its ledger is: those who share it share what it says was spent.
-    pub folder: &'a Path,
+    /// Which ledger is its: those who share one share what it says was spent.
+    pub ledger: &'a str,
 }
 
 /// The limits that replicas share.
@@ -74,7 +73,7 @@ pub struct SharedLimits {
     prefix: String,
     list: String,
     me: String,
-    folder: String,
+    ledger: String,
     replicas: Arc<AtomicU32>,
     metrics: SharedMetrics,
     kept: Mutex<Vec<Arc<LimitScope>>>,
@@ -116,7 +115,7 @@ impl SharedLimits {
             list: format!("{prefix}:replicas"),
             prefix,
             me: identity.me.0.clone(),
-            folder: folder_id(identity.folder),
+            ledger: identity.ledger.to_owned(),
             replicas,
             metrics,
             kept: Mutex::default(),
@@ -195,7 +194,7 @@ impl SharedLimits {
             let Some(scope) = asked.scopes.get(*index) else { continue };
             let name =
                 format!("{}:{}:{}:{}", self.prefix, scope.kind().as_str(), scope.name(), slot.as_str());
-            script::add(&mut call, &name, question, &self.folder);
+            script::add(&mut call, &name, question, &self.ledger);
         }
         let reply: Vec<i64> = self.link.script(Op::Limit, &call).await?;
         script::read(&reply, asked.questions.len())
@@ -286,15 +285,6 @@ async fn keep(shared: Weak<SharedLimits>, stop: CancellationToken) {
             () = sleep(LOOK_EVERY) => {}
         }
     }
-}
-
-/// Tells apart where ledgers are: this machine's name and the folder's.
-fn folder_id(folder: &Path) -> String {
-    let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(rustix::system::uname().nodename().to_bytes()).update(b"\n");
-    hasher.update(folder.as_os_str().as_encoded_bytes());
-    hasher.finalize().to_hex().chars().take(16).collect()
 }
 
 #[cfg(test)]

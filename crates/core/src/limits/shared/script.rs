@@ -57,8 +57,8 @@ pub(super) fn begin<'a>(script: &'a Script, head: &Head<'_>) -> ScriptInvocation
     call
 }
 
-/// Adds a bucket. `name` is its key without the period, `folder` where this process's ledger is.
-pub(super) fn add(call: &mut ScriptInvocation<'_>, name: &str, question: &Question, folder: &str) {
+/// Adds a bucket. `name` is its key without the period, `ledger` which ledger is this process's.
+pub(super) fn add(call: &mut ScriptInvocation<'_>, name: &str, question: &Question, ledger: &str) {
     match question.what {
         What::Rate(limit) => {
             let (amount, per) = reduced(limit);
@@ -71,7 +71,7 @@ pub(super) fn add(call: &mut ScriptInvocation<'_>, name: &str, question: &Questi
                 Period::Month => "month",
             };
             call.key(format!("{name}:{period}:{}", span.0));
-            call.arg("money").arg(budget.nano_usd).arg("").arg(question.base).arg(folder);
+            call.arg("money").arg(budget.nano_usd).arg("").arg(question.base).arg(ledger);
             call.arg(span.1.saturating_add(POT_GRACE).saturating_mul(1000));
         }
     }

@@ -71,7 +71,7 @@ impl World {
         world
     }
 
-    fn replica(&self, folder: &str, paid: u64) -> Replica {
+    fn replica(&self, ledger: &str, paid: u64) -> Replica {
         let count = |name| IntCounter::new(name, name).unwrap();
         let metrics = SharedMetrics {
             local: count("local"),
@@ -82,7 +82,7 @@ impl World {
         let replicas = Arc::new(AtomicU32::new(1));
         let script = script::script_with_clock(CLOCK);
         let me = ReplicaId::default();
-        let identity = Identity { key_prefix: "t", me: &me, folder: Path::new(folder) };
+        let identity = Identity { key_prefix: "t", me: &me, ledger };
         let link = self.bench.link.clone();
         let shared = SharedLimits::new(link, script, &identity, replicas.clone(), metrics);
         let wiring = Wiring { shared: Some(replicas), paid, second: self.at().second, ..Wiring::default() };
