@@ -16,7 +16,7 @@ use sluice_tests::{
 use std::time::{Duration, Instant};
 
 /// The time that a first byte, and each next piece, may take here.
-const PATIENCE: u64 = 400;
+const PATIENCE: u64 = 600;
 /// The catalogue's bound of whatever runs into that.
 const LATE: u64 = PATIENCE + 2_000;
 /// The catalogue's bound of failures that show at once.
@@ -173,10 +173,10 @@ async fn silence_is_a_timeout_after_one_try() {
 async fn what_is_slow_and_alive_is_not_cut() {
     let late = Answer::new().wait(PATIENCE / 2).then(Answer::json(CHAT_REPLY));
     from(late, row("slow first byte", FINE, "ok", 1, SOON)).await;
-    let living = Answer::new().send(head(CHAT_REPLY.len())).drip(CHAT_REPLY, Duration::from_millis(3));
+    let living = Answer::new().send(head(CHAT_REPLY.len())).drip(CHAT_REPLY, Duration::from_millis(4));
     from(living, row("slow body", FINE, "ok", 1, 2 * SOON)).await;
     let rest = chat_events(&["slow"]);
-    let living = Answer::stream().send(delta("first")).drip(rest.clone(), Duration::from_millis(4)).close();
+    let living = Answer::stream().send(delta("first")).drip(rest.clone(), Duration::from_millis(5)).close();
     let upstream = Upstream::script([living]).await;
     let (keeper, _well) = keeper(&upstream.base_url()).await;
     let begun = Instant::now();

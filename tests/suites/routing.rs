@@ -155,7 +155,9 @@ async fn a_target_without_weight_is_asked_when_there_is_nothing_else() {
             (well().await, "{provider: up, model: a, weight: 0}, {provider: spare, model: b}");
         let up = well().await;
         let members = format!(", strategy: {strategy}");
-        let gateway = shared(&up, &spare, targets, &members).start().await;
+        // Nor is it for being the cheaper one.
+        let prices = "prices: [{provider: up, model: a, input: 1, output: 1}, {provider: spare, model: b, input: 5, output: 5}]";
+        let gateway = shared(&up, &spare, targets, &members).section(prices).start().await;
         for _ in 0..30 {
             assert_eq!(ask(&gateway).await.get("x-sluice-provider"), "spare");
         }
