@@ -74,6 +74,12 @@ impl Replica {
         process.output().matches(text).count()
     }
 
+    /// Everything that the process has printed so far.
+    #[must_use]
+    pub fn output(&self) -> String {
+        self.process.as_ref().expect("a process").output()
+    }
+
     /// See [`gateway::metric`].
     pub async fn metric(&self, series: &str) -> f64 {
         gateway::metric(self.admin, series).await

@@ -6,7 +6,7 @@
 use crate::{chunked::Chunked, eventually};
 use bytes::{Bytes, BytesMut};
 use std::{
-    net::{SocketAddr, TcpListener},
+    net::SocketAddr,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -15,7 +15,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpSocket, TcpStream},
     sync::watch,
     task::JoinHandle,
 };
@@ -274,10 +274,13 @@ impl Upstream {
 
     /// Every request gets what `choose` says for its number and content.
     pub async fn with(choose: impl Fn(usize, &Received) -> Answer + Send + Sync + 'static) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        Absent::new().comes(choose)
+    }
+
+    fn serve(listener: TcpListener, choose: Box<Choose>) -> Self {
         let address = listener.local_addr().expect("address");
         let state = Arc::new(State {
-            choose: Box::new(choose),
+            choose,
             received: Mutex::default(),
             connections: AtomicUsize::new(0),
             open: AtomicUsize::new(0),
@@ -366,8 +369,33 @@ impl Upstream {
 /// A base URL that nobody listens at.
 #[must_use]
 pub fn nobody() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
-    format!("http://{}/v1", listener.local_addr().expect("address"))
+    Absent::new().base_url()
+}
+
+/// An upstream that refuses connections until it comes: its address is taken, and nobody listens there.
+pub struct Absent(TcpSocket);
+
+impl Absent {
+    /// Takes an address.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "it takes a port, which is more than a default should do")]
+    pub fn new() -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0))).expect("bind");
+        Self(socket)
+    }
+
+    /// What a provider's `base_url` says.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://{}/v1", self.0.local_addr().expect("address"))
+    }
+
+    /// Listens from now on, and gives every request what `choose` says for its number and content.
+    #[must_use]
+    pub fn comes(self, choose: impl Fn(usize, &Received) -> Answer + Send + Sync + 'static) -> Upstream {
+        Upstream::serve(self.0.listen(1024).expect("listen"), Box::new(choose))
+    }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the handle is kept and aborted with its owner")]

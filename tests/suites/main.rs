@@ -1,7 +1,9 @@
 //! The black-box suites: everything goes over real sockets, as a client and an upstream see it.
 //!
 //! One test binary for all, since linking the gateway once is enough. Each file is one promise to users;
-//! `errors_*.rs` are the fault catalogue, one test for each row.
+//! `errors_*.rs` are the fault catalogue, one test for each row. What all rows of its upstream side have in common,
+//! from time bounds to tries and records, is `faults.rs`; what follows from many faults is `circuits.rs`,
+//! `retry_storm.rs`, `key_pools.rs` and `hung_calls.rs`.
 
 #[cfg(test)]
 mod admin;
@@ -28,6 +30,8 @@ mod cache_tenants;
 #[cfg(test)]
 mod cache_unfit;
 #[cfg(test)]
+mod circuits;
+#[cfg(test)]
 mod config_cli;
 #[cfg(test)]
 mod endpoints;
@@ -40,9 +44,17 @@ mod explain;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod fleet;
 #[cfg(test)]
 mod hedging;
+#[cfg(test)]
+mod hung_calls;
+#[cfg(test)]
+mod key_pool_hints;
+#[cfg(test)]
+mod key_pools;
 #[cfg(test)]
 mod ledger;
 #[cfg(test)]
@@ -81,6 +93,16 @@ mod passthrough;
 mod readme;
 #[cfg(test)]
 mod resume;
+#[cfg(test)]
+mod retry_storm;
+#[cfg(test)]
+mod routing;
+#[cfg(test)]
+mod routing_deadline;
+#[cfg(test)]
+mod routing_rules;
+#[cfg(test)]
+mod routing_sticky;
 #[cfg(test)]
 mod shutdown;
 #[cfg(test)]

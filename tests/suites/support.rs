@@ -197,3 +197,21 @@ pub fn by_limited(body: String) -> Request {
 pub fn left(answer: &sluice_tests::client::Answer, of: &str) -> u64 {
     answer.get(&format!("x-ratelimit-remaining-{of}")).parse().expect("a number")
 }
+
+/// A gateway whose model `both` asks this base URL first, as `up`, and then `spare`.
+pub fn before_spare(first: &str, spare: &Upstream, timeouts: &str) -> Config {
+    Config::to_url(first).timeouts(timeouts).also("spare", &spare.base_url()).model_entry(
+        "{name: both, targets: [{provider: up, model: m}, {provider: spare, model: m, priority: 1}]}",
+    )
+}
+
+/// How often a circuit of this provider has come into a state.
+pub async fn circuits(gateway: &Gateway, provider: &str, to: &str) -> f64 {
+    let series = format!("sluice_circuit_transitions_total{{provider=\"{provider}\",to=\"{to}\"}}");
+    gateway.metric(&series).await
+}
+
+/// An upstream that is well.
+pub async fn well() -> Upstream {
+    Upstream::script([Answer::json(CHAT_REPLY)]).await
+}
