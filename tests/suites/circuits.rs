@@ -345,3 +345,24 @@ async fn a_reload_keeps_what_is_known_of_a_target() {
     }
     assert_eq!(up.calls(), 3, "open before, open after");
 }
+
+#[tokio::test]
+async fn a_probe_that_hangs_does_not_keep_a_target_that_is_well_away() {
+    // hangs for the first two calls, then well
+    let up = Upstream::with(|n, _| if n < 2 { Answer::new().hang() } else { Answer::json(CHAT_REPLY) }).await;
+    let spare = well().await;
+    let gateway = before_spare(&up.base_url(), &spare, "first_byte: 8s")
+        .section("resilience: {circuit: {consecutive_failures: 1}}")
+        .start()
+        .await;
+    let _ = gateway.post(CHAT, chat_to("both")).await.expect(200);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let probe = begin([Request::post(CHAT, chat_to("both")).bearer(KEY).send(gateway.api)]);
+    up.called(2).await;
+    let begun = Instant::now();
+    while gateway.post(CHAT, chat_to("both")).await.expect(200).get("x-sluice-provider") != "up" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    drop(probe);
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}

@@ -143,14 +143,15 @@ fn head(length: usize) -> String {
 }
 
 #[tokio::test]
-async fn whoever_cannot_be_connected_to_is_tried_three_times() {
+async fn whoever_refuses_connections_is_tried_three_times() {
     // 2 x connect + 2.
     let bound = 2 * 300 + 2_000;
     at(&nobody(), &row("refuse", FAILED, "connect_error", 3, bound)).await;
     let dns = row("no such host", FAILED, "connect_error", 3, bound);
     at("http://no-such-host.invalid/v1", &dns).await;
+    // It waits for the rest of what it takes for a request: a hang, and no target that hangs is asked again.
     let plain = Upstream::script([Answer::json(CHAT_REPLY)]).await;
-    let tls = row("tls to a plain port", FAILED, "connect_error", 3, bound);
+    let tls = row("tls to a plain port", FAILED, "connect_error", 1, bound);
     at(&plain.base_url().replace("http:", "https:"), &tls).await;
 }
 
@@ -311,4 +312,15 @@ async fn one_failure_and_then_an_answer_is_200_whose_tokens_count_once() {
         let tokens = |n: usize| record["attempts"][n]["input"].clone();
         assert_eq!([tokens(0), tokens(1)], [Value::Null, json!(3)]);
     }
+}
+
+#[tokio::test]
+async fn a_connection_that_hangs_is_502_after_one_try() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/v1", listener.local_addr().unwrap());
+    let gateway = Config::to_url(&url).timeouts("connect: 1s, first_byte: 500ms").start().await;
+    let begun = Instant::now();
+    let reply = gateway.post(CHAT, chat()).await;
+    assert_eq!((reply.status(), reply.get("x-sluice-attempts")), (502, "1"));
+    assert!(begun.elapsed() < Duration::from_secs(2 + 2), "{:?}", begun.elapsed());
 }

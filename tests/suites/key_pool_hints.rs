@@ -1,6 +1,6 @@
 //! When an upstream wants to be asked again: every form in which it says so is understood and kept.
 
-use crate::support::{CHAT, CHAT_REPLY, chat};
+use crate::support::{CHAT, CHAT_REPLY, chat, chat_to};
 use sluice_tests::{
     gateway::Config,
     upstream::{Answer, Upstream},
@@ -87,4 +87,34 @@ async fn an_overloaded_target_is_left_alone_as_long_as_it_asked_where_there_is_a
         assert_eq!((reply.get("x-sluice-provider"), reply.get("x-sluice-attempts")), ("spare", tries));
     }
     assert_eq!(up.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_short_wish_of_an_overloaded_target_is_waited_for() {
+    let busy = Answer::status(503, &["retry-after: 1"], "{}");
+    let upstream = Upstream::script([busy, Answer::json(CHAT_REPLY)]).await;
+    let gateway = Config::to(&upstream).start().await;
+    let reply = gateway.post(CHAT, chat()).await.expect(200);
+    assert_eq!((reply.get("x-sluice-attempts"), upstream.calls()), ("2", 2));
+    assert!(reply.took >= Duration::from_secs(1) && reply.took < Duration::from_secs(4), "{:?}", reply.took);
+}
+
+#[tokio::test]
+async fn the_soonest_reset_of_all_keys_is_told() {
+    let upstream = Upstream::with(|n, _| {
+        Answer::status(429, &[if n == 0 { "retry-after: 30" } else { "retry-after: 90" }], "{}")
+    })
+    .await;
+    let gateway = Config::to(&upstream)
+        .also_with(
+            "pool",
+            &upstream.base_url(),
+            ", keys: [{name: one, value: sk-1}, {name: two, value: sk-2}]",
+        )
+        .model_entry("{name: pooled, targets: [{provider: pool, model: pooled}]}")
+        .start()
+        .await;
+    let told: u64 =
+        gateway.post(CHAT, chat_to("pooled")).await.expect(429).get("retry-after").parse().unwrap();
+    assert!((25..=30).contains(&told), "{told}");
 }

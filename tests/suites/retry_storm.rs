@@ -63,3 +63,31 @@ async fn without_a_budget_everybody_still_comes_to_another_provider() {
     let reply = gateway.post(CHAT, chat()).await.expect(502);
     assert_eq!(reply.get("x-sluice-attempts"), "1");
 }
+
+#[tokio::test]
+async fn keys_that_are_limited_without_a_hint_are_not_walked_by_every_request() {
+    let upstream = Upstream::script([Answer::error(429, "{}")]).await;
+    let keys: Vec<String> = (0..10).map(|n| format!("{{name: k{n}, value: sk-{n}}}")).collect();
+    let gateway = Config::to(&upstream)
+        .also_with("pool", &upstream.base_url(), &format!(", keys: [{}]", keys.join(", ")))
+        .model_entry("{name: pooled, targets: [{provider: pool, model: pooled}]}")
+        .start()
+        .await;
+    let begun = Instant::now();
+    for _ in 0..100 {
+        let _ = gateway.post(CHAT, chat_to("pooled")).await.expect(429);
+    }
+    let most = 100.0 * 1.2 + 10.0 * (begun.elapsed().as_secs_f64() + 1.0);
+    assert!((upstream.calls() as f64) <= most, "{} calls of {most}", upstream.calls());
+}
+
+#[tokio::test]
+async fn a_retry_that_its_circuit_forbids_is_neither_counted_nor_paid() {
+    let up = Upstream::script([Answer::error(500, "{}")]).await;
+    let gateway = Config::to(&up).section("resilience: {circuit: {open_for: 60s}}").start().await;
+    for _ in 0..25 {
+        let _ = gateway.post(CHAT, chat()).await.expect(502);
+    }
+    let made = gateway.metric("sluice_retries_total{provider=\"up\",result=\"made\"}").await;
+    assert_eq!(made, up.calls() as f64 - 25.0, "calls beyond the first of each request");
+}

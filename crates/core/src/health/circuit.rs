@@ -73,15 +73,20 @@ struct Inner {
 #[derive(Debug, Clone, Copy)]
 enum Stand {
     Closed,
-    Open { until: Instant },
-    HalfOpen,
+    Open {
+        until: Instant,
+    },
+    /// A probe is under way. One that hangs does not hold up the next for ever.
+    HalfOpen {
+        next_probe: Instant,
+    },
 }
 
 impl Stand {
     fn state(self) -> State {
         match self {
             Self::Closed => State::Closed,
-            Self::HalfOpen => State::HalfOpen,
+            Self::HalfOpen { .. } => State::HalfOpen,
             Self::Open { .. } => State::Open,
         }
     }
@@ -109,18 +114,23 @@ impl Circuit {
     /// Asks for leave, and says which state that led to, if it led to another. Whoever got [`Admission::Probe`] owes one of [`Circuit::succeeded`], [`Circuit::failed`] and
     /// [`Circuit::undecided`].
     pub fn admit(&self, now: Instant) -> (Admission, Option<State>) {
-        self.change(|inner| match inner.stand {
-            Stand::Closed => match inner.resting {
-                Some(until) if until > now => Admission::Refused(until - now),
-                _ => Admission::Pass,
+        self.change(|inner| match inner.refuses(now) {
+            Some(left) => Admission::Refused(left),
+            None => match inner.stand {
+                Stand::Closed => Admission::Pass,
+                Stand::Open { .. } | Stand::HalfOpen { .. } => {
+                    let next_probe = now + inner.next_time();
+                    inner.stand = Stand::HalfOpen { next_probe };
+                    Admission::Probe
+                }
             },
-            Stand::Open { until } if until > now => Admission::Refused(until - now),
-            Stand::Open { .. } => {
-                inner.stand = Stand::HalfOpen;
-                Admission::Probe
-            }
-            Stand::HalfOpen => Admission::Refused(Duration::ZERO),
         })
+    }
+
+    /// Would it refuse a request at this time, and for how long? Asks for nothing.
+    #[must_use]
+    pub fn refuses(&self, now: Instant) -> Option<Duration> {
+        self.with(|inner| inner.refuses(now))
     }
 
     /// It answered. Closes, whoever asked.
@@ -130,7 +140,7 @@ impl Circuit {
             inner.resting = None;
             match inner.stand {
                 Stand::Closed => inner.window.count(now, inner.rules.window, false),
-                Stand::Open { .. } | Stand::HalfOpen => inner.close(),
+                Stand::Open { .. } | Stand::HalfOpen { .. } => inner.close(),
             }
         })
         .1
@@ -147,9 +157,9 @@ impl Circuit {
                         inner.open(now);
                     }
                 }
-                Stand::HalfOpen if probe => inner.open(now),
+                Stand::HalfOpen { .. } if probe => inner.open(now),
                 // A request from before, or one that went anyway: it says what is known.
-                Stand::HalfOpen | Stand::Open { .. } => {}
+                Stand::HalfOpen { .. } | Stand::Open { .. } => {}
             }
         })
         .1
@@ -158,7 +168,7 @@ impl Circuit {
     /// A probe ended without an answer to its question: the next may ask.
     pub fn undecided(&self, now: Instant) -> Option<State> {
         self.change(|inner| {
-            if matches!(inner.stand, Stand::HalfOpen) {
+            if matches!(inner.stand, Stand::HalfOpen { .. }) {
                 inner.stand = Stand::Open { until: now };
             }
         })
@@ -221,10 +231,29 @@ impl Inner {
             || (many && f64::from(failed) > self.rules.failure_ratio.0 * f64::from(all))
     }
 
+    fn refuses(&self, now: Instant) -> Option<Duration> {
+        let until = match self.stand {
+            Stand::Closed => self.resting?,
+            Stand::Open { until } => until,
+            Stand::HalfOpen { next_probe } => next_probe,
+        };
+        until.checked_duration_since(now).filter(|left| !left.is_zero())
+    }
+
     fn open(&mut self, now: Instant) {
+        // After a probe the time was reckoned when it began.
+        let until = match self.stand {
+            Stand::HalfOpen { next_probe } => next_probe.max(now + self.rules.open_for),
+            Stand::Closed | Stand::Open { .. } => now + self.next_time(),
+        };
+        self.stand = Stand::Open { until };
+    }
+
+    /// The next open time; those after it are longer.
+    fn next_time(&mut self) -> Duration {
         let time = self.next_open.unwrap_or(self.rules.open_for).min(self.rules.max_open);
         self.next_open = Some(time.mul_f64(GROWTH));
-        self.stand = Stand::Open { until: now + time };
+        time
     }
 
     fn close(&mut self) {

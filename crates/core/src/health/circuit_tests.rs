@@ -93,7 +93,7 @@ fn once_its_time_is_over_one_probe_passes_and_its_success_closes_it() {
     let later = now + secs(1.0);
     assert_eq!(circuit.admit(later).0, Admission::Probe);
     assert_eq!(circuit.stands(later).0, State::HalfOpen);
-    assert_eq!(circuit.admit(later).0, Admission::Refused(Duration::ZERO), "one is enough");
+    assert_eq!(circuit.admit(later).0, Admission::Refused(secs(1.5)), "one is enough");
     circuit.succeeded(later);
     assert_eq!(circuit.admit(later).0, Admission::Pass);
     // Back to the first open time.
@@ -155,4 +155,24 @@ fn it_can_be_closed_by_hand_and_called_due_by_a_sign_of_life() {
     circuit.failed(now, true);
     circuit.close();
     assert_eq!(circuit.admit(now).0, Admission::Pass);
+}
+
+#[test]
+fn a_probe_that_hangs_holds_up_the_next_no_longer_than_the_next_open_time() {
+    let (circuit, now) = open();
+    let later = now + secs(1.0);
+    assert_eq!(circuit.admit(later).0, Admission::Probe);
+    assert_eq!(circuit.refuses(later + secs(1.4)), Some(secs(0.1)));
+    assert_eq!(circuit.admit(later + secs(1.5)).0, Admission::Probe);
+    assert_eq!(circuit.admit(later + secs(1.6)).0, Admission::Refused(secs(2.15)));
+    circuit.succeeded(later + secs(1.7));
+    assert_eq!(circuit.stands(later + secs(1.7)).0, State::Closed);
+}
+
+#[test]
+fn to_look_asks_for_nothing() {
+    let (circuit, now) = open();
+    assert_eq!(circuit.refuses(now + secs(1.0)), None);
+    assert_eq!(circuit.stands(now + secs(1.0)).0, State::Open);
+    assert_eq!(circuit.admit(now + secs(1.0)).0, Admission::Probe);
 }

@@ -108,7 +108,7 @@ impl KeyPool {
     }
 
     /// Picks a key by weight, or by `sticky` where equal requests should meet the same one; none of those that were
-    /// `tried` for the request.
+    /// `tried` for the request, and after one of them none that is only guessed to be free again.
     ///
     /// # Errors
     /// When no key may be used for this model now.
@@ -136,7 +136,7 @@ impl KeyPool {
             let was_tried = tried.contains(&index);
             match trouble {
                 None if !was_tried => ready.push(index),
-                Some(Trouble { kind: Kind::Guessed, until, .. }) if !was_tried => {
+                Some(Trouble { kind: Kind::Guessed, until, .. }) if tried.is_empty() => {
                     guessed = Some(guessed.map_or((until, index), |best| best.min((until, index))));
                 }
                 Some(trouble) => {

@@ -12,7 +12,7 @@ use crate::{
     headers as names,
     state::snapshot::{Provider, Target},
     upstream::{
-        body::{ReadClock, ReadFault, read_all, read_some},
+        body::{ReadClock, ReadFault, Sent, read_all, read_some},
         classify::{self, Class},
         errand::Errand,
         failure::{self, EXCERPT, Failure},
@@ -24,6 +24,7 @@ use crate::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
 use hyper::body::Incoming;
+use sluice_config::model::Timeouts;
 use sluice_protocol::{
     Segments,
     observe::{self, Facts},
@@ -32,7 +33,8 @@ use sluice_protocol::{
 };
 use smallvec::SmallVec;
 use std::{
-    future::poll_fn,
+    future::{Future, poll_fn},
+    pin::pin,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -43,6 +45,8 @@ const MAX_ANSWER: usize = 32 << 20;
 const MAX_ERROR: usize = 64 << 10;
 /// Nor is it waited for: the status says enough.
 const ERROR_PATIENCE: Duration = Duration::from_secs(1);
+/// How often it is looked whether a request has gone out that is late with it.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Events before the first content: comments, roles, announcements.
 const MAX_PREFACE: usize = 1 << 20;
 
@@ -121,8 +125,7 @@ pub async fn run(call: &Call, errand: &Errand, following: Option<Box<Following>>
     let began = Instant::now();
     let clocks = Clocks {
         began,
-        first_byte: (began + provider.timeouts.first_byte).min(errand.deadline),
-        hurried: errand.deadline < began + provider.timeouts.first_byte,
+        deadline: errand.deadline,
         idle: provider.timeouts.idle,
         // A stream that has begun is bounded by its provider's own time: the client's is for it to begin.
         end: if call.stream { began + provider.timeouts.total } else { errand.deadline },
@@ -136,17 +139,49 @@ pub async fn run(call: &Call, errand: &Errand, following: Option<Box<Following>>
 /// When a try has taken too long.
 struct Clocks {
     began: Instant,
-    first_byte: Instant,
-    /// The request's own end comes before the target's time is over.
-    hurried: bool,
+    /// Of all tries together.
+    deadline: Instant,
     idle: Duration,
     end: Instant,
 }
 
 impl Clocks {
+    /// Until when the first byte is waited for. Its time runs from the request's going out; before that there is a
+    /// connection to be waited for, which has a time of its own.
+    fn first_byte(&self, timeouts: &Timeouts, sent: &Sent, now: Instant) -> Instant {
+        let due = match sent.at() {
+            Some(at) => at + timeouts.first_byte,
+            None => (self.began + timeouts.first_byte)
+                .max(now + LOOK_AGAIN)
+                .min(self.began + timeouts.connect + timeouts.first_byte),
+        };
+        due.min(self.deadline)
+    }
+
+    /// Waits for something that needs a first byte.
+    async fn waits<T>(
+        &self,
+        provider: &Provider,
+        sent: &Sent,
+        first: impl Future<Output = T>,
+    ) -> Result<T, Failure> {
+        let mut first = pin!(first);
+        loop {
+            let now = Instant::now();
+            let due = self.first_byte(&provider.timeouts, sent, now);
+            if due <= now {
+                return Err(self.late(provider));
+            }
+            if let Ok(come) = tokio::time::timeout_at(due.into(), &mut first).await {
+                return Ok(come);
+            }
+        }
+    }
+
     fn late(&self, provider: &Provider) -> Failure {
-        if self.hurried {
-            return Failure::out_of_time(self.first_byte.saturating_duration_since(self.began));
+        let now = Instant::now();
+        if now >= self.deadline {
+            return Failure::out_of_time(now.saturating_duration_since(self.began));
         }
         Failure::first_byte(provider.timeouts.first_byte)
     }
@@ -178,16 +213,14 @@ async fn send(
 ) -> Result<Delivery, Failure> {
     let Errand { target, key, sent, .. } = outgoing.errand;
     let provider = &target.provider;
-    let first_byte = clocks.first_byte.into();
-    let late = || clocks.late(provider);
     let headers = || {
         let mut headers = provider.headers(call.stream, *key);
         call.forward_headers(provider.trace, &mut headers);
         headers
     };
     let dialect = call.envelope.dialect();
-    let sent = provider.client.post(provider.uri(dialect), headers, &outgoing.body, sent);
-    let response = tokio::time::timeout_at(first_byte, sent).await.map_err(|_| late())??;
+    let asked = provider.client.post(provider.uri(dialect), headers, &outgoing.body, sent);
+    let response = clocks.waits(provider, sent, asked).await??;
     let (parts, incoming) = response.into_parts();
     *head = UpstreamHead::of(&parts.headers);
     let status = parts.status.as_u16();
@@ -214,22 +247,18 @@ async fn send(
         (false, false) => UsageEvents::Pass,
     };
     let mut events = EventStream::new(incoming, dialect, usage, clocks.idle, clocks.end).followed(following);
-    let ready =
-        peek(&mut events, first_byte, target).await.map_err(|failure| failure.unwrap_or_else(late))?;
+    let ready = peek(&mut events, clocks, outgoing.errand).await?;
     events.delivered();
     Ok(Delivery::Stream { ready, events: Box::new(Relay::new(events, target.clone())), status })
 }
 
-/// Reads until the first content event. The first event must come within the first-byte time; after that the
-/// stream's own timers hold. `Err(None)` means that it came too late.
-async fn peek(
-    events: &mut EventStream,
-    first_byte: tokio::time::Instant,
-    target: &Target,
-) -> Result<Ready, Option<Failure>> {
+/// Reads until the first content event. The first event must come within the first-byte time, the content while the
+/// client has patience; apart from that the stream's own timers hold.
+async fn peek(events: &mut EventStream, clocks: &Clocks, errand: &Errand) -> Result<Ready, Failure> {
+    let Errand { target, sent, .. } = errand;
     let (mut ready, mut size) = (Ready::new(), 0);
     let first = poll_fn(|cx| poll_begun(events, cx));
-    let mut step = tokio::time::timeout_at(first_byte, first).await.map_err(|_| None)?;
+    let mut step = clocks.waits(&target.provider, sent, first).await?;
     loop {
         match step {
             // It has begun, and brings nothing that the client does not have.
@@ -237,20 +266,19 @@ async fn peek(
             Some(Step::Events(piece)) => {
                 size += piece.bytes.len();
                 if size > MAX_PREFACE && !events.has_begun() {
-                    return Err(Some(Failure::bad_answer(
-                        200,
-                        "the stream says too much before any content",
-                    )));
+                    return Err(Failure::bad_answer(200, "the stream says too much before any content"));
                 }
                 ready.push(piece);
             }
             Some(Step::End(Ending::Whole)) if !ready.is_empty() => return Ok(ready),
-            Some(Step::End(ending)) => return Err(Some(Failure::from_ending(&ending, &target.provider))),
+            Some(Step::End(ending)) => return Err(Failure::from_ending(&ending, &target.provider)),
         }
         if events.has_begun() {
             return Ok(ready);
         }
-        step = poll_fn(|cx| poll_begun(events, cx)).await;
+        let next = poll_fn(|cx| poll_begun(events, cx));
+        let next = tokio::time::timeout_at(clocks.deadline.into(), next).await;
+        step = next.map_err(|_| clocks.late(&target.provider))?;
     }
 }
 

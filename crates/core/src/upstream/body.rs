@@ -9,27 +9,30 @@ use std::{
     convert::Infallible,
     future::poll_fn,
     pin::{Pin, pin},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, OnceLock},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
-/// Whether a request has begun to go out. Clones tell of the same request.
+/// Whether and when a request has begun to go out. Clones tell of the same request.
 #[derive(Debug, Clone, Default)]
-pub struct Sent(Arc<AtomicBool>);
+pub struct Sent(Arc<OnceLock<Instant>>);
 
 impl Sent {
     /// There was a connection, and the request went out on it.
     #[must_use]
     pub fn has_begun(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.get().is_some()
+    }
+
+    /// When it began.
+    #[must_use]
+    pub fn at(&self) -> Option<Instant> {
+        self.0.get().copied()
     }
 
     pub(crate) fn begin(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.get_or_init(Instant::now);
     }
 }
 

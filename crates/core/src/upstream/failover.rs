@@ -96,9 +96,14 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
         }
     }
     let result = Err(match failed {
-        Some((_, last)) => {
+        Some((at, mut last)) => {
             if last.verdict.next {
                 plan.entry.metrics.exhausted.inc();
+            }
+            if last.verdict.outcome == AttemptOutcome::RateLimited
+                && let Some(choice) = plan.choices.get(at)
+            {
+                last.retry_after = verdict::soonest_reset(choice, Instant::now()).or(last.retry_after);
             }
             let tried = verdict::summary(&plan.requested, &recorder, &last);
             last.into_error(&tried)

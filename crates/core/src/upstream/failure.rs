@@ -4,7 +4,9 @@ use crate::{
     error::{Broken, ErrorKind, GatewayError},
     state::provider::Provider,
     telemetry::labels::{AttemptOutcome, Outcome, StreamEnd},
-    upstream::{body::ReadFault, classify::Verdict, client::SendError, stream::Ending},
+    upstream::{
+        body::ReadFault, classify::Verdict, client::SendError, connect::ConnectError, stream::Ending,
+    },
 };
 use http::HeaderMap;
 use sluice_config::model::Secret;
@@ -204,6 +206,11 @@ impl From<SendError> for Failure {
     fn from(error: SendError) -> Self {
         use AttemptOutcome::{BadResponse, ConnectError as Connect};
         match error {
+            // A target that hangs, or that may not be asked, is not asked again.
+            SendError::Connect(why @ (ConnectError::Timeout | ConnectError::Blocked)) => Self {
+                reason: Some(why.reason()),
+                ..Self::new(Connect, ErrorKind::UpstreamFailed, why.to_string())
+            },
             SendError::Connect(why) => {
                 Self { reason: Some(why.reason()), ..Self::again(Connect, why.to_string()) }
             }

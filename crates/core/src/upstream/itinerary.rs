@@ -92,7 +92,9 @@ impl Itinerary {
             fresh && plan.choices.get(*at).is_some_and(|choice| choice.target.provider.limits.is_none())
         };
         let at = (0..self.legs.len()).find(fits)?;
-        if (self.is_known_unreachable(plan, at) && !self.may_repeat(plan, at, now)) || !budget.take() {
+        if (self.is_known_unreachable(plan, at) && !self.may_repeat(plan, at, now, Duration::ZERO))
+            || !budget.take()
+        {
             return None;
         }
         let leave = self.try_leg(plan, at, now, Duration::ZERO)?;
@@ -139,7 +141,7 @@ impl Itinerary {
         (0..self.legs.len()).find_map(|at| {
             let is_fresh = self.legs.get(at).is_some_and(|leg| !leg.over && leg.tries == 0);
             let known = is_fresh && self.is_known_unreachable(plan, at);
-            if !is_fresh || (known && !self.may_repeat(plan, at, now)) {
+            if !is_fresh || (known && !self.may_repeat(plan, at, now, Duration::ZERO)) {
                 return None;
             }
             let wait = if known { self.pause(plan, Duration::ZERO) } else { Duration::ZERO };
@@ -152,10 +154,10 @@ impl Itinerary {
         let at = (0..self.legs.len())
             .filter(|at| self.legs.get(*at).is_some_and(tried))
             .min_by_key(|at| self.legs.get(*at).map(|leg| leg.tries))?;
-        if !self.may_repeat(plan, at, now) {
+        let wanted = self.legs.get(at).map(|leg| leg.wanted).unwrap_or_default();
+        if !self.may_repeat(plan, at, now, wanted) {
             return None;
         }
-        let wanted = self.legs.get(at).map(|leg| leg.wanted).unwrap_or_default();
         let wait = self.pause(plan, wanted);
         self.try_leg(plan, at, now, wait)
     }
@@ -173,19 +175,19 @@ impl Itinerary {
 
     fn try_leg(&mut self, plan: &Plan, at: usize, now: Instant, wait: Duration) -> Option<Leave> {
         let (leg, choice) = self.legs.get_mut(at).zip(plan.choices.get(at))?;
-        let pool = &choice.target.provider.pool;
-        let key = match pool.pick(&choice.model, now, plan.sticky.as_ref(), &leg.keys) {
-            Ok(key) => key,
-            Err(unready) => {
-                leg.unready = Some(unready);
-                leg.over = true;
+        let trial = match choice.target.health.admit(now + wait) {
+            Ok(trial) => trial,
+            Err(left) => {
+                leg.refused = Some(left);
                 return None;
             }
         };
-        match choice.target.health.admit(now) {
-            Ok(trial) => Some(self.leave(plan, at, key, trial, wait)),
-            Err(left) => {
-                leg.refused = Some(left);
+        let pool = &choice.target.provider.pool;
+        match pool.pick(&choice.model, now, plan.sticky.as_ref(), &leg.keys) {
+            Ok(key) => Some(self.leave(plan, at, key, trial, wait)),
+            Err(unready) => {
+                leg.unready = Some(unready);
+                leg.over = true;
                 None
             }
         }
@@ -219,13 +221,17 @@ impl Itinerary {
         self.legs.iter().zip(&plan.choices).filter(move |(_, other)| same(other)).map(|(leg, _)| leg)
     }
 
-    fn may_repeat(&self, plan: &Plan, at: usize, now: Instant) -> bool {
-        plan.choices.get(at).is_some_and(|choice| {
-            let provider = &choice.target.provider;
-            let may = provider.retries.take(now);
-            provider.metrics.retry(may);
-            may
-        })
+    /// Does the retry budget pay for another try after this wait? Asked only where the circuit would let it.
+    fn may_repeat(&mut self, plan: &Plan, at: usize, now: Instant, wait: Duration) -> bool {
+        let Some((leg, choice)) = self.legs.get_mut(at).zip(plan.choices.get(at)) else { return false };
+        if let Some(left) = choice.target.health.circuit.refuses(now + wait) {
+            leg.refused = Some(left);
+            return false;
+        }
+        let provider = &choice.target.provider;
+        let may = provider.retries.take(now);
+        provider.metrics.retry(may);
+        may
     }
 
     /// Full jitter: anything up to a bound that doubles, so that clients of one outage do not come back together.

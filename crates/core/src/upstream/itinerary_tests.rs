@@ -117,7 +117,10 @@ fn a_retry_budget_bounds_repetitions_and_no_fallbacks() {
 
 #[test]
 fn waits_are_jittered_and_bounded_and_a_short_wish_is_added() {
-    let plan = plan("[{provider: b, model: y}]", "attempts: 9, backoff: {initial: 50ms, max: 100ms}");
+    let plan = plan(
+        "[{provider: b, model: y}]",
+        "attempts: 9, backoff: {initial: 50ms, max: 100ms}, retry_budget: {per_second: 100000}",
+    );
     let mut longest = [Duration::ZERO; 3];
     for _ in 0..200 {
         let now = Instant::now() + Duration::from_secs(60);

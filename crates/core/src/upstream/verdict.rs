@@ -2,14 +2,17 @@
 
 use crate::{
     error::{ErrorKind, GatewayError},
-    facts::Plan,
+    facts::{Choice, Plan},
     telemetry::{
         exchange::{Attempt, Recorder},
         labels::AttemptOutcome,
     },
     upstream::{failure::Failure, itinerary::Itinerary},
 };
-use std::fmt::Write;
+use std::{
+    fmt::Write,
+    time::{Duration, Instant},
+};
 
 /// Names every try: provider, status, time, and its words.
 pub fn summary(requested: &str, recorder: &Recorder, last: &Failure) -> String {
@@ -79,4 +82,10 @@ pub fn nobody_asked(plan: &Plan, way: &Itinerary) -> GatewayError {
     let seconds = unready.wait.as_secs_f64().ceil().max(1.0);
     let text = format!("{keys} rate-limited upstream; next free in {seconds} s{rest}.");
     GatewayError::new(ErrorKind::UpstreamLimited, text).retry_after(Some(unready.wait))
+}
+
+/// The last try was limited: when the first of its provider's keys is free again, whichever key was asked last.
+pub fn soonest_reset(choice: &Choice, now: Instant) -> Option<Duration> {
+    let unready = choice.target.provider.pool.pick(&choice.model, now, None, &[]).err()?;
+    Some(unready.wait)
 }
