@@ -6,6 +6,8 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod admin_health;
+#[cfg(test)]
 mod auth;
 #[cfg(test)]
 mod budgets;

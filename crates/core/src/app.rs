@@ -16,7 +16,7 @@ use crate::{
     redis::LinkState,
     state::{
         handles::{EndpointMetrics, ModelMetrics},
-        limit_gauges,
+        health_gauges, limit_gauges,
         limits::LimitStock,
         shared::Shared,
         snapshot::{ProviderError, Snapshot},
@@ -181,7 +181,9 @@ impl App {
             show(&self.metrics.cache_capacity, occupancy.capacity);
             show(&self.metrics.cache_entries, occupancy.entries);
         }
-        limit_gauges::show(&self.snapshot.load(), &self.metrics);
+        let snapshot = self.snapshot.load();
+        limit_gauges::show(&snapshot, &self.metrics);
+        health_gauges::show(&snapshot, &self.metrics);
         self.metrics.text()
     }
 

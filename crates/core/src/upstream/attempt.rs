@@ -15,6 +15,7 @@ use crate::{
         body::{ReadClock, ReadFault, Sent, read_all, read_some},
         classify::{self, Class},
         failure::{self, EXCERPT, Failure},
+        remaining,
         stream::{Ending, EventStream, Step, UsageEvents},
     },
 };
@@ -200,6 +201,7 @@ async fn send(
     let response = tokio::time::timeout_at(first_byte, sent).await.map_err(|_| late())??;
     let (parts, incoming) = response.into_parts();
     *head = UpstreamHead::of(&parts.headers);
+    remaining::note(provider, *key, &parts.headers);
     let status = parts.status.as_u16();
     if let Class::Fail(verdict) = classify::status(status) {
         let told = read_some(incoming, MAX_ERROR, ERROR_PATIENCE).await;

@@ -14,6 +14,7 @@ pub mod failure;
 pub mod guard;
 pub mod itinerary;
 pub mod lead;
+pub mod remaining;
 pub mod share;
 pub mod stream;
 pub mod tally;
