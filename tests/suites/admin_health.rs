@@ -1,6 +1,7 @@
 //! How upstreams fare, as the admin listener shows it: gauges, status, and circuits closed by hand.
 
 use crate::support::{CHAT, CHAT_REPLY, chat, chat_to};
+use serde_json::{Value, json};
 use sluice_tests::{
     client::{self, Request},
     gateway::{Config, Gateway, KEY},
@@ -233,4 +234,77 @@ async fn families_by_target_and_provider_start_at_zero_and_end_with_their_config
         };
         assert!(of("up") && !of("spare") && !of("idle"), "{family}:\n{text}");
     }
+}
+
+/// The only member of the list that has these members.
+fn entry<'a>(list: &'a Value, members: &[(&str, &str)]) -> &'a Value {
+    let fits = |entry: &&Value| members.iter().all(|(name, value)| entry[*name] == *value);
+    let mut found = list.as_array().unwrap().iter().filter(fits);
+    let entry = found.next().unwrap_or_else(|| panic!("no {members:?} in {list:#}"));
+    assert!(found.next().is_none(), "{members:?} twice in {list:#}");
+    entry
+}
+
+async fn status(gateway: &Gateway) -> Value {
+    gateway.ask_admin("/status").await.expect(200).json()
+}
+
+#[tokio::test]
+async fn the_status_tells_of_every_target_and_every_key_once() {
+    let up = Moody::new(200).await;
+    let gateway = circuits(Config::to(&up.upstream), LONG)
+        .also("open", "http://127.0.0.1:9/v1")
+        .model_entry("{name: again, targets: [{provider: up, model: m}], rules: [{when: {stream: true}, targets: [{provider: open, model: x}]}]}")
+        .model_entry("{name: \"gpt-*\", targets: [{provider: up, model: \"gpt-*\"}]}")
+        .start()
+        .await;
+    let told = status(&gateway).await;
+    let upstreams = &told["upstreams"];
+    assert_eq!(upstreams.as_array().unwrap().len(), 3, "{told:#}");
+    let _ = entry(upstreams, &[("provider", "open"), ("model", "x")]);
+    let _ = entry(upstreams, &[("provider", "up"), ("model", "gpt-*")]);
+    let fresh = entry(upstreams, &[("provider", "up"), ("model", "m")]);
+    assert_eq!(
+        fresh,
+        &json!({"provider": "up", "model": "m", "circuit": "closed", "key_ready": true, "in_flight": 0})
+    );
+    let provider = entry(&told["providers"], &[("name", "up")]);
+    assert_eq!(
+        (&provider["keys"], &provider["pool_keys"]),
+        (&json!(1), &json!([{"name": "main", "state": "ready"}]))
+    );
+    assert_eq!(entry(&told["providers"], &[("name", "open")])["pool_keys"], json!([]));
+
+    let _ = ask(&gateway).await.expect(200);
+    let told = status(&gateway).await;
+    let asked = entry(&told["upstreams"], &[("provider", "up"), ("model", "m")]);
+    assert!(asked["latency_ms"].as_f64().is_some_and(|ms| (0.0..5_000.0).contains(&ms)), "{asked}");
+
+    up.turns(500);
+    fails_twice(&gateway).await;
+    up.turns(429);
+    let _ = gateway.post(CHAT, chat_to("gpt-4o")).await.expect(429);
+    let told = status(&gateway).await;
+    let open = entry(&told["upstreams"], &[("provider", "up"), ("model", "m")]);
+    assert_eq!(open["circuit"], "open", "{open}");
+    assert!(open["open_for_ms"].as_u64().is_some_and(|ms| (50_000..=60_000).contains(&ms)), "{open}");
+    let limited = entry(&told["upstreams"], &[("provider", "up"), ("model", "gpt-*")]);
+    assert_eq!((&limited["circuit"], &limited["key_ready"]), (&json!("closed"), &json!(false)));
+    let key = &entry(&told["providers"], &[("name", "up")])["pool_keys"][0];
+    assert_eq!((&key["name"], &key["state"]), (&json!("main"), &json!("cooling")));
+    assert!(key["for_ms"].as_u64().is_some_and(|ms| (20_000..=30_000).contains(&ms)), "{key}");
+    for secret in ["sk-provider-secret", KEY] {
+        assert!(!told.to_string().contains(secret), "{told:#}");
+    }
+}
+
+#[tokio::test]
+async fn requests_under_way_are_in_the_status() {
+    let up = Upstream::script([Answer::new().hang()]).await;
+    let gateway = Config::to(&up).start().await;
+    let mut client = client::Client::connect(gateway.api).await;
+    client.send(&Request::post(CHAT, chat()).bearer(KEY).wire()).await;
+    up.called(1).await;
+    let told = status(&gateway).await;
+    assert_eq!(told["upstreams"][0]["in_flight"], 1, "{told:#}");
 }

@@ -14,3 +14,4 @@ pub mod provider;
 pub mod routes;
 pub mod shared;
 pub mod snapshot;
+pub mod upstream_status;
