@@ -308,3 +308,105 @@ async fn requests_under_way_are_in_the_status() {
     let told = status(&gateway).await;
     assert_eq!(told["upstreams"][0]["in_flight"], 1, "{told:#}");
 }
+
+const CLOSE: &str = "/-/circuit/close";
+
+async fn close(gateway: &Gateway, body: &str) -> client::Answer {
+    Request::post(CLOSE, body.to_owned()).send(gateway.admin).await
+}
+
+/// A model of two targets, of which the first has had its circuit opened.
+async fn opened() -> (Moody, Upstream, Gateway) {
+    let (up, spare) = (Moody::new(500).await, Upstream::with(|_, _| Answer::json(CHAT_REPLY)).await);
+    let gateway = circuits(Config::to(&up.upstream), LONG)
+        .also("spare", &spare.base_url())
+        .model_entry(
+            "{name: both, targets: [{provider: up, model: m}, {provider: spare, model: x, priority: 1}]}",
+        )
+        .start()
+        .await;
+    fails_twice(&gateway).await;
+    up.turns(200);
+    let answer = gateway.post(CHAT, chat_to("both")).await.expect(200);
+    assert_eq!((answer.get("x-sluice-provider"), up.upstream.calls()), ("spare", 2), "the circuit is open");
+    (up, spare, gateway)
+}
+
+#[tokio::test]
+async fn a_circuit_closed_by_hand_makes_the_next_request_try_the_target_again() {
+    for body in [r#"{"provider":"up","model":"m"}"#, r#"{"provider":"up"}"#, "{}", ""] {
+        let (_up, _spare, gateway) = opened().await;
+        let told = close(&gateway, body).await.expect(200).json();
+        assert_eq!(told["closed"], json!([{"provider": "up", "model": "m", "was": "open"}]), "{body}");
+        assert_eq!(told["keys"], json!([]));
+        assert!(told["note"].is_string());
+        let answer = gateway.post(CHAT, chat_to("both")).await.expect(200);
+        assert_eq!((answer.get("x-sluice-provider"), answer.get("x-sluice-attempts")), ("up", "1"), "{body}");
+        assert_eq!((gateway.metric(CIRCUIT).await, gateway.metric(UP).await), (0.0, 1.0));
+        let again = close(&gateway, body).await.expect(200).json();
+        assert_eq!((&again["closed"], &again["keys"]), (&json!([]), &json!([])), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn other_circuits_stay_as_they_are() {
+    let (_up, _spare, gateway) = opened().await;
+    let told = close(&gateway, r#"{"provider":"spare"}"#).await.expect(200).json();
+    assert_eq!(told["closed"], json!([]), "{told}");
+    assert_eq!(gateway.metric(CIRCUIT).await, 2.0);
+}
+
+#[tokio::test]
+async fn keys_are_given_another_chance() {
+    for (status, was) in [(429, "cooling"), (401, "disabled")] {
+        let up = Moody::new(status).await;
+        let gateway = circuits(Config::to(&up.upstream), LONG).start().await;
+        assert!(ask(&gateway).await.status() >= 400);
+        up.turns(200);
+        assert!(ask(&gateway).await.status() >= 400, "{was}: not asked");
+        let told = close(&gateway, r#"{"provider":"up"}"#).await.expect(200).json();
+        assert_eq!(told["keys"], json!([{"provider": "up", "key": "main", "was": was}]), "{told}");
+        let _ = ask(&gateway).await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_cannot_be_closed_and_nonsense_says_how() {
+    let (_up, _spare, gateway) = opened().await;
+    for (body, part) in [
+        (r#"{"provider":"upp"}"#, "Closest: 'up'"),
+        (r#"{"provider":"up","model":"mm"}"#, "Closest: 'm'"),
+        (r#"{"provider":"up","model":"x"}"#, "no target with model 'x'"),
+    ] {
+        let answer = close(&gateway, body).await.expect(404);
+        assert_eq!(answer.code(), "no_such_upstream");
+        assert!(answer.message().contains(part), "{body}: {}", answer.message());
+    }
+    for body in
+        ["all", "[]", r#"{"model":"m"}"#, r#"{"provider":7}"#, r#"{"provider":null}"#, r#"{"name":"up"}"#]
+    {
+        let answer = close(&gateway, body).await.expect(400);
+        assert!(answer.message().contains(r#"{"provider":"NAME","model":"MODEL"}"#), "{}", answer.text());
+    }
+    let _ = Request::post(&format!("{CLOSE}?provider=up"), "").send(gateway.admin).await.expect(400);
+    let _ = close(&gateway, &" ".repeat(4097)).await.expect(413);
+    for method in ["GET", "DELETE"] {
+        let answer = Request::new(method, CLOSE).send(gateway.admin).await.expect(405);
+        assert_eq!(answer.get("allow"), "POST");
+    }
+    assert_eq!(gateway.metric(CIRCUIT).await, 2.0, "nothing was closed");
+}
+
+#[tokio::test]
+async fn circuits_are_closed_by_the_token_once_there_is_one_and_by_no_foreign_page() {
+    let up = Upstream::script([Answer::json(CHAT_REPLY)]).await;
+    let yaml = Config::to(&up).yaml("127.0.0.1:0", "127.0.0.1:0");
+    let open = Gateway::start(&yaml).await;
+    let foreign = Request::post(CLOSE, "{}").header("origin", "https://evil.example");
+    let _ = foreign.send(open.admin).await.expect(403);
+    let yaml = yaml.replace("admin: {bind: \"127.0.0.1:0\"}", "admin: {bind: \"127.0.0.1:0\", token: t0ken}");
+    let guarded = Gateway::start(&yaml).await;
+    let _ = close(&guarded, "{}").await.expect(401);
+    let _ = Request::post(CLOSE, "{}").bearer(KEY).send(guarded.admin).await.expect(401);
+    let _ = Request::post(CLOSE, "{}").bearer("t0ken").send(guarded.admin).await.expect(200);
+}

@@ -1,9 +1,11 @@
 //! One gateway: the configuration in force, the state that outlives it, and what is told about both.
 
+mod circuits;
 mod in_flight;
 mod line_cap;
 mod status;
 
+pub use circuits::{Closed, NoSuchUpstream, Upstreams};
 pub use status::Status;
 
 use in_flight::InFlight;
