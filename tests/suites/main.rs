@@ -40,6 +40,8 @@ mod errors_upstream;
 #[cfg(test)]
 mod explain;
 #[cfg(test)]
+mod explain_live;
+#[cfg(test)]
 mod failover;
 #[cfg(test)]
 mod fleet;
