@@ -42,6 +42,8 @@ mod explain;
 #[cfg(test)]
 mod explain_live;
 #[cfg(test)]
+mod explain_routes;
+#[cfg(test)]
 mod failover;
 #[cfg(test)]
 mod fleet;
