@@ -8,6 +8,8 @@
 #[cfg(test)]
 mod admin;
 #[cfg(test)]
+mod admin_health;
+#[cfg(test)]
 mod auth;
 #[cfg(test)]
 mod budgets;
@@ -41,6 +43,10 @@ mod errors_client;
 mod errors_upstream;
 #[cfg(test)]
 mod explain;
+#[cfg(test)]
+mod explain_live;
+#[cfg(test)]
+mod explain_routes;
 #[cfg(test)]
 mod failover;
 #[cfg(test)]

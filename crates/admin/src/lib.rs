@@ -10,6 +10,8 @@
 //! page of another site ask for what is under `/-/`, which does its harm without an answer that is read.
 
 mod auth;
+mod body;
+mod circuits;
 mod health;
 mod listen;
 mod metrics;

@@ -3,24 +3,22 @@
 //! Reads what to purge, from a small JSON body or from the query, and says how far the purge has come. How
 //! purging works is `sluice_core::cache::generations`' business; who may ask is `routes`'.
 
-use crate::reply::{self, Reply};
-use bytes::{Buf, BufMut};
+use crate::{
+    body,
+    reply::{self, Reply},
+};
+use bytes::Buf;
 use http::{Request, StatusCode};
 use http_body::Body;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use sluice_config::model::Settings;
 use sluice_core::{App, app::Purged, cache::generations::Purge};
-use std::{error::Error, pin::pin, time::Duration};
+use std::error::Error;
 
 /// Path of the page.
 pub(crate) const PATH: &str = "/-/cache/purge";
 
-/// Largest body, bytes: a name and what is around it.
-const MAX_BODY: usize = 4 * 1024;
-/// For the whole body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 const USAGE: &str = r#"Send one of {"all":true}, {"tenant":"NAME"}, {"model":"NAME"} and {"key":"NAME"}, or the same as a query with an empty body, such as ?tenant=NAME."#;
 
 /// What to purge, as it is written.
@@ -51,7 +49,7 @@ where
     B: Body<Data: Buf, Error: Into<Box<dyn Error + Send + Sync>>>,
 {
     let (head, body) = request.into_parts();
-    let body = match receive(body).await {
+    let body = match body::receive(body, bad, USAGE).await {
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
@@ -69,35 +67,6 @@ where
     tracing::info!(who = "admin", what = purge.field(), reach = word, known, "cache purged");
     let done = Done { purged: &wanted, known, reach: word, note: wanted.note(reach, known) };
     reply::json(StatusCode::OK, &done)
-}
-
-/// The whole body, within its size and its time.
-async fn receive<B>(body: B) -> Result<Vec<u8>, Reply>
-where
-    B: Body<Data: Buf, Error: Into<Box<dyn Error + Send + Sync>>>,
-{
-    let mut body = pin!(Limited::new(body, MAX_BODY));
-    let whole = async {
-        let mut whole = Vec::new();
-        while let Some(frame) = body.frame().await {
-            if let Ok(data) = frame?.into_data() {
-                whole.put(data);
-            }
-        }
-        Ok::<_, Box<dyn Error + Send + Sync>>(whole)
-    };
-    match tokio::time::timeout(BODY_TIMEOUT, whole).await {
-        Ok(Ok(whole)) => Ok(whole),
-        Ok(Err(fault)) if fault.is::<LengthLimitError>() => {
-            let message = format!("The body is larger than 4 KiB. {USAGE}");
-            Err(reply::error(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", &message))
-        }
-        Ok(Err(_)) => Err(bad("The body was cut off, or is not framed as its headers say.")),
-        Err(_) => {
-            let message = "The body did not arrive in time.";
-            Err(reply::error(StatusCode::REQUEST_TIMEOUT, "request_timeout", message))
-        }
-    }
 }
 
 fn bad(why: &str) -> Reply {

@@ -1,7 +1,7 @@
 //! From a request head to an answer: path (404), method (405), caller (401, 403), then the page.
 
 use crate::{
-    auth, health,
+    auth, circuits, health,
     metrics::Renderer,
     purge,
     reply::{self, Reply},
@@ -28,6 +28,7 @@ enum Route {
     Metrics,
     Status,
     Purge,
+    Close,
     /// What else is under `/-/`: nothing yet.
     Control,
 }
@@ -37,8 +38,8 @@ impl Route {
     fn check_method(self, method: &Method) -> Result<(), &'static str> {
         match self {
             Self::Control => Ok(()),
-            Self::Purge if method == Method::POST => Ok(()),
-            Self::Purge => Err("POST"),
+            Self::Purge | Self::Close if method == Method::POST => Ok(()),
+            Self::Purge | Self::Close => Err("POST"),
             _ if matches!(*method, Method::GET | Method::HEAD) => Ok(()),
             _ => Err("GET, HEAD"),
         }
@@ -46,7 +47,7 @@ impl Route {
 
     /// Does it change something?
     fn acts(self) -> bool {
-        matches!(self, Self::Purge | Self::Control)
+        matches!(self, Self::Purge | Self::Close | Self::Control)
     }
 }
 
@@ -74,6 +75,7 @@ impl Routes {
             Route::Metrics => self.metrics.render(Arc::clone(&self.app)).await,
             Route::Status => status::status(&self.app),
             Route::Purge => purge::purge(&self.app, request).await,
+            Route::Close => circuits::close(&self.app, request).await,
             Route::Control => not_found(),
         }
     }
@@ -106,6 +108,7 @@ fn route(path: &str) -> Option<Route> {
         "/metrics" => Some(Route::Metrics),
         "/status" => Some(Route::Status),
         purge::PATH => Some(Route::Purge),
+        circuits::PATH => Some(Route::Close),
         _ if path.starts_with("/-/") => Some(Route::Control),
         _ => None,
     }

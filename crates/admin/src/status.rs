@@ -10,10 +10,12 @@ sluice admin
 /livez            200 while the process runs
 /readyz           200 when requests should be sent here, 503 otherwise; ?verbose lists the checks
 /metrics          Prometheus text format
-/status           version, providers, models, cache, requests in flight
+/status           version, providers and their keys, targets with their circuits, models, cache, requests in flight
 
 POST /-/cache/purge   stored answers become misses: ?all=true, ?tenant=NAME, ?model=NAME or ?key=NAME,
                       or the same as JSON: {\"tenant\":\"NAME\"}
+POST /-/circuit/close circuits close, keys are ready again: {\"provider\":\"NAME\",\"model\":\"MODEL\"},
+                      {\"provider\":\"NAME\"} or {}
 
 /status and what is under /-/ want the admin token once one is set.
 ";

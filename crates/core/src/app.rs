@@ -1,9 +1,11 @@
 //! One gateway: the configuration in force, the state that outlives it, and what is told about both.
 
+mod circuits;
 mod in_flight;
 mod line_cap;
 mod status;
 
+pub use circuits::{Closed, NoSuchUpstream, Upstreams};
 pub use status::Status;
 
 use in_flight::InFlight;
@@ -16,7 +18,7 @@ use crate::{
     redis::LinkState,
     state::{
         handles::{EndpointMetrics, ModelMetrics},
-        limit_gauges,
+        health_gauges, limit_gauges,
         limits::LimitStock,
         shared::Shared,
         snapshot::{ProviderError, Snapshot},
@@ -181,7 +183,9 @@ impl App {
             show(&self.metrics.cache_capacity, occupancy.capacity);
             show(&self.metrics.cache_entries, occupancy.entries);
         }
-        limit_gauges::show(&self.snapshot.load(), &self.metrics);
+        let snapshot = self.snapshot.load();
+        limit_gauges::show(&snapshot, &self.metrics);
+        health_gauges::show(&snapshot, &self.metrics);
         self.metrics.text()
     }
 

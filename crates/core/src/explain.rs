@@ -8,11 +8,13 @@
 
 mod caching;
 mod limits;
+mod live;
 mod question;
 mod routing;
 mod show;
 
 pub use caching::{CacheFacts, KeyParts};
+pub use live::Live;
 pub use sluice_protocol::Dialect;
 
 use crate::{

@@ -27,7 +27,7 @@ pub(crate) enum Command {
     /// Print a configuration: the defaults, or what a file comes to
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Tell what would be done with a request, and why; nothing is started and nobody is asked
+    /// Tell what would be done with a request, and why; nothing is started, and nobody is asked without --live
     Explain(ExplainArgs),
     /// Tell who used how much, from the ledger; the gateway may run or not
     Usage(UsageArgs),
@@ -95,6 +95,10 @@ pub(crate) struct ExplainArgs {
     /// A header of the request, 'name: value'; may be given several times
     #[arg(long = "header", value_name = "HEADER", value_parser = header)]
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// Ask the gateway that runs how the targets fare, at its admin listener: the one of the configuration, or
+    /// this. It is shown the configuration's admin token
+    #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(crate) live: Option<String>,
     /// Accept ${VAR} and ${file:…} that are not there
     #[arg(long)]
     pub(crate) env_optional: bool,

@@ -64,6 +64,8 @@ fn every_command_of_the_table_is_there() {
         "sluice config show a.yaml",
         "sluice explain a.yaml --model m",
         "sluice explain a.yaml --model m --key k --endpoint chat --body - --header x-sluice-cache:off --json",
+        "sluice explain --live a.yaml --model m",
+        "sluice explain a.yaml --live=gateway:4001 --model m --json",
         "sluice usage",
         "sluice usage --config a.yaml --by day --since 2026-11-01 --until today --csv",
         "sluice usage --state-dir data --by model --since month --json",

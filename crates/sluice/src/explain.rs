@@ -1,7 +1,8 @@
-//! `sluice explain`: what would be done with a request, and why. Reads the configuration and the body; the
-//! explaining is `sluice_core::explain`'s.
+//! `sluice explain`: what would be done with a request, and why. Reads the configuration and the body, and asks a
+//! gateway that runs if it is told to; the explaining is `sluice_core::explain`'s.
 
 use crate::{
+    admin_client::{self, Page},
     cli::{Endpoint, ExplainArgs},
     serve::INVALID,
     terminal,
@@ -9,8 +10,8 @@ use crate::{
 use bytes::Bytes;
 use http::HeaderMap;
 use serde_json::{Value, json};
-use sluice_config::{Options, Source};
-use sluice_core::explain::{Dialect, Explanation, Question, explain};
+use sluice_config::{Options, Source, model::AdminListener};
+use sluice_core::explain::{Dialect, Explanation, Live, Question, explain};
 use std::{
     fs::File,
     io::{self, Read},
@@ -20,6 +21,8 @@ use std::{
 
 /// Largest body that is read, whatever the configuration allows.
 const MAX_BODY: u64 = 256 << 20;
+/// Largest status page: some hundred bytes for each target, key and model.
+const MAX_STATUS: u64 = 16 << 20;
 
 /// Why there is no explanation: for people, and for programs.
 struct Refusal {
@@ -75,8 +78,31 @@ fn answer(args: &ExplainArgs) -> Result<Explanation, Refusal> {
     let question = Question { model: args.model.clone(), key: args.key.clone(), endpoint, body, headers };
     // Connections are set up as far as they go without a network.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    explain(loaded.settings, &question)
-        .map_err(|why| Refusal { json: why.to_json(), text: format!("error: {why}") })
+    let admin = loaded.settings.listeners.admin.clone();
+    let mut explanation = explain(loaded.settings, &question)
+        .map_err(|why| Refusal { json: why.to_json(), text: format!("error: {why}") })?;
+    if let Some(place) = &args.live {
+        // What would be done is told all the same.
+        match live(place, &admin) {
+            Ok(live) => explanation.add_health(&live),
+            Err(why) => explanation.add_note(&format!("how the targets fare is not known: {why}")),
+        }
+    }
+    Ok(explanation)
+}
+
+/// How targets fare at the gateway that runs: at this place, or where the configuration says.
+fn live(place: &str, admin: &AdminListener) -> Result<Live, String> {
+    let bind = if place.is_empty() { admin.bind } else { admin_client::resolve(place)? };
+    let address = admin_client::reachable(bind);
+    let page = Page { path: "/status", token: admin.token.as_ref(), longest: MAX_STATUS };
+    let answer = admin_client::get(address, page)?;
+    match answer.status {
+        200 => serde_json::from_str(&answer.body)
+            .map_err(|_| format!("the status page at {address} is not one that this version can read")),
+        401 => Err(format!("the gateway at {address} wants another token than the configuration has")),
+        status => Err(format!("the status page at {address} answers {status}")),
+    }
 }
 
 fn read(path: &Path) -> Result<Bytes, String> {

@@ -12,8 +12,10 @@
 //! | `demo` | what runs when there is no configuration |
 //! | `shutdown` | signals |
 //! | `banner`, `logging`, `terminal` | what people and machines read |
+//! | `admin_client` | one question to a gateway that runs |
 //! | `check`, `explain`, `health`, `key`, `mock`, `usage` | the other commands |
 
+mod admin_client;
 mod banner;
 mod boot;
 mod check;

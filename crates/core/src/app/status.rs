@@ -5,7 +5,10 @@ use crate::{
     cache::store::{Occupancy, ResponseCache},
     ledger::LedgerStatus,
     redis::LinkState,
-    state::limit_gauges::{self, LimitsStatus},
+    state::{
+        limit_gauges::{self, LimitsStatus},
+        upstream_status::{self, PoolKeyStatus, UpstreamStatus},
+    },
 };
 use serde::Serialize;
 
@@ -14,6 +17,9 @@ impl App {
     #[must_use]
     pub fn status(&self) -> Status {
         let snapshot = self.snapshot.load();
+        let ready = |name: &str| {
+            snapshot.providers.iter().find(|provider| *provider.name == *name).map(AsRef::as_ref)
+        };
         Status {
             version: self.info.version,
             revision: self.info.revision,
@@ -36,8 +42,10 @@ impl App {
                     kind: provider.preset.id,
                     base_url: provider.base_url.clone(),
                     keys: provider.keys.len(),
+                    pool_keys: ready(&provider.name).map(upstream_status::pool_keys).unwrap_or_default(),
                 })
                 .collect(),
+            upstreams: upstream_status::upstreams(&snapshot),
             models: snapshot
                 .models
                 .all()
@@ -74,6 +82,7 @@ pub struct Status {
     cache: Option<CacheStatus>,
     keys: usize,
     providers: Vec<ProviderStatus>,
+    upstreams: Vec<UpstreamStatus>,
     models: Vec<ModelStatus>,
 }
 
@@ -102,6 +111,7 @@ struct ProviderStatus {
     kind: &'static str,
     base_url: String,
     keys: usize,
+    pool_keys: Vec<PoolKeyStatus>,
 }
 
 #[derive(Debug, Serialize)]

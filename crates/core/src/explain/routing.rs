@@ -1,9 +1,13 @@
 //! Where the request would go: the rule that holds, who is asked in which order, who is left out and why.
 
 use super::Run;
-use crate::facts::{Choice, Plan, Skip};
+use crate::{
+    facts::{Choice, Plan, Skip},
+    state::snapshot::{ModelEntry, Target},
+};
 use serde::Serialize;
 use sluice_config::model::{Condition, Strategy};
+use std::sync::Arc;
 
 /// Where it goes.
 #[derive(Debug, Serialize)]
@@ -30,6 +34,9 @@ pub(super) struct TargetFacts {
     pub(super) provider: String,
     /// The upstream's name for the model.
     pub(super) model: String,
+    /// The same as configured, by which others know the target.
+    #[serde(skip)]
+    pub(super) configured: Arc<str>,
     pub(super) priority: u32,
     pub(super) weight: u32,
     /// Is it asked at all?
@@ -67,10 +74,17 @@ pub(super) enum FirstBy {
     Body,
 }
 
-impl FirstBy {
-    /// Does the plan's own order say what would be done?
-    fn is_sure(self) -> bool {
-        matches!(self, Self::Request | Self::Prefix | Self::Session | Self::Price | Self::Priority)
+/// Targets that stand together in the configuration: the model's own or its rule's, and those of each fallback.
+struct List<'a> {
+    entry: &'a ModelEntry,
+    /// The name that it is asked for.
+    requested: &'a str,
+    targets: &'a [Arc<Target>],
+}
+
+impl List<'_> {
+    fn place(&self, choice: &Choice) -> Option<usize> {
+        self.targets.iter().position(|target| Arc::ptr_eq(target, &choice.target))
     }
 }
 
@@ -78,55 +92,82 @@ impl Run<'_> {
     /// `planned` is the plan, and whether the answer may be kept.
     pub(super) fn routing(&self, planned: Option<(bool, &Plan)>) -> Routing {
         let Some((kept, plan)) = planned else { return self.without_body() };
-        let first_by = self.first_by(kept, plan);
-        let mut asked: Vec<&Choice> = plan.choices.iter().collect();
-        if !first_by.is_sure() {
-            // What is drawn anew each time is told in the order of the configuration.
-            let own = |choice: &Choice| {
-                let same = |target: &std::sync::Arc<_>| std::sync::Arc::ptr_eq(target, &choice.target);
-                self.entry.targets.iter().position(same).unwrap_or(usize::MAX)
-            };
-            asked.sort_by_key(|choice| (choice.target.priority, choice.target.weight == 0, own(choice)));
-        }
+        let lists = self.lists(plan.rule);
+        let is_settled = kept || plan.sticky.is_some();
+        let mut asked: Vec<(usize, &Choice)> = plan.choices.iter().enumerate().collect();
+        // What is drawn anew each time is told in the order of the configuration, list by list.
+        asked.sort_by_key(|(planned, choice)| {
+            let found = |(at, list): (usize, &List<'_>)| Some((at, list.entry.strategy, list.place(choice)?));
+            let (list, strategy, place) =
+                lists.iter().enumerate().find_map(found).unwrap_or((lists.len(), Strategy::Cheapest, 0));
+            let own = (choice.target.priority, choice.target.weight == 0, place);
+            let is_told = is_settled || strategy == Strategy::Cheapest;
+            (list, if is_told { (0, false, *planned) } else { own })
+        });
         let skipped = plan.skipped.iter().map(|skipped| facts(&skipped.choice, Some(in_words(skipped.why))));
         Routing {
             rule: plan.rule.and_then(|at| {
                 let when = condition(&self.entry.rules.get(at)?.when);
                 Some(RuleFact { number: at + 1, when })
             }),
-            targets: asked.into_iter().map(|choice| facts(choice, None)).chain(skipped).collect(),
-            first_by,
+            targets: asked.into_iter().map(|(_, choice)| facts(choice, None)).chain(skipped).collect(),
+            first_by: self.first_by(kept, plan, &lists),
         }
+    }
+
+    /// In the order in which a plan walks them. Fallbacks that the key may not use are none.
+    fn lists(&self, rule: Option<usize>) -> Vec<List<'_>> {
+        let entry = self.entry;
+        let own = rule.and_then(|at| entry.rules.get(at)).map_or(&entry.targets, |rule| &rule.targets);
+        let fallbacks = entry.fallbacks.iter().filter(|name| self.key.may_use(name)).filter_map(|name| {
+            let entry = self.snapshot.models.find(name)?;
+            Some(List { entry, requested: name, targets: &entry.targets })
+        });
+        std::iter::once(List { entry, requested: &self.question.model, targets: own })
+            .chain(fallbacks)
+            .collect()
     }
 
     fn without_body(&self) -> Routing {
-        let choices = self.entry.targets.iter().map(|target| Choice {
-            model: target.upstream_model(&self.entry.name, &self.question.model),
-            target: target.clone(),
-        });
-        let (served, not): (Vec<_>, Vec<_>) =
-            choices.partition(|choice| choice.target.provider.kind.is_active());
-        let best = served.first().map(|choice| choice.target.priority);
-        let rivals = served.iter().filter(|choice| is_rival(choice, best)).count();
-        let first_by = match (served.len(), rivals, self.entry.rules.is_empty()) {
-            (0, ..) => FirstBy::Nothing,
-            (_, 0 | 1, true) => FirstBy::Priority,
-            _ => FirstBy::Body,
-        };
-        let mut targets: Vec<_> = served.iter().map(|choice| facts(choice, None)).collect();
-        // Weight 0 is never drawn first.
-        targets.sort_by_key(|target| (target.priority, target.weight == 0));
-        targets.extend(not.iter().map(|choice| facts(choice, Some(in_words(Skip::NotActive)))));
-        Routing { rule: None, targets, first_by }
+        let (mut targets, mut not, mut first_by) = (Vec::new(), Vec::new(), None);
+        for list in self.lists(None) {
+            let choices = list.targets.iter().map(|target| Choice {
+                model: target.upstream_model(&list.entry.name, list.requested),
+                target: target.clone(),
+            });
+            let (served, inactive): (Vec<_>, Vec<_>) =
+                choices.partition(|choice| choice.target.provider.kind.is_active());
+            not.extend(inactive.iter().map(|choice| facts(choice, Some(in_words(Skip::NotActive)))));
+            if let (None, Some(best)) = (first_by, served.first()) {
+                let best = Some(best.target.priority);
+                let rivals = served.iter().filter(|choice| is_rival(choice, best)).count();
+                let is_open = rivals > 1 || !self.entry.rules.is_empty();
+                first_by = Some(if is_open { FirstBy::Body } else { FirstBy::Priority });
+            }
+            let mut served: Vec<_> = served.iter().map(|choice| facts(choice, None)).collect();
+            // Weight 0 is never drawn first.
+            served.sort_by_key(|target| (target.priority, target.weight == 0));
+            targets.extend(served);
+        }
+        targets.extend(not);
+        Routing { rule: None, targets, first_by: first_by.unwrap_or(FirstBy::Nothing) }
     }
 
-    fn first_by(&self, kept: bool, plan: &Plan) -> FirstBy {
-        let best = plan.choices.first().map(|choice| choice.target.priority);
-        if plan.choices.iter().filter(|choice| is_rival(choice, best)).count() < 2 {
+    fn first_by(&self, kept: bool, plan: &Plan, lists: &[List<'_>]) -> FirstBy {
+        let first = plan.choices.first();
+        let Some(list) = first.and_then(|first| lists.iter().find(|list| list.place(first).is_some())) else {
+            return FirstBy::Priority;
+        };
+        let best = first.map(|first| first.target.priority);
+        let rivals = plan.choices.iter().filter(|choice| list.place(choice).is_some());
+        if rivals.filter(|choice| is_rival(choice, best)).count() < 2 {
             return FirstBy::Priority;
         }
-        match (plan.sticky, kept, self.entry.strategy) {
-            (Some(_), _, Strategy::Session) if !self.entry.affinity => FirstBy::Session,
+        match (plan.sticky, kept, list.entry.strategy) {
+            // The model that was asked for says what sticks, also to a fallback.
+            (Some(_), ..) if self.entry.strategy == Strategy::Session && !self.entry.affinity => {
+                FirstBy::Session
+            }
             (Some(_), ..) => FirstBy::Prefix,
             (None, true, _) => FirstBy::Request,
             (None, false, Strategy::Weighted | Strategy::Session) => FirstBy::Lot,
@@ -146,6 +187,7 @@ fn facts(choice: &Choice, skipped: Option<String>) -> TargetFacts {
     TargetFacts {
         provider: target.provider.name.to_string(),
         model: choice.model.to_string(),
+        configured: target.model.clone(),
         priority: target.priority,
         weight: target.weight,
         served: skipped.is_none(),

@@ -4,6 +4,7 @@
 //! counting and the times, with the clock handed in; what counts as a failure is its caller's to say. An open
 //! circuit is advice: where nothing better is left the caller asks anyway, and what comes of that counts as well.
 
+use serde::{Deserialize, Serialize};
 use sluice_config::model;
 use std::{
     sync::{Mutex, PoisonError},
@@ -17,7 +18,8 @@ const GROWTH: f64 = 1.5;
 const STEPS: usize = 10;
 
 /// How a circuit stands. Ordered by badness, so that the worst of several replicas is their maximum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     /// All pass.
     Closed,
@@ -206,6 +208,13 @@ impl Circuit {
             Stand::Open { until } => (State::Open, Some(until.saturating_duration_since(now))),
             stand => (stand.state(), None),
         })
+    }
+
+    /// For how long it still wants to be left alone, by its own word.
+    #[must_use]
+    pub fn rests(&self, now: Instant) -> Option<Duration> {
+        let left = self.with(|inner| inner.resting)?.checked_duration_since(now)?;
+        (!left.is_zero()).then_some(left)
     }
 
     /// Also tells the new state, if there is one.

@@ -4,7 +4,9 @@
 //! upstreams limit and permit by model, and a key that is really dead says so to each of them. Owns the picking and
 //! the times; secrets and headers are the provider's.
 
+use super::remaining::Remaining;
 use blake3::Hasher;
+use serde::Serialize;
 use smallvec::SmallVec;
 use std::{
     sync::{
@@ -52,6 +54,7 @@ pub struct KeyPool {
 struct Key {
     spec: KeySpec,
     troubles: Arc<Mutex<Vec<Trouble>>>,
+    remaining: Arc<Remaining>,
 }
 
 /// What is wrong with a key for one model.
@@ -60,6 +63,8 @@ struct Trouble {
     model: Box<str>,
     until: Instant,
     kind: Kind,
+    /// The key has worked for another model since: it is this model that it may not be used for.
+    of_the_model: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,9 +105,13 @@ impl KeyPool {
     pub fn new(specs: Vec<KeySpec>, old: Option<&Self>) -> Self {
         let known = |spec: &KeySpec| {
             let same = |key: &&Key| key.spec.name == spec.name && key.spec.fingerprint == spec.fingerprint;
-            old.and_then(|old| old.keys.iter().find(same)).map(|key| key.troubles.clone())
+            let key = old.and_then(|old| old.keys.iter().find(same))?;
+            Some((key.troubles.clone(), key.remaining.clone()))
         };
-        let key = |spec: KeySpec| Key { troubles: known(&spec).unwrap_or_default(), spec };
+        let key = |spec: KeySpec| {
+            let (troubles, remaining) = known(&spec).unwrap_or_default();
+            Key { spec, troubles, remaining }
+        };
         let troubled = AtomicBool::new(old.is_some_and(|old| old.troubled.load(Ordering::Relaxed)));
         Self { keys: specs.into_iter().map(key).collect(), troubled }
     }
@@ -184,7 +193,10 @@ impl KeyPool {
             return;
         }
         if let Some(key) = self.keys.get(index) {
-            key.with(|troubles| troubles.retain(|trouble| *trouble.model != *model));
+            key.with(|troubles| {
+                troubles.retain(|trouble| *trouble.model != *model);
+                troubles.iter_mut().for_each(|trouble| trouble.of_the_model = true);
+            });
         }
         let any = self.keys.iter().any(|key| key.with(|troubles| !troubles.is_empty()));
         self.troubled.store(any, Ordering::Relaxed);
@@ -213,11 +225,24 @@ impl KeyPool {
         self.keys.is_empty()
     }
 
-    /// Is there a key that may be asked for this model now?
+    /// Is there a key that can be expected to work for this model? A refused one is not until an answer has come,
+    /// else it would seem well whenever somebody is about to look into it.
     #[must_use]
     pub fn is_ready(&self, model: &str, now: Instant) -> bool {
-        let blocked = |trouble: &Trouble| trouble.until > now && trouble.kind != Kind::Guessed;
-        self.keys.iter().any(|key| !key.trouble(model).as_ref().is_some_and(blocked))
+        self.keys.iter().any(|key| !key.trouble(model).is_some_and(|trouble| trouble.blocks(now)))
+    }
+
+    /// The same where the model is not known: a key counts as long as its troubles are those of single models.
+    #[must_use]
+    pub fn is_ready_for_some(&self, now: Instant) -> bool {
+        let blocks = |trouble: &Trouble| trouble.blocks(now) && !trouble.of_the_model;
+        self.keys.iter().any(|key| !key.with(|troubles| troubles.iter().any(blocks)))
+    }
+
+    /// What the upstream says is left of a key's limits.
+    #[must_use]
+    pub fn remaining(&self, index: usize) -> Option<&Remaining> {
+        self.keys.get(index).map(|key| &*key.remaining)
     }
 
     /// How many keys are in which state, each by its worst.
@@ -263,7 +288,7 @@ impl KeyPool {
                 troubles.retain(|trouble| trouble.until > now);
                 troubles.truncate(MOST_MODELS - 1);
             }
-            troubles.push(Trouble { model: model.into(), until, kind });
+            troubles.push(Trouble { model: model.into(), until, kind, of_the_model: false });
         });
         self.troubled.store(true, Ordering::Relaxed);
     }
@@ -287,7 +312,8 @@ impl KeyPool {
 }
 
 /// How a key stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum KeyState {
     /// Nothing is wrong.
     Ready,
@@ -314,6 +340,16 @@ impl KeyState {
 
 impl Unready {
     const NONE: Self = Self { wait: Duration::ZERO, refused: false, keys: 0 };
+}
+
+impl Trouble {
+    fn blocks(&self, now: Instant) -> bool {
+        match self.kind {
+            Kind::Guessed => false,
+            Kind::Limited => self.until > now,
+            Kind::Refused(_) => true,
+        }
+    }
 }
 
 impl Key {

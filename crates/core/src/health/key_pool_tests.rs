@@ -109,3 +109,47 @@ fn models_that_clients_make_up_do_not_fill_the_memory() {
     }
     assert!(pool.keys[0].with(|troubles| troubles.len()) <= MOST_MODELS);
 }
+
+#[test]
+fn a_refused_key_is_not_ready_before_it_has_worked_again() {
+    let (pool, now) = (pool(&[1]), Instant::now());
+    pool.refused(0, "m", now);
+    assert!(!pool.is_ready("m", now + secs(3600)), "it is due to be asked, and as dead as before");
+    assert!(pool.is_ready("other", now));
+    pool.worked(0, "m");
+    assert!(pool.is_ready("m", now));
+}
+
+#[test]
+fn for_an_unknown_model_troubles_count_unless_they_are_those_of_single_models() {
+    let (pool, now) = (pool(&[1]), Instant::now());
+    assert!(pool.is_ready_for_some(now));
+    pool.refused(0, "gated", now);
+    assert!(!pool.is_ready_for_some(now), "the key may be dead");
+    pool.worked(0, "plain");
+    assert!(pool.is_ready_for_some(now), "it is not: the model is not for it");
+    assert!(!pool.is_ready("gated", now));
+    pool.refused(0, "plain", now);
+    assert!(!pool.is_ready_for_some(now), "now it is");
+    pool.forgive();
+    assert!(pool.is_ready_for_some(now));
+    pool.rate_limited(0, "plain", Some(secs(9)), now);
+    assert!(!pool.is_ready_for_some(now) && pool.is_ready_for_some(now + secs(9)));
+}
+
+#[test]
+fn what_is_left_upstream_survives_a_reload_of_the_same_secret() {
+    let old = pool(&[1, 1]);
+    let left = |pool: &KeyPool, index| {
+        let remaining = pool.remaining(index).unwrap();
+        (remaining.requests(), remaining.tokens())
+    };
+    assert_eq!(left(&old, 0), (None, None));
+    old.remaining(0).unwrap().tell(Some(0), Some(7));
+    old.remaining(0).unwrap().tell(None, Some(6));
+    assert_eq!((left(&old, 0), left(&old, 1)), ((Some(0), Some(6)), (None, None)));
+    let spec =
+        |name: &str, fingerprint| KeySpec { name: name.into(), weight: 1, fingerprint: [fingerprint; 32] };
+    assert_eq!(left(&KeyPool::new(vec![spec("k0", 0)], Some(&old)), 0), (Some(0), Some(6)));
+    assert_eq!(left(&KeyPool::new(vec![spec("k0", 9)], Some(&old)), 0), (None, None), "another account");
+}

@@ -51,6 +51,13 @@ impl Latency {
         average.map_or(0.0, |average| average.seconds * (f64::from(in_flight) + 1.0))
     }
 
+    /// How long a first byte takes; absent where nothing is known.
+    #[must_use]
+    pub fn average(&self) -> Option<Duration> {
+        let average = *self.average.lock().unwrap_or_else(PoisonError::into_inner);
+        average.and_then(|average| Duration::try_from_secs_f64(average.seconds).ok())
+    }
+
     /// First bytes come so quickly in so large a share of requests; absent while little is known.
     #[must_use]
     pub fn first_byte(&self, share: f64) -> Option<Duration> {

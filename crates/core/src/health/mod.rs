@@ -8,6 +8,7 @@ pub mod draw;
 pub mod hedge;
 pub mod key_pool;
 pub mod latency;
+pub mod remaining;
 pub mod retry_budget;
 pub mod stock;
 

@@ -3,7 +3,9 @@
 
 pub mod background;
 mod callers;
+mod fallback_edges;
 pub mod handles;
+pub mod health_gauges;
 pub mod keys;
 pub mod limit_gauges;
 pub mod limits;
@@ -12,3 +14,4 @@ pub mod provider;
 pub mod routes;
 pub mod shared;
 pub mod snapshot;
+pub mod upstream_status;

@@ -145,6 +145,12 @@ impl Provider {
         )
     }
 
+    /// Are there credentials? Else the pool holds one that has no name and no secret.
+    #[must_use]
+    pub fn has_keys(&self) -> bool {
+        self.pool.name(0).is_some_and(|name| !name.is_empty())
+    }
+
     /// The pool's keys as they are configured; one without a name where the upstream wants no credential.
     #[must_use]
     pub fn keys(settings: &model::Provider) -> Vec<KeySpec> {

@@ -10,7 +10,11 @@ use crate::{
 };
 use http::HeaderValue;
 use sluice_config::model::{self, Strategy};
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// One configured model.
 pub struct ModelEntry {
@@ -50,6 +54,13 @@ pub struct ModelEntry {
     pub metrics: ModelMetrics,
 }
 
+impl ModelEntry {
+    /// Its own targets and those of its rules.
+    pub fn all_targets(&self) -> impl Iterator<Item = &Arc<Target>> {
+        self.targets.iter().chain(self.rules.iter().flat_map(|rule| &rule.targets))
+    }
+}
+
 /// Other targets for some requests.
 pub struct Rule {
     /// Which.
@@ -87,6 +98,19 @@ pub struct Target {
 }
 
 impl Target {
+    /// Is there a key that can be expected to work for it?
+    #[must_use]
+    pub fn has_key(&self, now: Instant) -> bool {
+        let pool = &self.provider.pool;
+        if self.is_pattern() { pool.is_ready_for_some(now) } else { pool.is_ready(&self.model, now) }
+    }
+
+    /// Does the upstream's name depend on the request?
+    #[must_use]
+    pub fn is_pattern(&self) -> bool {
+        self.model.contains(['*', '{'])
+    }
+
     /// The upstream's name for a model that a client asked for, where `pattern` is the model's own name.
     #[must_use]
     pub fn upstream_model(&self, pattern: &str, requested: &str) -> Arc<str> {
@@ -130,6 +154,14 @@ impl RouteTable {
             };
             self.prefixes.iter().find(fits).map(|(_, entry)| entry)
         })
+    }
+
+    /// What requests can come to, each once: targets of models and of their rules, in the file's order.
+    #[must_use]
+    pub fn targets(&self) -> Vec<&Arc<Target>> {
+        let mut seen = HashSet::new();
+        let all = self.all.iter().flat_map(|entry| entry.all_targets());
+        all.filter(|target| seen.insert(Arc::as_ptr(&target.health))).collect()
     }
 
     /// All entries, in the file's order.

@@ -14,6 +14,7 @@ use crate::{
     },
     state::{
         callers::Callers,
+        fallback_edges,
         handles::{ModelMetrics, ProviderMetrics, TargetMetrics},
         limits::Limited,
         shared::Shared,
@@ -37,6 +38,8 @@ pub struct Snapshot {
     pub keys: KeyIndex,
     /// The caller of open mode; absent when keys are asked for.
     pub open: Option<Arc<KeyEntry>>,
+    /// Providers, in the file's order, those without targets, too.
+    pub providers: Vec<Arc<Provider>>,
     /// Models.
     pub models: RouteTable,
     /// What tokens cost.
@@ -138,7 +141,10 @@ impl Snapshot {
         let hash = hash(&settings);
         let prices = PriceTable::new(&settings.prices, &settings.providers);
         let tags = settings.ledger.tags.iter().map(|name| name.as_str().into()).collect();
-        Ok(Self { settings, hash, keys, open, models, prices, cache, tags, shared_limits })
+        let used = |provider: &model::Provider| providers.get(provider.name.as_str()).cloned();
+        let providers = settings.providers.iter().filter_map(used).collect();
+        fallback_edges::start_at_zero(&models, metrics);
+        Ok(Self { settings, hash, keys, open, providers, models, prices, cache, tags, shared_limits })
     }
 }
 

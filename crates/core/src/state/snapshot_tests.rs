@@ -82,3 +82,29 @@ fn the_hash_tells_configurations_apart_and_does_not_depend_on_secrets() {
     assert_eq!(with("one", "m"), with("two", "m"));
     assert_ne!(with("one", "m"), with("one", "n"));
 }
+
+#[test]
+fn what_a_model_can_fall_back_to_is_counted_from_zero() {
+    let yaml = format!(
+        "{PROVIDERS}- {{name: c, kind: openai_compatible, base_url: 'http://127.0.0.1:3/v1', allow_private: true}}
+models:
+- {{name: m, targets: [{{provider: a, model: x}}, {{provider: a, model: y}}], fallbacks: [spare]}}
+- {{name: spare, targets: [{{provider: b, model: x}}]}}
+- {{name: ruled, targets: [{{provider: a, model: x}}], rules: [{{when: {{stream: true}}, targets: [{{provider: c, model: x}}]}}]}}"
+    );
+    let source = Source::Text { name: "test", text: &yaml, base: Path::new(".") };
+    let options = Options { env: Env::Map(std::collections::BTreeMap::new()), env_optional: false };
+    let settings = load(source, &options).unwrap().settings;
+    let metrics = Metrics::new().unwrap();
+    Snapshot::build(Arc::new(settings), &Shared::default(), &metrics).unwrap();
+    let text = String::from_utf8(metrics.text()).unwrap();
+    let edge = |model: &str, from: &str, to: &str| {
+        let labels = format!(
+            "{{from_provider=\"{from}\",model=\"{model}\",reason=\"timeout\",to_provider=\"{to}\"}} 0"
+        );
+        text.contains(&format!("sluice_fallbacks_total{labels}"))
+    };
+    assert!(edge("m", "a", "b") && edge("m", "b", "a") && edge("ruled", "a", "c"), "{text}");
+    assert!(!edge("m", "a", "a") && !edge("spare", "a", "b") && !edge("m", "a", "c"), "{text}");
+    assert_eq!(text.lines().filter(|line| line.starts_with("sluice_fallbacks_total{")).count(), 4 * 6);
+}

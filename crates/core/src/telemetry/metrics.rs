@@ -123,7 +123,7 @@ families! {
     retries = counter "retries_total" ["provider", "result"]:
         "Further tries at a provider that had failed the request, and those that its retry budget had no room for.";
     provider_up = gauge "provider_up" ["provider"]:
-        "1 while at least one target and one key of the provider are worth asking.";
+        "1 while the provider has a target whose circuit is closed, and a key ready for it.";
     circuit_state = gauge "circuit_state" ["provider", "upstream_model"]:
         "0 closed, 1 half-open, 2 open; read with max.";
     circuit_transitions = counter "circuit_transitions_total" ["provider", "to"]:
@@ -132,6 +132,8 @@ families! {
         "Keys of a provider's pool by state.";
     pool_key_cooldowns = counter "pool_key_cooldowns_total" ["provider", "reason"]:
         "Keys of a pool that were left alone for a while.";
+    upstream_remaining = gauge "upstream_remaining" ["provider", "pool_key", "limit"]:
+        "What an upstream says is left of its limits for a key of the pool, as it last said so; read with min.";
     hedges = counter "hedges_total" ["model", "result"]:
         "Second requests beside a slow first one.";
     resumed = counter "streams_resumed_total" ["model", "result"]:

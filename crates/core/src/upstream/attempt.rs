@@ -18,6 +18,7 @@ use crate::{
         failure::{self, EXCERPT, Failure},
         following::Following,
         relay::Relay,
+        remaining,
         stream::{Ending, EventStream, Step, UsageEvents},
     },
 };
@@ -223,6 +224,7 @@ async fn send(
     let response = clocks.waits(provider, sent, asked).await??;
     let (parts, incoming) = response.into_parts();
     *head = UpstreamHead::of(&parts.headers);
+    remaining::note(provider, *key, &parts.headers);
     let status = parts.status.as_u16();
     if let Class::Fail(verdict) = classify::status(status) {
         let told = read_some(incoming, MAX_ERROR, ERROR_PATIENCE).await;

@@ -190,6 +190,10 @@ pub(super) fn note(errand: &Errand, at: usize, tried: &mut Tried, recorder: &mut
 fn fell_back(plan: &Plan, from: usize, to: &Choice, why: AttemptOutcome, recorder: &Recorder) {
     let Some(from) = plan.choices.get(from) else { return };
     let (from, to) = (&from.target.provider.name, &to.target.provider.name);
+    // Another try at the same provider, or another key or model of it, is none.
+    if from == to {
+        return;
+    }
     let labels = [plan.entry.metrics.label(), from, to, why.as_str()];
     recorder.app().metrics.fallbacks.with_label_values(&labels).inc();
 }

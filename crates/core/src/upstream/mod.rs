@@ -19,6 +19,7 @@ pub mod hedge;
 pub mod itinerary;
 pub mod lead;
 pub mod relay;
+pub mod remaining;
 pub mod share;
 pub mod stream;
 pub mod tally;
