@@ -30,6 +30,8 @@ mod cache_unfit;
 #[cfg(test)]
 mod config_cli;
 #[cfg(test)]
+mod disconnects;
+#[cfg(test)]
 mod endpoints;
 #[cfg(test)]
 mod errors_client;

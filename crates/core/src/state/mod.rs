@@ -12,3 +12,4 @@ pub mod provider;
 pub mod routes;
 pub mod shared;
 pub mod snapshot;
+pub mod unclaimed;

@@ -5,7 +5,7 @@ use crate::{
     health::stock::HealthStock,
     limits::shared::SharedLimits,
     redis::{LinkMetrics, LinkSettings, LinkState, RedisLink},
-    state::{background::Background, limits::LimitStock, provider::ProviderError},
+    state::{background::Background, limits::LimitStock, provider::ProviderError, unclaimed::Unclaimed},
     telemetry::{labels::CacheTier, metrics::Metrics},
     upstream::client::{ClientSettings, UpstreamClient},
 };
@@ -61,6 +61,12 @@ impl Shared {
             tokio::time::timeout(patience, shared.leave()).await.ok();
         }
         self.background.finish(patience).await;
+    }
+
+    /// Answers that are read to their end without a client.
+    #[must_use]
+    pub fn unclaimed(&self) -> &Unclaimed {
+        &self.background.unclaimed
     }
 
     /// The limits that replicas share, when there is a Redis and anything to share.

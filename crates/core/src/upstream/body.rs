@@ -19,17 +19,38 @@ use std::{
 
 /// Whether a request has begun to go out. Clones tell of the same request.
 #[derive(Debug, Clone, Default)]
-pub struct Sent(Arc<AtomicBool>);
+pub struct Sent(Arc<Sending>);
+
+#[derive(Debug, Default)]
+struct Sending {
+    begun: AtomicBool,
+    last: AtomicBool,
+}
 
 impl Sent {
     /// There was a connection, and the request went out on it.
     #[must_use]
     pub fn has_begun(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.begun.load(Ordering::Relaxed)
     }
 
     pub(crate) fn begin(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.begun.store(true, Ordering::Relaxed);
+    }
+
+    /// Nobody waits for the answer any more: the request is not to go out once more.
+    pub(crate) fn forbid_repeat(&self) {
+        self.0.last.store(true, Ordering::Relaxed);
+    }
+
+    /// May the request go out once more, should its connection die?
+    pub(crate) fn may_repeat(&self) -> bool {
+        !self.0.last.load(Ordering::Relaxed)
+    }
+
+    /// Is it told of the same request?
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 

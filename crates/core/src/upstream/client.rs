@@ -127,7 +127,7 @@ impl UpstreamClient {
     ) -> Result<Response<Incoming>, SendError> {
         match self.pooled.request(request(uri, headers(), body, sent)).await {
             Ok(response) => Ok(response),
-            Err(error) if !self.http2 && died_silently_after_use(&error) => {
+            Err(error) if !self.http2 && sent.may_repeat() && died_silently_after_use(&error) => {
                 self.reused_retries.inc();
                 self.fresh.request(request(uri, headers(), body, sent)).await.map_err(|error| explain(&error))
             }

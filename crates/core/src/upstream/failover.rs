@@ -73,7 +73,9 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
                 way.has_no_room(at);
                 no_room = Some(refusal);
             }
-            Err(Stopped::Failed(failure)) => {
+            Err(Stopped::Failed(mut failure)) => {
+                // Nobody waits any more: what was begun was read to its end, and nothing else is begun.
+                failure.verdict.next &= recorder.leaving.as_ref().is_none_or(|leaving| !leaving.is_gone());
                 way.failed(&plan, at, key, &failure);
                 failed = Some((at, failure));
             }
@@ -120,7 +122,10 @@ async fn one(
 ) -> Result<Delivery, Failure> {
     let errand = begin(plan, choice, leave, recorder);
     let at = recorder.attempts.len().saturating_sub(1);
+    let asking =
+        recorder.leaving.as_ref().and_then(|leaving| leaving.asks(&choice.target.provider, &errand.sent));
     let mut tried = attempt::run(call, &errand).await;
+    drop(asking);
     end(at, &errand, &mut tried, recorder);
     tried.result
 }

@@ -10,12 +10,16 @@ use crate::{
         store::{AnsweredBy, Keep},
     },
     error::{Broken, ErrorKind, GatewayError},
-    state::snapshot::Target,
+    state::{
+        snapshot::Target,
+        unclaimed::{Place, Unclaimed},
+    },
     telemetry::{
         exchange::{OpenGauge, Recorder, Streaming},
         labels::{AttemptOutcome, StoreResult},
     },
     upstream::{
+        abandoned::{self, Leaving},
         attempt::{Delivery, Ready},
         failover::{Walk, Walked},
         failure::Failure,
@@ -41,6 +45,9 @@ pub struct Lead {
     giver: Option<(Arc<Target>, Arc<str>, bool)>,
     told: Told,
     outgrown: bool,
+    /// Where it goes on when nobody reads any more, and what the walk knows of that.
+    unclaimed: Unclaimed,
+    leaving: Option<Arc<Leaving>>,
 }
 
 enum State {
@@ -66,7 +73,13 @@ struct Told {
 impl Lead {
     /// Will walk, and keep what comes.
     #[must_use]
-    pub fn new(walk: Walk, keep: Keep, planned: Option<Arc<Target>>) -> Self {
+    pub fn new(
+        walk: Walk,
+        keep: Keep,
+        planned: Option<Arc<Target>>,
+        unclaimed: Unclaimed,
+        leaving: Option<Arc<Leaving>>,
+    ) -> Self {
         Self {
             state: State::Walking(walk),
             keep,
@@ -74,6 +87,8 @@ impl Lead {
             giver: None,
             told: Told::default(),
             outgrown: false,
+            unclaimed,
+            leaving,
         }
     }
 
@@ -185,6 +200,19 @@ impl Source for Lead {
         self.keep.not_kept(StoreResult::TooLarge);
         // Nothing more is said of it at the end.
         self.outgrown = true;
+    }
+
+    fn goes_on(&mut self) -> Option<Place> {
+        let is_wanted = match &self.state {
+            State::Walking(_) => self.leaving.as_ref().is_some_and(|leaving| leaving.leave()),
+            State::Open { events, .. } => {
+                let giver = self.giver.as_ref();
+                !events.is_complete()
+                    && giver.is_some_and(|(target, ..)| abandoned::is_read_to_its_end(&target.provider))
+            }
+            State::Over => false,
+        };
+        if is_wanted { self.unclaimed.place() } else { None }
     }
 
     fn cancel(&mut self) {
