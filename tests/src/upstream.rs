@@ -274,7 +274,14 @@ impl Upstream {
 
     /// Every request gets what `choose` says for its number and content.
     pub async fn with(choose: impl Fn(usize, &Received) -> Answer + Send + Sync + 'static) -> Self {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind");
+        Self::on(tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("bind"), choose)
+    }
+
+    /// The same on a listener of the test's.
+    pub fn on(
+        listener: tokio::net::TcpListener,
+        choose: impl Fn(usize, &Received) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         let address = listener.local_addr().expect("address");
         let state = Arc::new(State {
             choose: Box::new(choose),

@@ -80,6 +80,8 @@ mod passthrough;
 #[cfg(test)]
 mod readme;
 #[cfg(test)]
+mod recovery;
+#[cfg(test)]
 mod shutdown;
 #[cfg(test)]
 mod single_flight;
