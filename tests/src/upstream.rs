@@ -277,6 +277,14 @@ impl Upstream {
         Absent::new().comes(choose)
     }
 
+    /// The same on a listener of the test's.
+    pub fn on(
+        listener: TcpListener,
+        choose: impl Fn(usize, &Received) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        Self::serve(listener, Box::new(choose))
+    }
+
     fn serve(listener: TcpListener, choose: Box<Choose>) -> Self {
         let address = listener.local_addr().expect("address");
         let state = Arc::new(State {

@@ -36,6 +36,8 @@ mod circuits;
 #[cfg(test)]
 mod config_cli;
 #[cfg(test)]
+mod disconnects;
+#[cfg(test)]
 mod endpoints;
 #[cfg(test)]
 mod errors_client;
@@ -97,6 +99,7 @@ mod limits_tokens;
 mod passthrough;
 #[cfg(test)]
 mod readme;
+mod recovery;
 #[cfg(test)]
 mod resume;
 #[cfg(test)]

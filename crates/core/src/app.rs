@@ -22,6 +22,7 @@ use crate::{
         limits::LimitStock,
         shared::Shared,
         snapshot::{ProviderError, Snapshot},
+        unclaimed::Unclaimed,
     },
     telemetry::{
         exchange::Exchange,
@@ -211,6 +212,12 @@ impl App {
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Answers that are read to their end without a client.
+    #[must_use]
+    pub fn unclaimed(&self) -> &Unclaimed {
+        self.shared.unclaimed()
     }
 
     /// Ends what goes on behind the requests' backs, and waits for it no longer than `patience`.

@@ -10,7 +10,7 @@
 //! cache       answers kept and given again
 //! redis       the link to a shared Redis: bounded, with a breaker
 //! limits      the buckets
-//! health      circuits, latencies, retry budgets, key pools
+//! health      circuits, what looks for lost targets, latencies, retry budgets, key pools
 //! ledger      one record per request, kept in SQLite
 //! state       snapshot (one configuration, made ready) and what outlives it
 //! explain     a dry run: what would be done with a request, and why

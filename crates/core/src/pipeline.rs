@@ -13,6 +13,7 @@ use crate::{
         body::ReplyBody,
         head::{self, StreamRules},
         render::Audience,
+        unread::Watched,
     },
     server::{
         client_address,
@@ -31,6 +32,7 @@ use crate::{
         tags,
     },
     upstream::{
+        abandoned::Leaving,
         failover::{self, Walk},
         share,
     },
@@ -223,8 +225,10 @@ async fn forward(
 ) -> Response<ReplyBody> {
     let rules = StreamRules { audience, heartbeat: plan.entry.heartbeat, cut: cut.clone() };
     let stream = call.stream;
+    recorder.leaving = Leaving::of(&plan);
     if !stream {
         let walked = match cached {
+            cached if recorder.leaving.is_some() => walk(call, plan, cached, recorder, cut).await,
             Some(cached) => share::run(cached, plan, call, recorder, cut).await,
             None => failover::run(plan, call, recorder, cut).await,
         };
@@ -237,14 +241,11 @@ async fn forward(
     let mut note = recorder.cache.clone();
     let remaining = recorder.limits.remaining;
     let coalesced = cached.as_ref().map(|cached| cached.coalesced.clone());
-    let mut walk: Walk = match cached {
-        Some(cached) => {
-            note = CacheNote::new(CacheResult::Miss);
-            note.refreshed = !cached.looks_up;
-            Box::pin(share::run(cached, plan, call, recorder, cut))
-        }
-        None => Box::pin(failover::run(plan, call, recorder, cut)),
-    };
+    if let Some(cached) = &cached {
+        note = CacheNote::new(CacheResult::Miss);
+        note.refreshed = !cached.looks_up;
+    }
+    let mut walk = walk(call, plan, cached, recorder, cut);
     match tokio::time::timeout(commit_after, &mut walk).await {
         Ok(walked) => head::answer(walked, rules),
         Err(_) => {
@@ -254,6 +255,19 @@ async fn forward(
             }
             head::waiting(&id, &note, &remaining, walk, rules)
         }
+    }
+}
+
+/// The walk to an answer, as a thing that can be handed on.
+fn walk(call: Call, plan: Plan, cached: Option<Cached>, recorder: Recorder, cut: CancellationToken) -> Walk {
+    let (leaving, app) = (recorder.leaving.clone(), recorder.app().clone());
+    let walk: Walk = match cached {
+        Some(cached) => Box::pin(share::run(cached, plan, call, recorder, cut)),
+        None => Box::pin(failover::run(plan, call, recorder, cut)),
+    };
+    match leaving {
+        Some(leaving) => Box::pin(Watched::new(walk, leaving, app)),
+        None => walk,
     }
 }
 

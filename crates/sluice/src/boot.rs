@@ -9,7 +9,7 @@ use sluice_core::{
     App, BuildError, BuildInfo, LedgerPlace, LogSink,
     server::{ApiServer, BindError, Drain},
 };
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_util::{
     sync::CancellationToken,
@@ -118,15 +118,7 @@ impl Running {
         self.app.begin_drain();
         sleep(delay).await;
         self.drain.stop_accepting();
-        let stopped = match timeout_at(deadline, &mut self.serving).await {
-            Ok(_) => Stopped::Drained,
-            Err(_) => {
-                self.drain.cut();
-                // Whoever has not read its last event by now never will.
-                let _ = timeout(CUT_GRACE, &mut self.serving).await;
-                Stopped::Cut
-            }
-        };
+        let stopped = self.serve_to_the_end(deadline).await;
         // Last, so that probes and a final scrape see the drain to its end.
         self.admin_stop.cancel();
         // Side by side, since each may have to be waited for to the end.
@@ -137,6 +129,24 @@ impl Running {
         );
         self.flush_logs().await;
         stopped
+    }
+
+    /// Lets what has begun come to its end until `deadline`, and ends the rest then.
+    async fn serve_to_the_end(&mut self, deadline: Instant) -> Stopped {
+        let Self { app, serving, drain, .. } = self;
+        let mut ended = pin!(async {
+            let _ = serving.await;
+            // With the last client nobody is left who could leave another answer behind.
+            app.unclaimed().ended().await;
+        });
+        if timeout_at(deadline, &mut ended).await.is_ok() {
+            return Stopped::Drained;
+        }
+        drain.cut();
+        app.unclaimed().give_up();
+        // Whoever has not read its last event by now never will.
+        let _ = timeout(CUT_GRACE, ended).await;
+        Stopped::Cut
     }
 
     /// Returns when the data plane or the admin listener has ended by itself, which is always a fault.
@@ -163,6 +173,7 @@ impl Drop for Running {
         // The handles abort the listeners; open connections are told to end, and a second later ended.
         self.drain.stop_accepting();
         self.drain.cut();
+        self.app.unclaimed().give_up();
         self.admin_stop.cancel();
     }
 }

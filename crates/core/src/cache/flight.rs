@@ -21,6 +21,7 @@ use crate::{
         key::CacheKey,
     },
     error::{Broken, GatewayError},
+    state::unclaimed::Place,
     telemetry::exchange::Recorder,
 };
 use bytes::Bytes;
@@ -45,6 +46,10 @@ pub trait Source: Send {
     fn complete(&mut self, events: Bytes, usage: Vec<Range<usize>>) -> Arc<Entry>;
     /// The log outgrew what may be kept: [`complete`](Self::complete) is not called.
     fn outgrown(&mut self);
+    /// Nobody reads any more. Room for its being read to its end all the same, where that is wanted; asked once.
+    fn goes_on(&mut self) -> Option<Place> {
+        None
+    }
     /// Nobody reads any more: the upstream is let go. Not asked for anything afterwards but to settle.
     fn cancel(&mut self);
     /// Writes what the upstream did into the record of the request that began the flight.
@@ -283,17 +288,17 @@ impl Flight {
         outgrows
     }
 
-    /// A reader goes. With the last one goes the upstream.
-    fn leave(&self, seat: usize, leads: bool) {
+    /// A reader goes. With the last one goes the upstream, unless that is to be read to its end.
+    fn leave(self: &Arc<Self>, seat: usize, leads: bool) {
         let mut log = self.log();
         if let Some(place) = log.readers.get_mut(seat) {
             *place = None;
         }
         log.orphaned |= leads;
         let last = log.live() == 0;
-        if last {
-            log.closed = true;
-        }
+        // Closed before: then it is one who read for nobody that goes.
+        let may_go_on = last && !log.closed;
+        log.closed |= last;
         if log.outgrown {
             log.trim();
         }
@@ -308,8 +313,17 @@ impl Flight {
             self.unlist();
         }
         if (last && !ended) || orphan.is_some() {
-            let mut source = self.source();
-            if let Some(source) = source.as_mut() {
+            let mut guard = self.source();
+            if let Some(source) = guard.as_mut() {
+                if may_go_on
+                    && !ended
+                    && let Some(place) = source.goes_on()
+                {
+                    // Its end tells about the record.
+                    self.log().record = orphan;
+                    drop(guard);
+                    return place.fill(reader::read_on(Reader::of_nobody(self)));
+                }
                 if last && !ended {
                     source.cancel();
                 }

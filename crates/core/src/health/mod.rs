@@ -8,6 +8,7 @@ pub mod draw;
 pub mod hedge;
 pub mod key_pool;
 pub mod latency;
+pub mod lookout;
 pub mod remaining;
 pub mod retry_budget;
 pub mod stock;
@@ -19,6 +20,7 @@ pub use retry_budget::RetryBudget;
 use crate::telemetry::labels::AttemptOutcome;
 use circuit::{Admission, Circuit, State};
 use latency::Latency;
+use lookout::{Lookout, Post};
 use prometheus::IntCounter;
 use sluice_config::model;
 use std::{
@@ -38,18 +40,27 @@ pub struct Health {
     pub circuit: Circuit,
     /// How quick?
     pub latency: Latency,
+    /// Back again?
+    pub lookout: Lookout,
     in_flight: AtomicU32,
     /// Transitions, by the state they led to.
     transitions: [IntCounter; 3],
 }
 
 impl Health {
-    fn new(provider: &str, model: &str, rules: model::Circuit, transitions: [IntCounter; 3]) -> Self {
+    fn new(
+        provider: &str,
+        model: &str,
+        rules: model::Circuit,
+        transitions: [IntCounter; 3],
+        post: Post,
+    ) -> Self {
         Self {
             provider: provider.into(),
             model: model.into(),
             circuit: Circuit::new(rules),
             latency: Latency::default(),
+            lookout: Lookout::new(post),
             in_flight: AtomicU32::new(0),
             transitions,
         }
@@ -148,6 +159,11 @@ impl Trial {
             RateLimited | AuthError | ClientError | Cancelled => None,
         };
         self.health.tell(change);
+        match outcome {
+            ConnectError => lookout::lost(&self.health),
+            ServerError | Timeout | BadResponse => self.health.lookout.met(),
+            _ => {}
+        }
     }
 
     /// The target asked to be left alone for so long.

@@ -1,6 +1,6 @@
 //! Everything that is known of upstreams, by the names of the configuration. Outlives a reload.
 
-use super::{Health, HedgeBudget, KeyPool, RetryBudget, circuit::State, key_pool::KeySpec};
+use super::{Health, HedgeBudget, KeyPool, RetryBudget, circuit::State, key_pool::KeySpec, lookout::Post};
 use crate::telemetry::metrics::Metrics;
 use sluice_config::model::{self, Settings};
 use std::{
@@ -11,7 +11,10 @@ use std::{
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct HealthStock(Mutex<Inner>);
+pub struct HealthStock {
+    known: Mutex<Inner>,
+    post: Post,
+}
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -23,6 +26,12 @@ struct Inner {
 }
 
 impl HealthStock {
+    /// Knows nothing yet; targets that are lost are looked for from this post.
+    #[must_use]
+    pub fn new(post: Post) -> Self {
+        Self { known: Mutex::default(), post }
+    }
+
     /// What is known of a target.
     #[must_use]
     pub fn target(
@@ -37,7 +46,7 @@ impl HealthStock {
         let health = models.entry(model.into()).or_insert_with(|| {
             let counter =
                 |state: State| metrics.circuit_transitions.with_label_values(&[provider, state.as_str()]);
-            Arc::new(Health::new(provider, model, rules, State::ALL.map(counter)))
+            Arc::new(Health::new(provider, model, rules, State::ALL.map(counter), self.post.clone()))
         });
         health.circuit.set_rules(rules);
         health.clone()
@@ -86,6 +95,6 @@ impl HealthStock {
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

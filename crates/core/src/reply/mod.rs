@@ -8,3 +8,4 @@ pub mod head;
 pub mod limit_headers;
 pub mod render;
 pub mod stream;
+pub mod unread;

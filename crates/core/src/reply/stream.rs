@@ -9,6 +9,7 @@ use crate::{
         feed::{Fed, Feed},
         head::StreamRules,
         render::{self, Audience},
+        unread::Unread,
     },
     telemetry::{
         exchange::{OpenGauge, Recorder},
@@ -16,6 +17,7 @@ use crate::{
     },
     timer::LazyTimer,
     upstream::{
+        abandoned,
         attempt::Delivery,
         failover::{Walk, Walked},
         lead::joined,
@@ -225,14 +227,33 @@ impl StreamReply {
         }
     }
 
+    /// Leaves a stream whose provider wants it read to its end to be read without its client. Says whether it did.
+    fn read_on(&mut self) -> bool {
+        let Some(recorder) = &self.recorder else { return false };
+        let Phase::Open(Feed::Own(relay)) = &mut self.phase else { return false };
+        if !abandoned::is_read_to_its_end(&relay.target().provider) || !relay.stay() {
+            return false;
+        }
+        let Some(place) = recorder.app().unclaimed().place() else { return false };
+        let phase = std::mem::replace(&mut self.phase, Phase::Closed);
+        if let (Phase::Open(feed), Some(mut recorder)) = (phase, self.recorder.take()) {
+            recorder.client_wait += self.client_waited();
+            place.fill(Unread::new(feed, recorder, self.open.take()));
+        }
+        true
+    }
+
+    /// A client that left while it was its turn kept us waiting to the last.
+    fn client_waited(&self) -> Duration {
+        self.client_wait + self.handed_over.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
     /// Completes the record and tells about it; the upstream's connection is let go.
     fn close(&mut self, outcome: Outcome, end: StreamEnd, attempt: Option<AttemptOutcome>) {
         let phase = std::mem::replace(&mut self.phase, Phase::Closed);
         self.open = None;
         let Some(mut recorder) = self.recorder.take() else { return };
-        // A client that left while it was its turn kept us waiting to the last.
-        recorder.client_wait +=
-            self.client_wait + self.handed_over.map_or(Duration::ZERO, |since| since.elapsed());
+        recorder.client_wait += self.client_waited();
         match phase {
             // The flight goes on for others: what the upstream still does belongs to this record.
             Phase::Open(Feed::Shared(reader))
@@ -274,6 +295,8 @@ impl Drop for StreamReply {
             (Outcome::GatewayError, StreamEnd::UpstreamError, AttemptOutcome::Cancelled)
         } else if self.cut_token.is_cancelled() {
             (Outcome::Drain, StreamEnd::Drain, AttemptOutcome::Cancelled)
+        } else if self.read_on() {
+            return;
         } else {
             (Outcome::Cancelled, StreamEnd::ClientDisconnect, AttemptOutcome::Cancelled)
         };

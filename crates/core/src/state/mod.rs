@@ -14,4 +14,5 @@ pub mod provider;
 pub mod routes;
 pub mod shared;
 pub mod snapshot;
+pub mod unclaimed;
 pub mod upstream_status;

@@ -1,7 +1,7 @@
 //! A provider as the data plane uses it: addresses, headers and timers made ready once.
 
 use crate::{
-    health::{KeyPool, RetryBudget, key_pool::KeySpec},
+    health::{KeyPool, RetryBudget, key_pool::KeySpec, lookout::Door},
     limits::scope::LimitScope,
     state::handles::ProviderMetrics,
     upstream::client::UpstreamClient,
@@ -12,7 +12,7 @@ use sluice_protocol::{
     Dialect,
     provider::{self, DropFields, ProviderKind},
 };
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 /// One upstream account, ready to be asked.
 pub struct Provider {
@@ -163,6 +163,12 @@ impl Provider {
             return vec![KeySpec { name: "".into(), weight: 1, fingerprint: [0; 32] }];
         }
         settings.keys.iter().map(key).collect()
+    }
+}
+
+impl Door for Provider {
+    fn opens(self: Arc<Self>) -> Pin<Box<dyn Future<Output = bool> + Send>> {
+        Box::pin(async move { self.client.can_connect(&self.base).await })
     }
 }
 

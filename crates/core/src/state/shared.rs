@@ -2,10 +2,10 @@
 
 use crate::{
     cache::{generations::Generations, metrics::TierMetrics, redis::RedisTier, store::ResponseCache},
-    health::stock::HealthStock,
+    health::{lookout::Post, stock::HealthStock},
     limits::shared::SharedLimits,
     redis::{LinkMetrics, LinkSettings, LinkState, RedisLink},
-    state::{background::Background, limits::LimitStock, provider::ProviderError},
+    state::{background::Background, limits::LimitStock, provider::ProviderError, unclaimed::Unclaimed},
     telemetry::{labels::CacheTier, metrics::Metrics},
     upstream::client::{ClientSettings, UpstreamClient},
 };
@@ -18,7 +18,6 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 /// What a new snapshot takes over from the one before.
-#[derive(Default)]
 pub struct Shared {
     /// Work that goes on behind the requests' backs.
     background: Background,
@@ -47,11 +46,27 @@ struct CacheInUse {
     cache: Arc<ResponseCache>,
 }
 
+impl Default for Shared {
+    fn default() -> Self {
+        Self::new(LimitStock::default())
+    }
+}
+
 impl Shared {
     /// A gateway's state whose limits know what was spent before.
     #[must_use]
     pub fn new(limits: LimitStock) -> Self {
-        Self { limits, ..Self::default() }
+        let background = Background::default();
+        let post = Post { tasks: background.tasks.clone(), stop: background.stop.clone() };
+        Self {
+            background,
+            redis: Mutex::default(),
+            cache: Mutex::default(),
+            generations: Arc::default(),
+            clients: Mutex::default(),
+            limits,
+            health: HealthStock::new(post),
+        }
     }
 
     /// Ends what goes on behind the requests' backs, and waits until what was begun is written and what was
@@ -61,6 +76,12 @@ impl Shared {
             tokio::time::timeout(patience, shared.leave()).await.ok();
         }
         self.background.finish(patience).await;
+    }
+
+    /// Answers that are read to their end without a client.
+    #[must_use]
+    pub fn unclaimed(&self) -> &Unclaimed {
+        &self.background.unclaimed
     }
 
     /// The limits that replicas share, when there is a Redis and anything to share.

@@ -26,7 +26,10 @@ use crate::{
 };
 use http::HeaderValue;
 use sluice_config::model::{self, AuthMode, Settings};
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Weak},
+};
 
 /// One configuration, made ready.
 pub struct Snapshot {
@@ -198,9 +201,12 @@ impl Shape<'_> {
     fn target(&self, target: &model::Target) -> Option<Arc<Target>> {
         let provider = self.providers.get(target.provider.as_str())?.clone();
         let circuit = self.settings.resilience.circuit;
+        let health = self.shared.health.target(&provider.name, &target.model, circuit, self.metrics);
+        let door: Weak<Provider> = Arc::downgrade(&provider);
+        health.lookout.watch(door);
         Some(Arc::new(Target {
             metrics: TargetMetrics::new(self.metrics, &provider.name, &target.model, self.label),
-            health: self.shared.health.target(&provider.name, &target.model, circuit, self.metrics),
+            health,
             provider,
             model_header: (!target.model.contains(['*', '{']))
                 .then(|| HeaderValue::from_str(&target.model).ok())

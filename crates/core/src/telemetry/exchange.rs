@@ -15,7 +15,7 @@ use crate::{
         labels::{AbortPhase, AttemptOutcome, EndpointLabel, Outcome, Source, StreamEnd},
         tags::Tags,
     },
-    upstream::{attempt::UpstreamHead, body::Sent},
+    upstream::{abandoned::Leaving, attempt::UpstreamHead, body::Sent},
 };
 use prometheus::IntGauge;
 use sluice_protocol::observe::Facts;
@@ -64,6 +64,8 @@ pub struct Exchange {
     pub head_only: bool,
     /// Set when the answer's head had to go out before the upstream answered.
     pub committed: Option<Arc<AtomicBool>>,
+    /// Set where an answer may have to be read to its end without its client.
+    pub leaving: Option<Arc<Leaving>>,
     /// What of the upstream's headers comes back.
     pub upstream_head: UpstreamHead,
     /// Bytes of the answer's body.
@@ -267,6 +269,7 @@ impl Recorder {
             upload_since: None,
             head_only: false,
             committed: None,
+            leaving: None,
             upstream_head: UpstreamHead::default(),
             response_bytes: 0,
             limits: Holding::default(),

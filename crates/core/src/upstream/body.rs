@@ -9,30 +9,54 @@ use std::{
     convert::Infallible,
     future::poll_fn,
     pin::{Pin, pin},
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 /// Whether and when a request has begun to go out. Clones tell of the same request.
 #[derive(Debug, Clone, Default)]
-pub struct Sent(Arc<OnceLock<Instant>>);
+pub struct Sent(Arc<Sending>);
+
+#[derive(Debug, Default)]
+struct Sending {
+    begun: OnceLock<Instant>,
+    last: AtomicBool,
+}
 
 impl Sent {
     /// There was a connection, and the request went out on it.
     #[must_use]
     pub fn has_begun(&self) -> bool {
-        self.0.get().is_some()
+        self.0.begun.get().is_some()
     }
 
     /// When it began.
     #[must_use]
     pub fn at(&self) -> Option<Instant> {
-        self.0.get().copied()
+        self.0.begun.get().copied()
     }
 
     pub(crate) fn begin(&self) {
-        self.0.get_or_init(Instant::now);
+        self.0.begun.get_or_init(Instant::now);
+    }
+
+    /// Nobody waits for the answer any more: the request is not to go out once more.
+    pub(crate) fn forbid_repeat(&self) {
+        self.0.last.store(true, Ordering::Relaxed);
+    }
+
+    /// May the request go out once more, should its connection die?
+    pub(crate) fn may_repeat(&self) -> bool {
+        !self.0.last.load(Ordering::Relaxed)
+    }
+
+    /// Is it told of the same request?
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 }
 

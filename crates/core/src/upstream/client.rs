@@ -79,6 +79,7 @@ pub struct UpstreamClient {
     pooled: Client<Connector, RequestBody>,
     /// Never reuses a connection: for the retry that must not meet a second dead one.
     fresh: Client<Connector, RequestBody>,
+    connector: Connector,
     reused_retries: IntCounter,
     /// On HTTP/2 a connection carries many requests: its end says nothing of one of them.
     http2: bool,
@@ -110,7 +111,13 @@ impl UpstreamClient {
                 .retry_canceled_requests(true)
                 .build(connector.clone())
         };
-        Ok(Self { pooled: client(IDLE_PER_HOST), fresh: client(0), reused_retries, http2: settings.http2 })
+        let (pooled, fresh) = (client(IDLE_PER_HOST), client(0));
+        Ok(Self { pooled, fresh, connector, reused_retries, http2: settings.http2 })
+    }
+
+    /// Can a connection be made now? It is closed at once, and nothing is sent on it.
+    pub async fn can_connect(&self, uri: &Uri) -> bool {
+        self.connector.can_connect(uri).await
     }
 
     /// Sends a POST and waits for the head of the answer. `headers` is called once per sending; `sent` is told when
@@ -127,7 +134,7 @@ impl UpstreamClient {
     ) -> Result<Response<Incoming>, SendError> {
         match self.pooled.request(request(uri, headers(), body, sent)).await {
             Ok(response) => Ok(response),
-            Err(error) if !self.http2 && died_silently_after_use(&error) => {
+            Err(error) if !self.http2 && sent.may_repeat() && died_silently_after_use(&error) => {
                 self.reused_retries.inc();
                 self.fresh.request(request(uri, headers(), body, sent)).await.map_err(|error| explain(&error))
             }

@@ -84,6 +84,11 @@ impl Connector {
     ) -> Self {
         Self { inner: Arc::new(Inner { allow_private, timeout, tls: tls.map(TlsConnector::from), took }) }
     }
+
+    /// Can a connection be made? It is not counted among those that are made for requests.
+    pub async fn can_connect(&self, uri: &Uri) -> bool {
+        matches!(tokio::time::timeout(self.inner.timeout, self.inner.connect(uri)).await, Ok(Ok(_)))
+    }
 }
 
 impl tower_service::Service<Uri> for Connector {

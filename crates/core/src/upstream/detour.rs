@@ -31,7 +31,7 @@ use sluice_protocol::{
 };
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
@@ -49,7 +49,7 @@ pub struct Detour {
     way: Itinerary,
     /// Where the stream that is read comes from: choice and key.
     from: (usize, usize),
-    holding: Mutex<Holding>,
+    holding: Arc<Mutex<Holding>>,
     attempts: Arc<Mutex<Vec<Attempt>>>,
     left: u32,
 }
@@ -94,7 +94,7 @@ impl Detour {
         Self {
             method,
             app: recorder.app().clone(),
-            holding: Mutex::new(Holding::asking(recorder.limits.ask)),
+            holding: Arc::new(Mutex::new(Holding::asking(recorder.limits.ask))),
             attempts: Arc::default(),
             left: MOST,
             plan,
@@ -112,8 +112,12 @@ impl Detour {
 
     /// What is held of the limits of the provider that goes on.
     #[must_use]
-    pub fn holding(&self) -> Holding {
-        std::mem::take(&mut *self.holding.lock().unwrap_or_else(PoisonError::into_inner))
+    pub fn holding(&self) -> Arc<Mutex<Holding>> {
+        self.holding.clone()
+    }
+
+    fn held(&self) -> MutexGuard<'_, Holding> {
+        self.holding.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has the client all that it waits for, but for the end mark?
@@ -173,10 +177,10 @@ impl Detour {
         let (at, key) = (leave.at, leave.key);
         let choice = self.plan.choices.get(at)?;
         let target = choice.target.clone();
-        let mut holding = self.holding();
+        let mut holding = std::mem::take(&mut *self.held());
         let shared = self.app.shared_limits();
         let entered = holding.enter(target.provider.limits.as_ref(), shared.as_deref()).await;
-        *self.holding.get_mut().unwrap_or_else(PoisonError::into_inner) = holding;
+        *self.held() = holding;
         if entered.is_err() {
             self.way.has_no_room(at);
             return None;

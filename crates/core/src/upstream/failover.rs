@@ -12,6 +12,7 @@ use crate::{
         labels::{AbortPhase, AttemptOutcome, LimitLabel},
     },
     upstream::{
+        abandoned::Asking,
         attempt::{self, Delivery, Tried},
         detour::{self, Detour},
         errand::Errand,
@@ -89,7 +90,9 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
                 way.has_no_room(at);
                 no_room = Some(refusal);
             }
-            Err(Stopped::Failed(failure)) => {
+            Err(Stopped::Failed(mut failure)) => {
+                // Nobody waits any more: what was begun was read to its end, and nothing else is begun.
+                failure.verdict.next &= recorder.leaving.as_ref().is_none_or(|leaving| !leaving.is_gone());
                 way.failed(&plan, at, key, &failure);
                 failed = Some((at, failure));
             }
@@ -149,10 +152,17 @@ async fn one(
     recorder.target = Some(choice.target.clone());
     let (errand, attempt) = Errand::begin(choice, leave, plan.deadline);
     recorder.attempts.push(attempt);
+    let asking = asks(recorder, &errand);
     let mut tried = attempt::run(call, &errand, following(plan, call)).await;
+    drop(asking);
     recorder.upstream_wait += tried.waited;
     note(&errand, recorder.attempts.len().saturating_sub(1), &mut tried, recorder);
     tried.result
+}
+
+/// The try is under way, for as long as what comes back lives.
+pub(super) fn asks(recorder: &Recorder, errand: &Errand) -> Option<Asking> {
+    recorder.leaving.as_ref()?.asks(&errand.target.provider, &errand.sent)
 }
 
 /// Takes down what passes on of a stream that another target may have to go on with.

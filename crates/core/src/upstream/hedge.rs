@@ -42,6 +42,7 @@ pub async fn race(
 ) -> Result<Delivery, Failure> {
     let began = Instant::now();
     let Some(first) = Runner::begin(plan, leave, recorder) else { return Err(Failure::draining()) };
+    let _first = failover::asks(recorder, &first.errand);
     let mut asking = pin!(attempt::run(call, &first.errand, following(plan, call)));
     let early = tokio::time::timeout(patience, &mut asking).await;
     let (second, early) = match early {
@@ -58,6 +59,7 @@ pub async fn race(
         first.note(&mut tried, recorder);
         return tried.result;
     };
+    let _second = failover::asks(recorder, &second.errand);
     let mut beside = pin!(attempt::run(call, &second.errand, following(plan, call)));
     let (mut tried, runner, other) = tokio::select! {
         tried = &mut asking => (tried, &first, &second),

@@ -10,12 +10,16 @@ use crate::{
         store::{AnsweredBy, Keep},
     },
     error::{ErrorKind, GatewayError},
-    state::snapshot::Target,
+    state::{
+        snapshot::Target,
+        unclaimed::{Place, Unclaimed},
+    },
     telemetry::{
         exchange::{OpenGauge, Recorder},
         labels::{AttemptOutcome, StoreResult},
     },
     upstream::{
+        abandoned::{self, Leaving},
         attempt::{Delivery, Ready},
         failover::{Walk, Walked},
         relay::Relay,
@@ -41,6 +45,9 @@ pub struct Lead {
     giver: Option<(Arc<Target>, Arc<str>, bool)>,
     told: Told,
     outgrown: bool,
+    /// Where it goes on when nobody reads any more, and what the walk knows of that.
+    unclaimed: Unclaimed,
+    leaving: Option<Arc<Leaving>>,
 }
 
 enum State {
@@ -67,7 +74,13 @@ struct Told {
 impl Lead {
     /// Will walk, and keep what comes.
     #[must_use]
-    pub fn new(walk: Walk, keep: Keep, planned: Option<Arc<Target>>) -> Self {
+    pub fn new(
+        walk: Walk,
+        keep: Keep,
+        planned: Option<Arc<Target>>,
+        unclaimed: Unclaimed,
+        leaving: Option<Arc<Leaving>>,
+    ) -> Self {
         Self {
             state: State::Walking(walk),
             keep,
@@ -75,6 +88,8 @@ impl Lead {
             giver: None,
             told: Told::default(),
             outgrown: false,
+            unclaimed,
+            leaving,
         }
     }
 
@@ -187,6 +202,19 @@ impl Source for Lead {
         self.keep.not_kept(StoreResult::TooLarge);
         // Nothing more is said of it at the end.
         self.outgrown = true;
+    }
+
+    fn goes_on(&mut self) -> Option<Place> {
+        let is_wanted = match &mut self.state {
+            State::Walking(_) => self.leaving.as_ref().is_some_and(|leaving| leaving.leave()),
+            State::Open { events, .. } => {
+                !events.is_complete()
+                    && abandoned::is_read_to_its_end(&events.target().provider)
+                    && events.stay()
+            }
+            State::Over => false,
+        };
+        if is_wanted { self.unclaimed.place() } else { None }
     }
 
     fn cancel(&mut self) {

@@ -1,9 +1,10 @@
 //! The way to the upstreams: connections, one attempt, and what follows from how it went.
 //!
 //! `failover` walks a plan by the rules of `itinerary`, `attempt` makes one try, `classify` says what an answer means. `share` lets equal
-//! requests read one answer, whose source is `lead`. `client` and
+//! requests read one answer, whose source is `lead`. `abandoned` says what goes on without its client. `client` and
 //! `connect` own sockets; nothing here knows the client's connection.
 
+pub mod abandoned;
 pub mod attempt;
 pub mod body;
 pub mod classify;

@@ -24,7 +24,7 @@ use crate::{
 use bytes::Bytes;
 use sluice_protocol::{observe::Facts, sse::DONE};
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll},
     time::Instant,
 };
@@ -47,6 +47,8 @@ struct Spare {
     /// Tries since then, of which the one at `current` is read.
     attempts: Arc<Mutex<Vec<Attempt>>>,
     current: Option<usize>,
+    /// What is held of the limits of the provider that goes on.
+    holding: Arc<Mutex<Holding>>,
     pace: Option<Pace>,
     failed: bool,
 }
@@ -93,6 +95,7 @@ impl Relay {
     pub fn arm(&mut self, detour: Detour) {
         self.spare = Some(Box::new(Spare {
             attempts: detour.attempts(),
+            holding: detour.holding(),
             state: State::Reading(Box::new(detour)),
             ready: Ready::new().into_iter(),
             first: None,
@@ -220,6 +223,25 @@ impl Relay {
         }
     }
 
+    /// Who sends what is read now.
+    #[must_use]
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Nobody is to go on with it any more, since nobody waits for it. False when there is no stream to be read on
+    /// either.
+    pub fn stay(&mut self) -> bool {
+        let Some(spare) = &mut self.spare else { return true };
+        if let State::Looking(..) = spare.state {
+            spare.state = State::Lost;
+            return false;
+        }
+        // What the client had is of no use to anybody.
+        drop(self.events.take_following());
+        true
+    }
+
     /// Lets the upstream go. What is known stays.
     pub fn close(&mut self) {
         self.events.close();
@@ -263,11 +285,7 @@ impl Spare {
             tokens: recorder.prompt_tokens.saturating_add(first.facts.content_tokens),
             ..Spent::default()
         };
-        let next = match &self.state {
-            State::Reading(detour) => detour.holding(),
-            State::Looking(..) | State::Lost | State::Arrived => Holding::default(),
-        };
-        recorder.limits.moved_on(next, used);
+        recorder.limits.moved_on(std::mem::take(&mut *lock(&self.holding)), used);
         recorder.target = Some(target);
         recorder.resumed = attempts.iter().filter(|attempt| attempt.facts.is_some()).count();
         recorder.attempts.extend(attempts);
@@ -282,6 +300,6 @@ impl Part {
     }
 }
 
-fn lock(attempts: &Mutex<Vec<Attempt>>) -> std::sync::MutexGuard<'_, Vec<Attempt>> {
-    attempts.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -18,6 +18,7 @@ use crate::{
         labels::{AbortPhase, CacheResult, CacheTier},
     },
     upstream::{
+        abandoned::Leaving,
         attempt::Delivery,
         failover::{self, Walk, Walked},
         lead::Lead,
@@ -198,8 +199,13 @@ async fn lead(
         generation: cached.generation,
         dialect: call.envelope.dialect(),
     };
+    // Others may read on when the client of this request has left: the flight knows when nobody does.
+    let leaving = Leaving::of(&plan);
+    recorder.leaving = leaving.clone();
+    let unclaimed = recorder.app().unclaimed().clone();
     let walk: Walk = Box::pin(look_and_walk(cached, plan, call, wanted, recorder, cut));
-    let mut reader = ticket.launch(Box::new(Lead::new(walk, keep, planned)), wanted.usage);
+    let mut reader =
+        ticket.launch(Box::new(Lead::new(walk, keep, planned, unclaimed, leaving)), wanted.usage);
     let (opening, record) = poll_fn(|cx| reader.poll_opening(cx)).await;
     let Some(mut recorder) = record else {
         // The walk has panicked, wherever it was polled, and has taken its request's record along: the request

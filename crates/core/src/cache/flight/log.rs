@@ -89,6 +89,15 @@ impl Log {
         }
     }
 
+    /// A seat for one who has no use for what has come so far.
+    pub(super) fn seat_at_the_end(&mut self) -> usize {
+        let (seat, last) = (self.seat(), self.last());
+        if let Some(Some(own)) = self.readers.get_mut(seat) {
+            own.next = last;
+        }
+        seat
+    }
+
     /// Everybody who waits, but for one.
     pub(super) fn wakers(&mut self, but: Option<usize>) -> SmallVec<[Waker; 4]> {
         let others = self.readers.iter_mut().enumerate().filter(|(index, _)| Some(*index) != but);

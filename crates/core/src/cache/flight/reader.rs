@@ -8,6 +8,7 @@ use crate::{
 use bytes::Bytes;
 use sluice_protocol::usage::Usage;
 use std::{
+    future::poll_fn,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -43,6 +44,12 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// One who reads on when nobody else does any more.
+    pub(super) fn of_nobody(flight: &Arc<Flight>) -> Self {
+        let seat = flight.log().seat_at_the_end();
+        Self { flight: flight.clone(), seat, wants_usage: false, leads: false }
+    }
+
     /// Did the request of this reader begin the flight?
     #[must_use]
     pub fn leads(&self) -> bool {
@@ -148,6 +155,11 @@ impl Reader {
     pub fn is_over(&self) -> bool {
         self.flight.log().end.is_some()
     }
+}
+
+/// Reads what nobody waits for, to its end.
+pub(super) async fn read_on(mut reader: Reader) {
+    while let Next::Events(_) = poll_fn(|cx| reader.poll_next(cx)).await {}
 }
 
 impl Drop for Reader {
