@@ -6,12 +6,14 @@
 use crate::{
     cache::{entry::Tags, generations::Generation, key::CacheKey, store::ResponseCache},
     headers as names,
+    health::Health,
     state::snapshot::{KeyEntry, ModelEntry, Target},
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sluice_protocol::{Envelope, features::Feature};
 use smallvec::SmallVec;
 use std::{
+    fmt,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
@@ -90,6 +92,17 @@ pub struct Choice {
     pub target: Arc<Target>,
     /// What for.
     pub model: Arc<str>,
+    /// How that fares.
+    pub health: Arc<Health>,
+}
+
+impl Choice {
+    /// A target that is asked for this model.
+    #[must_use]
+    pub fn new(target: Arc<Target>, model: Arc<str>) -> Self {
+        let health = if target.is_pattern() { target.health.behind(&model) } else { target.health.clone() };
+        Self { target, model, health }
+    }
 }
 
 /// A target that is not asked.
@@ -111,6 +124,22 @@ pub enum Skip {
     MaxOutput(u64),
     /// Prompt and answer have no room in it; holds the room.
     Context(u64),
+    /// The key may not use the model that it belongs to.
+    Forbidden,
+}
+
+/// For people, without a name.
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotActive => f.write_str("not served by this version"),
+            Self::Lacks(Feature::Samples) => f.write_str("cannot give several answers (n)"),
+            Self::Lacks(feature) => write!(f, "cannot take {}", feature.as_str().replace('_', " ")),
+            Self::MaxOutput(most) => write!(f, "gives at most {most} tokens"),
+            Self::Context(window) => write!(f, "prompt and answer do not fit into {window} tokens"),
+            Self::Forbidden => f.write_str("the key may not use its model"),
+        }
+    }
 }
 
 /// How a request may be answered from the cache, and its answer kept.

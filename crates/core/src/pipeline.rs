@@ -202,6 +202,8 @@ async fn admit(
         biased;
         admitted = limits::admit(app, snapshot, &caller.key, &call, &plan, at_hand, x) => admitted,
         () = cut.cancelled() => Err(draining()),
+        // A client in a hurry does not stand in a line for longer than it waits at all.
+        () = tokio::time::sleep_until(plan.deadline.into()), if call.patience.is_some() => Err(out_of_patience()),
     };
     // The cache is not come to by a request that is refused.
     plan.passed_over = admitted.inspect_err(|_| x.cache = CacheNote::default())?;
@@ -269,6 +271,11 @@ fn walk(call: Call, plan: Plan, cached: Option<Cached>, recorder: Recorder, cut:
         Some(leaving) => Box::pin(Watched::new(walk, leaving, app)),
         None => walk,
     }
+}
+
+fn out_of_patience() -> GatewayError {
+    let text = "No room came up in the time that the request allows (x-sluice-timeout-ms).";
+    GatewayError::new(ErrorKind::Limited, text).retry_after(Some(Duration::from_secs(1)))
 }
 
 fn draining() -> GatewayError {

@@ -89,7 +89,7 @@ impl App {
         let (mut closed, now) = (Closed::default(), Instant::now());
         for target in targets {
             let circuit = &target.health.circuit;
-            let was = match circuit.stands(now) {
+            let was = match target.health.stands(now) {
                 (State::Closed, _) => circuit.rests(now).map(|_| "resting"),
                 (state, _) => Some(state.as_str()),
             };

@@ -65,6 +65,8 @@ pub enum Progress {
     Piece(Piece),
     /// The piece with the terminal event: the log is whole, whatever the connection still does.
     Last(Piece),
+    /// The same, of an answer that is not kept.
+    LastUnkept(Piece),
     /// The end. The record is there unless the answer had begun before.
     End(End, Option<Recorder>),
 }
@@ -251,6 +253,11 @@ impl Flight {
                 false
             }
             Progress::Piece(piece) => self.append(&mut log, piece, source),
+            Progress::LastUnkept(piece) => {
+                let appended = self.append(&mut log, piece, source);
+                log.terminal = true;
+                appended
+            }
             Progress::Last(piece) => {
                 self.append(&mut log, piece, source);
                 log.terminal = true;

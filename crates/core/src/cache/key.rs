@@ -84,6 +84,8 @@ impl fmt::Debug for CacheKey {
 /// A key whose target is not chosen yet.
 #[derive(Clone)]
 pub struct Draft {
+    /// The scope is everybody.
+    of_all: bool,
     /// Parts 1 to 4, as they are hashed.
     before: SmallVec<[u8; 128]>,
     /// Part 6 and part 7, each as a digest.
@@ -111,7 +113,8 @@ impl Draft {
         }
         part(&mut before, namespace.as_bytes());
         part(&mut before, kind(call.dialect()).as_bytes());
-        Self { before, headers: header_digest(headers), body: digest::body_digest(call) }
+        let of_all = matches!(scope, Scope::Global);
+        Self { before, of_all, headers: header_digest(headers), body: digest::body_digest(call) }
     }
 
     /// The share that a target has in a draw which every replica decides alike: the highest wins. Weighted
@@ -122,12 +125,10 @@ impl Draft {
         draw::score(draw::uniform(&key.0), weight)
     }
 
-    /// Ties requests with the same prefix together, among those who may share answers.
+    /// May all share the answer, whoever asks?
     #[must_use]
-    pub fn sticky(&self, prefix: &[u8; 32]) -> [u8; 32] {
-        let mut hasher = Hasher::new();
-        hasher.update(&self.before).update(prefix);
-        *hasher.finalize().as_bytes()
+    pub fn is_of_all(&self) -> bool {
+        self.of_all
     }
 
     /// The key of the answer that this target gives.

@@ -104,7 +104,8 @@ impl Run<'_> {
             let is_told = is_settled || strategy == Strategy::Cheapest;
             (list, if is_told { (0, false, *planned) } else { own })
         });
-        let skipped = plan.skipped.iter().map(|skipped| facts(&skipped.choice, Some(in_words(skipped.why))));
+        let skipped =
+            plan.skipped.iter().map(|skipped| facts(&skipped.choice, Some(skipped.why.to_string())));
         Routing {
             rule: plan.rule.and_then(|at| {
                 let when = condition(&self.entry.rules.get(at)?.when);
@@ -131,13 +132,12 @@ impl Run<'_> {
     fn without_body(&self) -> Routing {
         let (mut targets, mut not, mut first_by) = (Vec::new(), Vec::new(), None);
         for list in self.lists(None) {
-            let choices = list.targets.iter().map(|target| Choice {
-                model: target.upstream_model(&list.entry.name, list.requested),
-                target: target.clone(),
+            let choices = list.targets.iter().map(|target| {
+                Choice::new(target.clone(), target.upstream_model(&list.entry.name, list.requested))
             });
             let (served, inactive): (Vec<_>, Vec<_>) =
                 choices.partition(|choice| choice.target.provider.kind.is_active());
-            not.extend(inactive.iter().map(|choice| facts(choice, Some(in_words(Skip::NotActive)))));
+            not.extend(inactive.iter().map(|choice| facts(choice, Some(Skip::NotActive.to_string()))));
             if let (None, Some(best)) = (first_by, served.first()) {
                 let best = Some(best.target.priority);
                 let rivals = served.iter().filter(|choice| is_rival(choice, best)).count();
@@ -193,15 +193,6 @@ fn facts(choice: &Choice, skipped: Option<String>) -> TargetFacts {
         served: skipped.is_none(),
         skipped,
         health: None,
-    }
-}
-
-fn in_words(why: Skip) -> String {
-    match why {
-        Skip::NotActive => "not served by this version".to_owned(),
-        Skip::Lacks(feature) => format!("cannot take {}", feature.as_str().replace('_', " ")),
-        Skip::MaxOutput(most) => format!("gives at most {most} tokens"),
-        Skip::Context(window) => format!("prompt and answer do not fit into {window} tokens"),
     }
 }
 

@@ -63,13 +63,35 @@ pub struct Circuit(Mutex<Inner>);
 struct Inner {
     rules: model::Circuit,
     stand: Stand,
-    /// Failures in a row.
+    /// Failures in a row to begin an answer.
     streak: u32,
+    /// Answers in a row that began and broke.
+    breaks: u32,
+    /// When it opened. Whoever was asked before says nothing of what came after.
+    opened: Option<Instant>,
     /// The next open time; the first where absent.
     next_open: Option<Duration>,
     window: Window,
-    /// Asked to be left alone until then.
-    resting: Option<Instant>,
+    resting: Option<Rest>,
+}
+
+/// It asked to be left alone.
+#[derive(Debug, Clone, Copy)]
+struct Rest {
+    since: Instant,
+    until: Instant,
+}
+
+/// How a try failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Before any of an answer had come.
+    NoAnswer {
+        /// The others wait for its end.
+        probe: bool,
+    },
+    /// After the answer had begun.
+    Broken,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +103,8 @@ enum Stand {
     /// A probe is under way. One that hangs does not hold up the next for ever.
     HalfOpen {
         next_probe: Instant,
+        /// The open time that follows a probe which said nothing.
+        before: Option<Duration>,
     },
 }
 
@@ -102,10 +126,18 @@ impl Circuit {
             rules,
             stand: Stand::Closed,
             streak: 0,
+            breaks: 0,
+            opened: None,
             next_open: None,
             window: Window::default(),
             resting: None,
         }))
+    }
+
+    /// The rules in force.
+    #[must_use]
+    pub fn rules(&self) -> model::Circuit {
+        self.with(|inner| inner.rules)
     }
 
     /// Other rules from now on; what was counted stays.
@@ -113,7 +145,7 @@ impl Circuit {
         self.with(|inner| inner.rules = rules);
     }
 
-    /// Asks for leave, and says which state that led to, if it led to another. Whoever got [`Admission::Probe`] owes one of [`Circuit::succeeded`], [`Circuit::failed`] and
+    /// Asks for leave, and says which state that led to, if it led to another. Whoever got [`Admission::Probe`] owes one of [`Circuit::answered`], [`Circuit::failed`] and
     /// [`Circuit::undecided`].
     pub fn admit(&self, now: Instant) -> (Admission, Option<State>) {
         self.change(|inner| match inner.refuses(now) {
@@ -121,8 +153,9 @@ impl Circuit {
             None => match inner.stand {
                 Stand::Closed => Admission::Pass,
                 Stand::Open { .. } | Stand::HalfOpen { .. } => {
+                    let before = inner.next_open;
                     let next_probe = now + inner.next_time();
-                    inner.stand = Stand::HalfOpen { next_probe };
+                    inner.stand = Stand::HalfOpen { next_probe, before };
                     Admission::Probe
                 }
             },
@@ -135,33 +168,48 @@ impl Circuit {
         self.with(|inner| inner.refuses(now))
     }
 
-    /// It answered. Closes, whoever asked.
-    pub fn succeeded(&self, now: Instant) -> Option<State> {
+    /// An answer has begun, of a request that went out at `asked`. Closes, whoever asked, unless it was asked before
+    /// the trouble.
+    pub fn answered(&self, asked: Instant, now: Instant) -> Option<State> {
         self.change(|inner| {
             inner.streak = 0;
-            inner.resting = None;
+            inner.resting.take_if(|rest| rest.since <= asked);
             match inner.stand {
                 Stand::Closed => inner.window.count(now, inner.rules.window, false),
+                Stand::Open { .. } | Stand::HalfOpen { .. } if inner.opened > Some(asked) => {}
                 Stand::Open { .. } | Stand::HalfOpen { .. } => inner.close(),
             }
         })
         .1
     }
 
+    /// An answer has ended well, or nothing bad is known of it.
+    pub fn ended_well(&self) {
+        self.with(|inner| inner.breaks = 0);
+    }
+
     /// It failed.
-    pub fn failed(&self, now: Instant, probe: bool) -> Option<State> {
+    pub fn failed(&self, now: Instant, fault: Fault) -> Option<State> {
         self.change(|inner| {
-            inner.streak = inner.streak.saturating_add(1);
-            match inner.stand {
-                Stand::Closed => {
-                    inner.window.count(now, inner.rules.window, true);
+            let in_a_row = match fault {
+                Fault::NoAnswer { .. } => &mut inner.streak,
+                Fault::Broken => &mut inner.breaks,
+            };
+            *in_a_row = in_a_row.saturating_add(1);
+            match (inner.stand, fault) {
+                (Stand::Closed, _) => {
+                    match fault {
+                        Fault::NoAnswer { .. } => inner.window.count(now, inner.rules.window, true),
+                        // It was counted as an answer.
+                        Fault::Broken => inner.window.turn_bad(now, inner.rules.window),
+                    }
                     if inner.is_too_much() {
                         inner.open(now);
                     }
                 }
-                Stand::HalfOpen { .. } if probe => inner.open(now),
+                (Stand::HalfOpen { .. }, Fault::NoAnswer { probe: true }) => inner.open(now),
                 // A request from before, or one that went anyway: it says what is known.
-                Stand::HalfOpen { .. } | Stand::Open { .. } => {}
+                (Stand::HalfOpen { .. } | Stand::Open { .. }, _) => {}
             }
         })
         .1
@@ -170,7 +218,8 @@ impl Circuit {
     /// A probe ended without an answer to its question: the next may ask.
     pub fn undecided(&self, now: Instant) -> Option<State> {
         self.change(|inner| {
-            if matches!(inner.stand, Stand::HalfOpen { .. }) {
+            if let Stand::HalfOpen { before, .. } = inner.stand {
+                inner.next_open = before;
                 inner.stand = Stand::Open { until: now };
             }
         })
@@ -179,7 +228,10 @@ impl Circuit {
 
     /// It asked to be left alone for a while. Others are asked first; no failure by itself.
     pub fn rest(&self, now: Instant, time: Duration) {
-        self.with(|inner| inner.resting = Some(now + time.min(inner.rules.max_open)));
+        self.with(|inner| {
+            let until = now + time.min(inner.rules.max_open);
+            inner.resting = Some(Rest { since: now, until });
+        });
     }
 
     /// Something speaks for its being back: the next may probe at once.
@@ -213,7 +265,7 @@ impl Circuit {
     /// For how long it still wants to be left alone, by its own word.
     #[must_use]
     pub fn rests(&self, now: Instant) -> Option<Duration> {
-        let left = self.with(|inner| inner.resting)?.checked_duration_since(now)?;
+        let left = self.with(|inner| inner.resting)?.until.checked_duration_since(now)?;
         (!left.is_zero()).then_some(left)
     }
 
@@ -236,15 +288,15 @@ impl Inner {
     fn is_too_much(&self) -> bool {
         let (all, failed) = self.window.sum();
         let many = all >= self.rules.min_requests;
-        self.streak >= self.rules.consecutive_failures
+        self.streak.max(self.breaks) >= self.rules.consecutive_failures
             || (many && f64::from(failed) > self.rules.failure_ratio.0 * f64::from(all))
     }
 
     fn refuses(&self, now: Instant) -> Option<Duration> {
         let until = match self.stand {
-            Stand::Closed => self.resting?,
+            Stand::Closed => self.resting?.until,
             Stand::Open { until } => until,
-            Stand::HalfOpen { next_probe } => next_probe,
+            Stand::HalfOpen { next_probe, .. } => next_probe,
         };
         until.checked_duration_since(now).filter(|left| !left.is_zero())
     }
@@ -252,10 +304,11 @@ impl Inner {
     fn open(&mut self, now: Instant) {
         // After a probe the time was reckoned when it began.
         let until = match self.stand {
-            Stand::HalfOpen { next_probe } => next_probe.max(now + self.rules.open_for),
+            Stand::HalfOpen { next_probe, .. } => next_probe.max(now + self.rules.open_for),
             Stand::Closed | Stand::Open { .. } => now + self.next_time(),
         };
         self.stand = Stand::Open { until };
+        self.opened = Some(now);
     }
 
     /// The next open time; those after it are longer.
@@ -267,6 +320,8 @@ impl Inner {
 
     fn close(&mut self) {
         self.stand = Stand::Closed;
+        self.breaks = 0;
+        self.opened = None;
         self.next_open = None;
         self.window = Window::default();
     }
@@ -293,6 +348,16 @@ impl Window {
         if let Some(step) = self.steps.get_mut(self.at) {
             step.all = step.all.saturating_add(1);
             step.failed = step.failed.saturating_add(u32::from(failed));
+        }
+    }
+
+    /// One that was counted as good was not, after all.
+    fn turn_bad(&mut self, now: Instant, length: Duration) {
+        self.turn(now, length / STEPS as u32);
+        if let Some(step) = self.steps.get_mut(self.at) {
+            step.failed = step.failed.saturating_add(1);
+            // It may have been counted in a step that is forgotten.
+            step.all = step.all.max(step.failed);
         }
     }
 

@@ -4,7 +4,10 @@
 //! upstreams limit and permit by model, and a key that is really dead says so to each of them. Owns the picking and
 //! the times; secrets and headers are the provider's.
 
-use super::remaining::Remaining;
+use super::{
+    remaining::Remaining,
+    trouble::{Kind, Trouble, Troubles, UNHINTED},
+};
 use blake3::Hasher;
 use serde::Serialize;
 use smallvec::SmallVec;
@@ -15,21 +18,6 @@ use std::{
     },
     time::{Duration, Instant},
 };
-
-/// How long a key is left alone that was limited without a word about when to come back. It is asked anyway where
-/// there is no other.
-const UNHINTED: Duration = Duration::from_secs(1);
-/// Nobody is believed to be limited for longer.
-const LONGEST: Duration = Duration::from_secs(60 * 60);
-/// A refused key is asked again after so long, then after twice as long, up to a bound: the refusal may be the
-/// provider's fault, and nobody should have to wake for it.
-const REFUSED: Duration = Duration::from_secs(1);
-/// See `REFUSED`.
-const REFUSED_MOST: Duration = Duration::from_secs(60);
-/// While one request finds out about a refused key, others leave it alone for so long.
-const FINDING_OUT: Duration = Duration::from_secs(5);
-/// Models whose troubles are kept by key; names can come from clients, through wildcards.
-const MOST_MODELS: usize = 64;
 
 /// A key as it is configured.
 #[derive(Debug, Clone)]
@@ -46,35 +34,15 @@ pub struct KeySpec {
 #[derive(Debug)]
 pub struct KeyPool {
     keys: Vec<Key>,
-    /// Does any key have troubles? Almost never, and then nothing is locked.
-    troubled: AtomicBool,
+    /// Does any key have troubles? Almost never, and then nothing is locked. Shared with pools before a reload.
+    troubled: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
 struct Key {
     spec: KeySpec,
-    troubles: Arc<Mutex<Vec<Trouble>>>,
+    troubles: Arc<Mutex<Troubles>>,
     remaining: Arc<Remaining>,
-}
-
-/// What is wrong with a key for one model.
-#[derive(Debug, Clone)]
-struct Trouble {
-    model: Box<str>,
-    until: Instant,
-    kind: Kind,
-    /// The key has worked for another model since: it is this model that it may not be used for.
-    of_the_model: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Limited, until an unknown time.
-    Guessed,
-    /// Limited, until the time that the upstream named.
-    Limited,
-    /// The credential was refused so many times in a row.
-    Refused(u32),
 }
 
 /// No key may be used now.
@@ -112,7 +80,7 @@ impl KeyPool {
             let (troubles, remaining) = known(&spec).unwrap_or_default();
             Key { spec, troubles, remaining }
         };
-        let troubled = AtomicBool::new(old.is_some_and(|old| old.troubled.load(Ordering::Relaxed)));
+        let troubled = old.map(|old| old.troubled.clone()).unwrap_or_default();
         Self { keys: specs.into_iter().map(key).collect(), troubled }
     }
 
@@ -161,50 +129,56 @@ impl KeyPool {
         };
         let picked = self.draw(&ready, sticky).or(guessed.map(|(_, index)| index)).ok_or_else(unready)?;
         if let Some(key) = self.keys.get(picked) {
-            key.claim(model, now);
+            key.with(|troubles| troubles.claim(model, now));
         }
         Ok(picked)
     }
 
     /// The upstream has limited a key. `hint` is when it wants to be asked again, if it said so.
     pub fn rate_limited(&self, index: usize, model: &str, hint: Option<Duration>, now: Instant) {
-        let kind = if hint.is_some() { Kind::Limited } else { Kind::Guessed };
-        let until = now + hint.unwrap_or(UNHINTED).min(LONGEST);
-        self.note(index, model, now, |_| (kind, until));
+        let Some(key) = self.keys.get(index) else { return };
+        key.with(|troubles| troubles.limited(model, hint, now));
+        self.troubled.store(true, Ordering::Relaxed);
     }
 
-    /// The upstream has refused a key. Says whether that is news.
-    pub fn refused(&self, index: usize, model: &str, now: Instant) -> bool {
-        let mut times = 0;
-        self.note(index, model, now, |before| {
-            times = match before {
-                Some(Kind::Refused(times)) => times.saturating_add(1),
-                _ => 1,
-            };
-            let wait = REFUSED.saturating_mul(1 << (times - 1).min(6)).min(REFUSED_MOST);
-            (Kind::Refused(times), now + wait)
-        });
-        times == 1
+    /// The upstream has refused a key; not `surely` where the request itself may be why. Says whether it is news
+    /// that the key is put aside.
+    pub fn refused(&self, index: usize, model: &str, surely: bool, now: Instant) -> bool {
+        let Some(key) = self.keys.get(index) else { return false };
+        let is_news = key.with(|troubles| troubles.refused(model, surely, now));
+        self.troubled.store(true, Ordering::Relaxed);
+        is_news
     }
 
-    /// The upstream has taken a key: whatever was wrong is over.
-    pub fn worked(&self, index: usize, model: &str) {
+    /// The upstream has taken a key for a request that went out at `asked`: whatever was wrong before is over.
+    pub fn worked(&self, index: usize, model: &str, asked: Instant, now: Instant) {
         if !self.troubled.load(Ordering::Relaxed) {
             return;
         }
         if let Some(key) = self.keys.get(index) {
-            key.with(|troubles| {
-                troubles.retain(|trouble| *trouble.model != *model);
-                troubles.iter_mut().for_each(|trouble| trouble.of_the_model = true);
-            });
+            key.with(|troubles| troubles.worked(model, asked, now));
         }
-        let any = self.keys.iter().any(|key| key.with(|troubles| !troubles.is_empty()));
-        self.troubled.store(any, Ordering::Relaxed);
+        // In this order: whoever notes a trouble meanwhile says so afterwards.
+        self.troubled.store(false, Ordering::Relaxed);
+        if self.keys.iter().any(|key| key.with(|troubles| troubles.iter().len() > 0)) {
+            self.troubled.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// When the first key may be used for this model, where none may now. Claims none.
+    #[must_use]
+    pub fn wait(&self, model: &str, now: Instant) -> Option<Duration> {
+        let until = |key: &Key| match key.trouble(model).filter(|trouble| trouble.until > now) {
+            None | Some(Trouble { kind: Kind::Guessed | Kind::Doubted(_), .. }) => None,
+            Some(trouble) => Some(trouble.until),
+        };
+        let all: Option<Vec<Instant>> = self.keys.iter().map(until).collect();
+        Some(all?.into_iter().min()?.saturating_duration_since(now))
     }
 
     /// Forgets all troubles, by hand.
     pub fn forgive(&self) {
-        self.keys.iter().for_each(|key| key.with(|troubles| troubles.clear()));
+        self.keys.iter().for_each(|key| key.with(Troubles::forget));
     }
 
     /// The name of a key.
@@ -269,30 +243,6 @@ impl KeyPool {
         })
     }
 
-    fn note(
-        &self,
-        index: usize,
-        model: &str,
-        now: Instant,
-        next: impl FnOnce(Option<Kind>) -> (Kind, Instant),
-    ) {
-        let Some(key) = self.keys.get(index) else { return };
-        key.with(|troubles| {
-            let known = troubles.iter_mut().find(|trouble| *trouble.model == *model);
-            let (kind, until) = next(known.as_ref().map(|trouble| trouble.kind));
-            if let Some(known) = known {
-                (known.kind, known.until) = (kind, until);
-                return;
-            }
-            if troubles.len() >= MOST_MODELS {
-                troubles.retain(|trouble| trouble.until > now);
-                troubles.truncate(MOST_MODELS - 1);
-            }
-            troubles.push(Trouble { model: model.into(), until, kind, of_the_model: false });
-        });
-        self.troubled.store(true, Ordering::Relaxed);
-    }
-
     /// Among these by weight: drawn, or decided by `sticky`. Weight 0 is for when there is nothing else.
     fn draw(&self, among: &[usize], sticky: Option<&[u8; 32]>) -> Option<usize> {
         let weighed = |index: &usize| Some((*index, self.keys.get(*index)?.spec.weight));
@@ -342,31 +292,9 @@ impl Unready {
     const NONE: Self = Self { wait: Duration::ZERO, refused: false, keys: 0 };
 }
 
-impl Trouble {
-    fn blocks(&self, now: Instant) -> bool {
-        match self.kind {
-            Kind::Guessed => false,
-            Kind::Limited => self.until > now,
-            Kind::Refused(_) => true,
-        }
-    }
-}
-
 impl Key {
     fn trouble(&self, model: &str) -> Option<Trouble> {
-        self.with(|troubles| troubles.iter().find(|trouble| *trouble.model == *model).cloned())
-    }
-
-    /// A refused key whose time is over is tried by one request alone.
-    fn claim(&self, model: &str, now: Instant) {
-        self.with(|troubles| {
-            let refused = |trouble: &&mut Trouble| {
-                *trouble.model == *model && matches!(trouble.kind, Kind::Refused(_)) && trouble.until <= now
-            };
-            if let Some(trouble) = troubles.iter_mut().find(refused) {
-                trouble.until = now + FINDING_OUT;
-            }
-        });
+        self.with(|troubles| troubles.of(model).cloned())
     }
 
     /// A refusal holds until an answer lifts it: its time only says when it is looked into.
@@ -382,7 +310,7 @@ impl Key {
         })
     }
 
-    fn with<T>(&self, step: impl FnOnce(&mut Vec<Trouble>) -> T) -> T {
+    fn with<T>(&self, step: impl FnOnce(&mut Troubles) -> T) -> T {
         step(&mut self.troubles.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

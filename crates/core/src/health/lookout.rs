@@ -56,6 +56,12 @@ impl Lookout {
         Self { post, door: Mutex::new(None), lost: AtomicBool::new(false), looks: AtomicBool::new(false) }
     }
 
+    /// One for another model behind the same door.
+    pub(super) fn another(&self) -> Self {
+        let door = self.door.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self { door: Mutex::new(door), ..Self::new(self.post.clone()) }
+    }
+
     /// Where to look from now on.
     pub fn watch(&self, door: Weak<dyn Door>) {
         *self.door.lock().unwrap_or_else(PoisonError::into_inner) = Some(door);

@@ -57,7 +57,7 @@ impl Place {
 
     fn fails(&self, outcome: AttemptOutcome) {
         let mut trial = self.health.admit(now()).unwrap_or_else(|_| self.health.anyway());
-        trial.ended(outcome, now());
+        if outcome == ConnectError { trial.lost(now()) } else { trial.ended(outcome, now()) }
     }
 
     fn left(&self) -> Option<Duration> {

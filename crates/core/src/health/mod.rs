@@ -12,20 +12,22 @@ pub mod lookout;
 pub mod remaining;
 pub mod retry_budget;
 pub mod stock;
+mod trouble;
 
 pub use hedge::HedgeBudget;
 pub use key_pool::KeyPool;
 pub use retry_budget::RetryBudget;
 
-use crate::telemetry::labels::AttemptOutcome;
-use circuit::{Admission, Circuit, State};
+use crate::{telemetry::labels::AttemptOutcome, timer};
+use circuit::{Admission, Circuit, Fault, State};
 use latency::Latency;
-use lookout::{Lookout, Post};
+use lookout::Lookout;
 use prometheus::IntCounter;
 use sluice_config::model;
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant},
@@ -45,7 +47,13 @@ pub struct Health {
     in_flight: AtomicU32,
     /// Transitions, by the state they led to.
     transitions: [IntCounter; 3],
+    /// Of a target whose model is a pattern: the models behind it, each by itself. A client that picks one that fails
+    /// must not close the way to the others.
+    behind: Mutex<HashMap<Box<str>, Arc<Self>>>,
 }
+
+/// Models behind one pattern that are known by themselves; names come from clients.
+const MOST_BEHIND: usize = 64;
 
 impl Health {
     fn new(
@@ -53,23 +61,77 @@ impl Health {
         model: &str,
         rules: model::Circuit,
         transitions: [IntCounter; 3],
-        post: Post,
+        lookout: Lookout,
     ) -> Self {
         Self {
             provider: provider.into(),
             model: model.into(),
             circuit: Circuit::new(rules),
             latency: Latency::default(),
-            lookout: Lookout::new(post),
+            lookout,
             in_flight: AtomicU32::new(0),
             transitions,
+            behind: Mutex::default(),
         }
+    }
+
+    /// A model behind a pattern. Beyond the cap those that nothing is wrong with make room; where all are in trouble,
+    /// further ones share what is known of the pattern.
+    #[must_use]
+    pub fn behind(self: &Arc<Self>, model: &str) -> Arc<Self> {
+        let mut behind = self.models();
+        if let Some(known) = behind.get(model) {
+            return known.clone();
+        }
+        if behind.len() >= MOST_BEHIND {
+            let now = Instant::now();
+            let is_in_use = |health: &Arc<Self>| Arc::strong_count(health) > 1;
+            behind.retain(|_, health| is_in_use(health) || health.circuit.stands(now).0 != State::Closed);
+        }
+        if behind.len() >= MOST_BEHIND {
+            return self.clone();
+        }
+        let health = Arc::new(Self::new(
+            &self.provider,
+            model,
+            self.circuit.rules(),
+            self.transitions.clone(),
+            self.lookout.another(),
+        ));
+        behind.insert(model.into(), health.clone());
+        health
+    }
+
+    fn models(&self) -> MutexGuard<'_, HashMap<Box<str>, Arc<Self>>> {
+        self.behind.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Is its circuit closed; behind a pattern, that of any model that is known?
+    #[must_use]
+    pub fn is_well(&self, now: Instant) -> bool {
+        let is_closed = |health: &Self| health.circuit.stands(now).0 == State::Closed;
+        let behind = self.models();
+        if behind.is_empty() { is_closed(self) } else { behind.values().any(|health| is_closed(health)) }
+    }
+
+    /// Other rules from now on.
+    pub fn set_rules(&self, rules: model::Circuit) {
+        self.circuit.set_rules(rules);
+        self.models().values().for_each(|health| health.circuit.set_rules(rules));
+    }
+
+    /// How its circuit stands, and for how long it stays open; behind a pattern, the worst.
+    #[must_use]
+    pub fn stands(&self, now: Instant) -> (State, Option<Duration>) {
+        let own = self.circuit.stands(now);
+        self.models().values().map(|health| health.circuit.stands(now)).fold(own, Ord::max)
     }
 
     /// Requests under way.
     #[must_use]
     pub fn in_flight(&self) -> u32 {
-        self.in_flight.load(Ordering::Relaxed)
+        let behind: u32 = self.models().values().map(|health| health.in_flight()).sum();
+        self.in_flight.load(Ordering::Relaxed) + behind
     }
 
     /// Begins a try, if its circuit lets it.
@@ -95,11 +157,12 @@ impl Health {
     /// Closes the circuit by hand.
     pub fn close(&self) {
         self.tell(self.circuit.close());
+        self.models().values().for_each(|health| health.close());
     }
 
     fn begin(self: &Arc<Self>, probe: bool) -> Trial {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        Trial { health: self.clone(), probe, over: false }
+        Trial { health: self.clone(), asked: timer::now(), probe, answered: false, over: false }
     }
 
     fn tell(&self, change: Option<State>) {
@@ -108,11 +171,13 @@ impl Health {
         if let Some(counter) = index.and_then(|index| self.transitions.get(index)) {
             counter.inc();
         }
+        let open_for = self.circuit.stands(Instant::now()).1.unwrap_or_default();
         match state {
             State::Open => tracing::warn!(
                 provider = &*self.provider,
                 model = &*self.model,
-                "a circuit has opened: too many failures; other targets are asked first"
+                seconds = open_for.as_secs_f64(),
+                "a circuit is open: too many failures; until the next probe other targets are asked"
             ),
             State::Closed => {
                 tracing::info!(provider = &*self.provider, model = &*self.model, "a circuit has closed");
@@ -126,16 +191,30 @@ impl Health {
 #[derive(Debug)]
 pub struct Trial {
     health: Arc<Health>,
+    asked: Instant,
     probe: bool,
+    /// An answer has begun.
+    answered: bool,
     over: bool,
 }
 
 impl Trial {
-    /// The first byte of an answer has come after `took`. A probe has proved what it should.
-    pub fn delivered(&mut self, took: Duration, now: Instant) {
-        self.health.latency.observe(took, now);
-        if std::mem::take(&mut self.probe) {
-            self.health.tell(self.health.circuit.succeeded(now));
+    /// When its target was asked.
+    #[must_use]
+    pub fn asked(&self) -> Instant {
+        self.asked
+    }
+
+    /// An answer has begun, after `took`. A probe has proved what it should.
+    pub fn delivered(&mut self, took: Duration, stream: bool, now: Instant) {
+        self.health.latency.observe(took, stream, now);
+        self.answer(now);
+    }
+
+    fn answer(&mut self, now: Instant) {
+        self.probe = false;
+        if !std::mem::replace(&mut self.answered, true) {
+            self.health.tell(self.health.circuit.answered(self.asked, now));
         }
     }
 
@@ -150,19 +229,43 @@ impl Trial {
         }
         self.health.in_flight.fetch_sub(1, Ordering::Relaxed);
         let probe = std::mem::take(&mut self.probe);
+        if outcome == Ok {
+            self.answer(now);
+        }
         let circuit = &self.health.circuit;
-        let change = match outcome {
-            Ok => circuit.succeeded(now),
-            ServerError | Timeout | ConnectError | BadResponse => circuit.failed(now, probe),
-            // What a client, its key or a limit brings about says nothing of the target.
-            RateLimited | AuthError | ClientError | Cancelled if probe => circuit.undecided(now),
-            RateLimited | AuthError | ClientError | Cancelled => None,
-        };
-        self.health.tell(change);
         match outcome {
-            ConnectError => lookout::lost(&self.health),
-            ServerError | Timeout | BadResponse => self.health.lookout.met(),
-            _ => {}
+            Ok => circuit.ended_well(),
+            ServerError | Timeout | ConnectError | BadResponse => {
+                let fault = if self.answered { Fault::Broken } else { Fault::NoAnswer { probe } };
+                self.health.tell(circuit.failed(now, fault));
+                self.health.lookout.met();
+            }
+            // What a client, its key or a limit brings about says nothing of the target.
+            RateLimited | AuthError | ClientError | Cancelled if probe => {
+                self.health.tell(circuit.undecided(now));
+            }
+            Cancelled if self.answered => circuit.ended_well(),
+            RateLimited | AuthError | ClientError | Cancelled => {}
+        }
+    }
+
+    /// No connection could be made, and the try has ended so. Looks out for its being back.
+    pub fn lost(&mut self, now: Instant) {
+        self.ended(AttemptOutcome::ConnectError, now);
+        lookout::lost(&self.health);
+    }
+
+    /// Goes on as another that is told in its place.
+    #[must_use]
+    pub fn hand_over(&mut self) -> Self {
+        let health = self.health.clone();
+        let over = std::mem::replace(&mut self.over, true);
+        Self {
+            health,
+            asked: self.asked,
+            probe: std::mem::take(&mut self.probe),
+            answered: self.answered,
+            over,
         }
     }
 

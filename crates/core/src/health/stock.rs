@@ -1,6 +1,11 @@
 //! Everything that is known of upstreams, by the names of the configuration. Outlives a reload.
 
-use super::{Health, HedgeBudget, KeyPool, RetryBudget, circuit::State, key_pool::KeySpec, lookout::Post};
+use super::{
+    Health, HedgeBudget, KeyPool, RetryBudget,
+    circuit::State,
+    key_pool::KeySpec,
+    lookout::{Lookout, Post},
+};
 use crate::telemetry::metrics::Metrics;
 use sluice_config::model::{self, Settings};
 use std::{
@@ -46,9 +51,10 @@ impl HealthStock {
         let health = models.entry(model.into()).or_insert_with(|| {
             let counter =
                 |state: State| metrics.circuit_transitions.with_label_values(&[provider, state.as_str()]);
-            Arc::new(Health::new(provider, model, rules, State::ALL.map(counter), self.post.clone()))
+            let lookout = Lookout::new(self.post.clone());
+            Arc::new(Health::new(provider, model, rules, State::ALL.map(counter), lookout))
         });
-        health.circuit.set_rules(rules);
+        health.set_rules(rules);
         health.clone()
     }
 

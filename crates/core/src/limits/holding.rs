@@ -33,12 +33,6 @@ pub struct Holding {
 }
 
 impl Holding {
-    /// Nothing yet, for a request that was admitted for this much.
-    #[must_use]
-    pub fn asking(ask: Ask) -> Self {
-        Self { ask, ..Self::default() }
-    }
-
     /// The request is admitted.
     pub fn admitted(&mut self, ask: Ask, mut permit: Permit) {
         self.ask = ask;
@@ -79,6 +73,34 @@ impl Holding {
         if let Some(permit) = self.provider.take() {
             permit.give_back(At::present());
         }
+    }
+
+    /// Lends the provider's part to whoever may go on with another provider.
+    #[must_use]
+    pub fn lend_provider(&mut self) -> Self {
+        Self { ask: self.ask, provider: self.provider.take(), ..Self::default() }
+    }
+
+    /// Takes back what was lent, or what there is in its place.
+    pub fn take_back(&mut self, mut lent: Self) {
+        self.provider = lent.provider.take().or(self.provider.take());
+    }
+
+    /// As [`Self::enter`], after so much was used at the provider before.
+    ///
+    /// # Errors
+    /// When that provider has no room; nothing is held of it then.
+    pub async fn enter_after(
+        &mut self,
+        used: Spent,
+        scope: Option<&Arc<LimitScope>>,
+        shared: Option<&SharedLimits>,
+    ) -> Result<(), Refusal> {
+        let stays = scope.is_some_and(|scope| self.provider.as_ref().is_some_and(|held| held.holds(scope)));
+        if !stays && let Some(permit) = self.provider.take() {
+            permit.settle(used, At::present());
+        }
+        self.enter(scope, shared).await
     }
 
     /// Another provider has gone on: what was `used` at the one before is settled, and the next one's part held.

@@ -86,7 +86,10 @@ pub fn tell(app: &App, x: &mut Exchange) {
 
 /// Gives back what was reserved too much, or takes what was used beyond it.
 fn settle(x: &mut Exchange, spent: &Spent) {
-    if let (Outcome::Ok, Some(told), Some(learner)) = (x.outcome, spent.told(), &x.limits.learner) {
+    // Of an answer in several parts the last one's length says little.
+    if let (Outcome::Ok, Some(told), Some(learner), 0) =
+        (x.outcome, spent.told(), &x.limits.learner, x.resumed)
+    {
         learner.observe(told.output / x.limits.samples.max(1));
     }
     if x.attempts.is_empty() {
@@ -121,7 +124,7 @@ fn tell_stream(x: &Exchange, target: &Target, stream: &Streaming, told: Option<T
         metrics.max_gap.observe(stream.max_gap.as_secs_f64());
         // The upstream's own count where it told one: several tokens can share an event.
         let tokens = told.map_or(stream.content_events, |told| told.output);
-        if tokens > 1 {
+        if tokens > 1 && x.resumed == 0 {
             metrics
                 .per_token
                 .observe(last.saturating_duration_since(first).as_secs_f64() / (tokens - 1) as f64);

@@ -20,12 +20,12 @@ pub fn show(snapshot: &Snapshot, metrics: &Metrics) {
     }
     let mut up: HashMap<&str, bool> = HashMap::new();
     for target in snapshot.models.targets() {
-        let (state, _) = target.health.circuit.stands(now);
+        let (state, _) = target.health.stands(now);
         let provider = &*target.provider.name;
         metrics.circuit_state.with_label_values(&[provider, &target.model]).set(badness(state));
         // A probe under way has shown nothing yet. Were it taken for health, a provider that is silent would be up
         // for most of the time, since that is how long a probe takes to fail.
-        *up.entry(provider).or_default() |= state == State::Closed && target.has_key(now);
+        *up.entry(provider).or_default() |= target.health.is_well(now) && target.has_key(now);
     }
     for provider in &snapshot.providers {
         let name = &*provider.name;

@@ -43,7 +43,7 @@ pub fn upstreams(snapshot: &Snapshot) -> Vec<UpstreamStatus> {
 
 fn upstream(target: &Target, now: Instant) -> UpstreamStatus {
     let health = &target.health;
-    let (circuit, open_for) = health.circuit.stands(now);
+    let (circuit, open_for) = health.stands(now);
     // A tenth of a millisecond is enough for anybody.
     let tenths = |latency: Duration| (latency.as_secs_f64() * 1e4).round() / 10.0;
     UpstreamStatus {

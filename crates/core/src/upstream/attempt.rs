@@ -46,6 +46,8 @@ const MAX_ANSWER: usize = 32 << 20;
 const MAX_ERROR: usize = 64 << 10;
 /// Nor is it waited for: the status says enough.
 const ERROR_PATIENCE: Duration = Duration::from_secs(1);
+/// A target that was given less time than this, for its client's hurry, is not to blame.
+const HURRY: Duration = Duration::from_secs(10);
 /// How often it is looked whether a request has gone out that is late with it.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Events before the first content: comments, roles, announcements.
@@ -99,6 +101,8 @@ pub struct Tried {
     pub head: UpstreamHead,
     /// Time spent waiting for the upstream.
     pub waited: Duration,
+    /// From the request's going out to the answer: its first event, or all of a plain one.
+    pub answered: Option<Duration>,
 }
 
 impl Tried {
@@ -109,6 +113,7 @@ impl Tried {
             dropped: Vec::new(),
             head: UpstreamHead::default(),
             waited: Duration::ZERO,
+            answered: None,
         }
     }
 }
@@ -124,17 +129,26 @@ pub async fn run(call: &Call, errand: &Errand, following: Option<Box<Following>>
         Err(unsupported) => return Tried::unsent(Failure::not_active(unsupported.to_string())),
     };
     let began = Instant::now();
+    let total = began + provider.timeouts.total;
     let clocks = Clocks {
         began,
         deadline: errand.deadline,
+        share: errand.share,
+        patient: call.patience.is_none(),
         idle: provider.timeouts.idle,
         // A stream that has begun is bounded by its provider's own time: the client's is for it to begin.
-        end: if call.stream { began + provider.timeouts.total } else { errand.deadline },
+        end: if call.stream {
+            errand.end.map_or(total, |end| end.min(total))
+        } else {
+            total.min(errand.deadline)
+        },
     };
     let mut head = UpstreamHead::default();
     let outgoing = Outgoing { body: encoded.body, strip_usage: encoded.strip_usage, errand };
     let result = send(call, &outgoing, &clocks, following, &mut head).await;
-    Tried { result, dropped: encoded.dropped, head, waited: began.elapsed() }
+    let waited = began.elapsed();
+    let answered = errand.sent.at().map(|at| at.elapsed());
+    Tried { result, dropped: encoded.dropped, head, waited, answered }
 }
 
 /// When a try has taken too long.
@@ -142,6 +156,10 @@ struct Clocks {
     began: Instant,
     /// Of all tries together.
     deadline: Instant,
+    /// See [`Errand::share`].
+    share: Option<Instant>,
+    /// The client has not said how long it waits.
+    patient: bool,
     idle: Duration,
     end: Instant,
 }
@@ -156,7 +174,8 @@ impl Clocks {
                 .max(now + LOOK_AGAIN)
                 .min(self.began + timeouts.connect + timeouts.first_byte),
         };
-        due.min(self.deadline)
+        let due = due.min(self.deadline).min(self.began + timeouts.total);
+        self.share.map_or(due, |share| due.min(share))
     }
 
     /// Waits for something that needs a first byte.
@@ -181,17 +200,21 @@ impl Clocks {
 
     fn late(&self, provider: &Provider) -> Failure {
         let now = Instant::now();
+        let waited = now.saturating_duration_since(self.began);
         if now >= self.deadline {
-            return Failure::out_of_time(now.saturating_duration_since(self.began));
+            return Failure::out_of_time(waited, !self.patient);
         }
-        Failure::first_byte(provider.timeouts.first_byte)
+        if self.share.is_some_and(|share| now >= share) {
+            return Failure::hurried(waited, waited < HURRY.min(provider.timeouts.first_byte));
+        }
+        Failure::first_byte(provider.timeouts.first_byte.min(provider.timeouts.total))
     }
 
     /// Of a plain answer that has begun.
-    fn fault(&self, fault: ReadFault, provider: &Provider) -> Failure {
-        let hurried = self.end < self.began + provider.timeouts.total;
-        if fault == ReadFault::Timeout && hurried && Instant::now() >= self.end {
-            return Failure::out_of_time(self.end.saturating_duration_since(self.began));
+    fn fault(&self, fault: ReadFault) -> Failure {
+        let now = Instant::now();
+        if fault == ReadFault::Timeout && now >= self.deadline {
+            return Failure::out_of_time(now.saturating_duration_since(self.began), !self.patient);
         }
         fault.into()
     }
@@ -235,7 +258,7 @@ async fn send(
     }
     if !call.stream {
         let read = read_all(incoming, MAX_ANSWER, ReadClock::new(clocks.idle, clocks.end)).await;
-        let body = read.map_err(|fault| clocks.fault(fault, provider))?;
+        let body = read.map_err(|fault| clocks.fault(fault))?;
         let facts = observe::observe_reply(dialect, &body)
             .map_err(|fault| Failure::bad_answer(status, fault.to_string()))?;
         return Ok(Delivery::Plain { body, facts, status });

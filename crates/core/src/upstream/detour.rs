@@ -7,7 +7,7 @@
 use crate::{
     app::App,
     facts::{Call, Plan},
-    limits::holding::Holding,
+    limits::{holding::Holding, scope::Spent},
     state::snapshot::Target,
     telemetry::{
         exchange::{Attempt, Recorder},
@@ -26,7 +26,7 @@ use crate::{
 use bytes::Bytes;
 use sluice_config::model::Resume;
 use sluice_protocol::{
-    Envelope,
+    Envelope, Facts,
     resume::{self, Delivered, Method},
 };
 use std::{
@@ -52,6 +52,12 @@ pub struct Detour {
     holding: Arc<Mutex<Holding>>,
     attempts: Arc<Mutex<Vec<Attempt>>>,
     left: u32,
+    /// Tokens of the prompt, estimated.
+    prompt: u64,
+    /// Tokens of the stream that broke.
+    used: u64,
+    /// All streams together end by then.
+    end: Instant,
 }
 
 /// Somebody goes on.
@@ -89,12 +95,16 @@ impl Detour {
         call: Call,
         way: Itinerary,
         from: (usize, usize),
-        recorder: &Recorder,
+        recorder: &mut Recorder,
     ) -> Self {
+        let total = plan.choices.get(from.0).map(|choice| choice.target.provider.timeouts.total);
         Self {
             method,
             app: recorder.app().clone(),
-            holding: Arc::new(Mutex::new(Holding::asking(recorder.limits.ask))),
+            holding: Arc::new(Mutex::new(recorder.limits.lend_provider())),
+            prompt: recorder.prompt_tokens,
+            used: 0,
+            end: Instant::now() + total.unwrap_or_default(),
             attempts: Arc::default(),
             left: MOST,
             plan,
@@ -122,22 +132,30 @@ impl Detour {
 
     /// Has the client all that it waits for, but for the end mark?
     #[must_use]
-    pub fn has_arrived(&self, following: &Following) -> bool {
+    pub fn has_arrived(&self, following: &Following, ending: &Ending) -> bool {
         let delivered = following.delivered();
         // Who goes on from a text cannot be asked for the usage of one that has ended.
-        let needs_usage = self.method == Method::Repeat && self.call.wants_usage() && !delivered.has_usage();
-        delivered.is_resumable() && delivered.is_finished() && !needs_usage
+        let wants_usage = self.call.wants_usage() || self.call.shared;
+        let needs_usage = self.method == Method::Repeat && wants_usage && !delivered.has_usage();
+        let broke_off = matches!(ending, Ending::Truncated | Ending::Timeout);
+        broke_off && delivered.is_resumable() && delivered.is_finished() && !needs_usage
     }
 
     /// Sets out, if what the client has can be gone on with.
-    pub fn set_out(mut self: Box<Self>, following: &Following, ending: &Ending) -> Option<Travel> {
+    pub fn set_out(
+        mut self: Box<Self>,
+        following: &Following,
+        ending: &Ending,
+        facts: &Facts,
+    ) -> Option<Travel> {
         let delivered = following.delivered();
+        if Instant::now() >= self.end {
+            return None;
+        }
+        self.used = self.prompt.saturating_add(facts.content_tokens);
         self.left = self.left.checked_sub(1).filter(|_| delivered.is_resumable())?;
         let (at, key) = self.from;
         let provider = &self.plan.choices.get(at)?.target.provider;
-        if *ending == Ending::Diverged {
-            self.count("diverged");
-        }
         let mut failure = Failure::from_ending(ending, provider);
         // A connection that died may have been the only fault.
         failure.verdict.again = *ending == Ending::Truncated;
@@ -164,11 +182,14 @@ impl Detour {
         {
             found = self.ask(&call, &delivered, leave).await;
         }
-        self.count(if found.is_some() { "ok" } else { "failed" });
+        if found.is_none() {
+            self.count("failed");
+        }
         (self, found)
     }
 
-    fn count(&self, result: &str) {
+    /// Counts what has come of it.
+    pub fn count(&self, result: &str) {
         self.app.metrics.resumed.with_label_values(&[self.plan.entry.metrics.label(), result]).inc();
     }
 
@@ -179,7 +200,13 @@ impl Detour {
         let target = choice.target.clone();
         let mut holding = std::mem::take(&mut *self.held());
         let shared = self.app.shared_limits();
-        let entered = holding.enter(target.provider.limits.as_ref(), shared.as_deref()).await;
+        let entered = holding
+            .enter_after(
+                Spent { tokens: self.used, ..Spent::default() },
+                target.provider.limits.as_ref(),
+                shared.as_deref(),
+            )
+            .await;
         *self.held() = holding;
         if entered.is_err() {
             self.way.has_no_room(at);
@@ -188,8 +215,9 @@ impl Detour {
         let mark =
             format!(": resumed by {} after {} events\n\n", target.provider.name, delivered.content_events());
         let following = Following::beyond(delivered, self.method, Bytes::from(mark))?;
-        let (errand, mut attempt) =
-            Errand::begin(choice, leave, Instant::now() + target.provider.timeouts.total);
+        let deadline = (Instant::now() + target.provider.timeouts.total).min(self.end);
+        let (mut errand, mut attempt) = Errand::begin(choice, leave, deadline);
+        errand.end = Some(self.end);
         attempt.reason = Some(RESUMED);
         let place = {
             let mut attempts = self.attempts.lock().unwrap_or_else(PoisonError::into_inner);

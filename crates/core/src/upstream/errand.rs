@@ -26,6 +26,10 @@ pub struct Errand {
     pub key: usize,
     /// All tries of the request together end by then.
     pub deadline: Instant,
+    /// Its answer begins by then, or another target is asked while there is time.
+    pub share: Option<Instant>,
+    /// A stream ends by then, whatever its provider allows.
+    pub end: Option<Instant>,
     /// Told when the request goes out.
     pub sent: Sent,
 }
@@ -34,8 +38,9 @@ impl Errand {
     /// Begins a try, with its place in the record.
     #[must_use]
     pub fn begin(choice: &Choice, leave: Leave, deadline: Instant) -> (Self, Attempt) {
-        let Choice { target, model } = choice.clone();
-        let errand = Self { target, model, key: leave.key, deadline, sent: Sent::default() };
+        let Choice { target, model, .. } = choice.clone();
+        let sent = Sent::default();
+        let errand = Self { target, model, key: leave.key, deadline, share: None, end: None, sent };
         let attempt = Attempt {
             target: errand.target.clone(),
             model: errand.model.clone(),
@@ -62,8 +67,9 @@ impl Errand {
         let now = Instant::now();
         match &tried.result {
             Ok(delivery) => {
-                provider.pool.worked(self.key, &self.model);
-                attempt.trial.delivered(tried.waited, now);
+                provider.pool.worked(self.key, &self.model, attempt.trial.asked(), now);
+                let stream = !matches!(delivery, Delivery::Plain { .. });
+                attempt.trial.delivered(tried.answered.unwrap_or(tried.waited), stream, now);
                 if let Delivery::Plain { .. } = delivery {
                     attempt.end(AttemptOutcome::Ok, Some(200));
                 } else {
@@ -72,11 +78,13 @@ impl Errand {
                 }
             }
             Err(failure) => {
-                attempt.reason = failure.reason;
+                attempt.reason = failure.reason.or(attempt.reason);
                 attempt.said = Some(failure.message.as_str().into());
                 self.note_key(failure, now);
                 if failure.blameless {
                     attempt.trial.ended(AttemptOutcome::Cancelled, now);
+                } else if failure.unreachable {
+                    attempt.trial.lost(now);
                 }
                 if let Some(wait) = failure.retry_after.filter(|_| failure.verdict.again) {
                     attempt.trial.rest(wait, now);
@@ -96,7 +104,8 @@ impl Errand {
             }
             AttemptOutcome::AuthError => {
                 provider.metrics.cooldown(AttemptOutcome::AuthError);
-                if provider.pool.refused(self.key, &self.model, now) {
+                // Only a 401 is surely the key's: the others may be for what was asked.
+                if provider.pool.refused(self.key, &self.model, failure.status == Some(401), now) {
                     let key = provider.pool.name(self.key).map_or("", |name| name);
                     tracing::error!(
                         provider = &*provider.name,

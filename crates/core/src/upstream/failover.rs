@@ -54,9 +54,10 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
         let (at, key) = (leave.at, leave.key);
         let Some(choice) = plan.choices.get(at) else { break };
         if Instant::now() + leave.wait >= plan.deadline {
-            failed.get_or_insert_with(|| (at, Failure::out_of_time(Duration::ZERO)));
+            failed.get_or_insert_with(|| (at, Failure::out_of_time(recorder.started.elapsed(), true)));
             break;
         }
+        let share = share_of_time(&plan, &call, &way);
         let asked = async {
             pause(leave.wait).await;
             // A target whose provider our own limits leave no room is passed over, as if it were not there.
@@ -64,23 +65,23 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
             if let Some((from, failure)) = &failed {
                 fell_back(&plan, *from, choice, failure.verdict.outcome, &recorder);
             }
-            let tried = match hedge::patience(&plan, choice) {
+            let (place, tried) = match hedge::patience(&plan, &call, choice) {
                 // Rare, so its state is no part of every request's.
                 Some(patience) => {
                     Box::pin(hedge::race(&plan, &call, &mut way, leave, patience, &mut recorder)).await
                 }
-                None => one(&plan, &call, choice, leave, &mut recorder).await,
+                None => ((at, key), one(&plan, &call, choice, leave, share, &mut recorder).await),
             };
-            tried.map_err(Stopped::Failed)
+            tried.map(|delivery| (place, delivery)).map_err(|failure| Stopped::Failed(place, failure))
         };
         let tried = tokio::select! {
             biased;
             tried = asked => tried,
-            () = cut.cancelled() => Err(Stopped::Failed(Failure::draining())),
+            () = cut.cancelled() => Err(Stopped::Failed((at, key), Failure::draining())),
         };
         match tried {
-            Ok(mut delivery) => {
-                arm(&mut delivery, plan, call, way, (at, key), &recorder);
+            Ok((place, mut delivery)) => {
+                arm(&mut delivery, plan, call, way, place, &mut recorder);
                 return Walked { recorder, result: Ok(delivery) };
             }
             Err(Stopped::NoRoom(refusal)) => {
@@ -90,7 +91,7 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
                 way.has_no_room(at);
                 no_room = Some(refusal);
             }
-            Err(Stopped::Failed(mut failure)) => {
+            Err(Stopped::Failed((at, key), mut failure)) => {
                 // Nobody waits any more: what was begun was read to its end, and nothing else is begun.
                 failure.verdict.next &= recorder.leaving.as_ref().is_none_or(|leaving| !leaving.is_gone());
                 way.failed(&plan, at, key, &failure);
@@ -106,9 +107,11 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
             if last.verdict.outcome == AttemptOutcome::RateLimited
                 && let Some(choice) = plan.choices.get(at)
             {
-                last.retry_after = verdict::soonest_reset(choice, Instant::now()).or(last.retry_after);
+                // Whichever key was asked last: the first that is free again counts.
+                let pool = &choice.target.provider.pool;
+                last.retry_after = pool.wait(&choice.model, Instant::now()).or(last.retry_after);
             }
-            let tried = verdict::summary(&plan.requested, &recorder, &last);
+            let tried = verdict::summary(&plan, &way, &recorder, &last);
             last.into_error(&tried)
         }
         None => match no_room {
@@ -123,8 +126,15 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
 enum Stopped {
     /// It was not asked.
     NoRoom(Refusal),
-    /// It was.
-    Failed(Failure),
+    /// It was: which choice with which key, and how it failed.
+    Failed((usize, usize), Failure),
+}
+
+/// A client in a hurry: while there is another target, the one that is asked gets half of what is left.
+fn share_of_time(plan: &Plan, call: &Call, way: &Itinerary) -> Option<Instant> {
+    call.patience.filter(|_| way.has_untried())?;
+    let now = Instant::now();
+    Some(now + plan.deadline.saturating_duration_since(now) / 2)
 }
 
 /// Waits, and costs nothing where there is nothing to wait for.
@@ -147,10 +157,12 @@ async fn one(
     call: &Call,
     choice: &Choice,
     leave: Leave,
+    share: Option<Instant>,
     recorder: &mut Recorder,
 ) -> Result<Delivery, Failure> {
     recorder.target = Some(choice.target.clone());
-    let (errand, attempt) = Errand::begin(choice, leave, plan.deadline);
+    let (mut errand, attempt) = Errand::begin(choice, leave, plan.deadline);
+    errand.share = share;
     recorder.attempts.push(attempt);
     let asking = asks(recorder, &errand);
     let mut tried = attempt::run(call, &errand, following(plan, call)).await;
@@ -170,20 +182,23 @@ pub(super) fn following(plan: &Plan, call: &Call) -> Option<Box<Following>> {
     detour::method(plan, call).map(|_| Following::new())
 }
 
-/// A stream that may break is given what it takes to go on elsewhere.
+/// A stream that may break is given what it takes to go on elsewhere, as long as anybody waits for it.
 fn arm(
     delivery: &mut Delivery,
     plan: Plan,
     call: Call,
     way: Itinerary,
     from: (usize, usize),
-    recorder: &Recorder,
+    recorder: &mut Recorder,
 ) {
+    let is_gone = recorder.leaving.as_ref().is_some_and(|leaving| leaving.is_gone());
     if let Delivery::Stream { events, .. } = delivery
         && events.is_followed()
+        && !is_gone
         && let Some(method) = detour::method(&plan, &call)
     {
-        events.arm(Detour::new(method, plan, call, way, from, recorder));
+        let trial = recorder.attempts.last_mut().map(|attempt| attempt.trial.hand_over());
+        events.arm(Detour::new(method, plan, call, way, from, recorder), trial);
     }
 }
 

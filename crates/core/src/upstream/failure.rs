@@ -18,6 +18,9 @@ pub const EXCERPT: usize = 200;
 /// Bytes of an upstream's word on the request itself.
 const REFUSAL: usize = 2048;
 
+/// The client's own time was over: says nothing to others who ask the same.
+pub const OUT_OF_TIME: &str = "out_of_time";
+
 /// A failed try.
 #[derive(Debug, Clone)]
 pub struct Failure {
@@ -37,6 +40,8 @@ pub struct Failure {
     pub reason: Option<&'static str>,
     /// The target is not to blame.
     pub blameless: bool,
+    /// No connection could be made.
+    pub unreachable: bool,
 }
 
 impl Failure {
@@ -51,6 +56,7 @@ impl Failure {
             retry_after: None,
             reason: None,
             blameless: false,
+            unreachable: false,
         }
     }
 
@@ -68,14 +74,23 @@ impl Failure {
         Self::new(AttemptOutcome::Timeout, ErrorKind::UpstreamTimeout, message)
     }
 
-    /// The time that the client gave, or the route, is over. Says nothing of the target: it might have answered.
+    /// The time for all tries together is over. `blameless` where it is the client's: the target might have answered.
     #[must_use]
-    pub fn out_of_time(tried: Duration) -> Self {
-        let message = format!("no answer within the {} s that were left", tried.as_secs_f64());
+    pub fn out_of_time(waited: Duration, blameless: bool) -> Self {
+        let message = format!("no answer within the {} ms that were left", waited.as_millis());
         let mut failure = Self::new(AttemptOutcome::Timeout, ErrorKind::UpstreamTimeout, message);
         failure.verdict.next = false;
-        failure.blameless = true;
+        failure.blameless = blameless;
+        failure.reason = blameless.then_some(OUT_OF_TIME);
         failure
+    }
+
+    /// Its share of the client's time is over, and another target may still answer.
+    #[must_use]
+    pub fn hurried(waited: Duration, blameless: bool) -> Self {
+        let message = format!("no answer within {} ms, the client being in a hurry", waited.as_millis());
+        let failure = Self::new(AttemptOutcome::Timeout, ErrorKind::UpstreamTimeout, message);
+        Self { blameless, reason: Some("hurried"), ..failure }
     }
 
     /// The drain is over and the upstream has not answered.
@@ -126,6 +141,7 @@ impl Failure {
             retry_after: wanted(status, headers, body),
             reason: None,
             blameless: false,
+            unreachable: false,
         }
     }
 
@@ -178,6 +194,7 @@ impl Failure {
             Ending::Truncated => "the stream ended before the answer was whole".to_owned(),
             _ => failure.message,
         };
+        let text = text.trim_end_matches(['.', '!', '?']);
         let message = format!("The stream from provider '{}' broke: {text}.", provider.name);
         let error = GatewayError::new(failure.verdict.kind, message);
         Broken { error, outcome, end, attempt: failure.verdict.outcome }
@@ -192,6 +209,7 @@ impl Failure {
             _ => tried.to_owned(),
         };
         let mut error = GatewayError::new(self.verdict.kind, message).retry_after(self.retry_after);
+        error.reason = self.reason.filter(|reason| *reason == OUT_OF_TIME);
         if let Some(code) = self.code {
             error = error.code(code);
         }
@@ -209,11 +227,14 @@ impl From<SendError> for Failure {
             // A target that hangs, or that may not be asked, is not asked again.
             SendError::Connect(why @ (ConnectError::Timeout | ConnectError::Blocked)) => Self {
                 reason: Some(why.reason()),
+                unreachable: true,
                 ..Self::new(Connect, ErrorKind::UpstreamFailed, why.to_string())
             },
-            SendError::Connect(why) => {
-                Self { reason: Some(why.reason()), ..Self::again(Connect, why.to_string()) }
-            }
+            SendError::Connect(why) => Self {
+                reason: Some(why.reason()),
+                unreachable: true,
+                ..Self::again(Connect, why.to_string())
+            },
             SendError::Died => Self::again(Connect, "the connection ended without an answer"),
             SendError::BadHead => {
                 Self::new(BadResponse, ErrorKind::BadAnswer, "the answer is not proper HTTP")

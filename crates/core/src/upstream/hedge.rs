@@ -5,7 +5,8 @@
 //! to: a request holds a part of one of them at a time.
 
 use crate::{
-    facts::{Call, Plan},
+    facts::{Call, Choice, Plan},
+    limits::{holding::Holding, scope::Spent},
     state::snapshot::ModelEntry,
     telemetry::{exchange::Recorder, labels::AttemptOutcome},
     upstream::{
@@ -21,17 +22,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long the first byte of this choice is waited for before a second request; none where there is to be none.
+/// How long the answer of this choice is waited for before a second request; none where there is to be none.
 #[must_use]
-pub fn patience(plan: &Plan, choice: &crate::facts::Choice) -> Option<Duration> {
-    choice.target.health.latency.first_byte(plan.entry.hedge.as_ref()?.after)
+pub fn patience(plan: &Plan, call: &Call, choice: &Choice) -> Option<Duration> {
+    choice.health.latency.first_byte(call.stream, plan.entry.hedge.as_ref()?.after)
 }
 
-/// Makes a try, and another beside it when the first byte does not come in time. A failure is the last one's; the
-/// itinerary is told of the other.
-///
-/// # Errors
-/// When neither has delivered.
+/// A choice of the plan, and the key that it was asked with.
+type Place = (usize, usize);
+
+/// Makes a try, and another beside it when the answer does not begin in time. Tells whose answer or failure it is; of
+/// two failures the itinerary is told of the other one.
 pub async fn race(
     plan: &Plan,
     call: &Call,
@@ -39,9 +40,12 @@ pub async fn race(
     leave: Leave,
     patience: Duration,
     recorder: &mut Recorder,
-) -> Result<Delivery, Failure> {
+) -> (Place, Result<Delivery, Failure>) {
     let began = Instant::now();
-    let Some(first) = Runner::begin(plan, leave, recorder) else { return Err(Failure::draining()) };
+    let place = (leave.at, leave.key);
+    let Some(first) = Runner::begin(plan, leave, recorder) else {
+        return (place, Err(Failure::draining()));
+    };
     let _first = failover::asks(recorder, &first.errand);
     let mut asking = pin!(attempt::run(call, &first.errand, following(plan, call)));
     let early = tokio::time::timeout(patience, &mut asking).await;
@@ -50,14 +54,13 @@ pub async fn race(
         Err(_) => (second(plan, way, recorder), None),
     };
     let Some(second) = second else {
-        let tried = match early {
+        let mut tried = match early {
             Some(tried) => tried,
             None => asking.await,
         };
-        let mut tried = tried;
         recorder.upstream_wait += tried.waited;
         first.note(&mut tried, recorder);
-        return tried.result;
+        return first.result(tried);
     };
     let _second = failover::asks(recorder, &second.errand);
     let mut beside = pin!(attempt::run(call, &second.errand, following(plan, call)));
@@ -66,8 +69,10 @@ pub async fn race(
         tried = &mut beside => (tried, &second, &first),
     };
     let mut winner = runner;
+    let mut goes_on = true;
     if let Err(failure) = &tried.result {
         // The other one may still deliver.
+        goes_on = failure.verdict.next;
         way.failed(plan, runner.at, runner.errand.key, failure);
         runner.note(&mut tried, recorder);
         tried = if runner.at == first.at { beside.await } else { asking.await };
@@ -76,13 +81,23 @@ pub async fn race(
         other.cancelled(recorder);
     }
     recorder.upstream_wait += began.elapsed();
-    count(&plan.entry, recorder, tried.result.is_ok().then_some(winner.at == second.at));
+    let second_wins = winner.at == second.at;
+    count(&plan.entry, recorder, tried.result.is_ok().then_some(second_wins));
+    if second_wins {
+        // What the first has cost is its provider's; the second's has no limits of ours.
+        let used = Spent { tokens: recorder.prompt_tokens, ..Spent::default() };
+        recorder.limits.moved_on(Holding::default(), used);
+    }
     // What is told of the answer is told of the last try in the record.
     recorder.target = Some(winner.errand.target.clone());
     let last = recorder.attempts.len().saturating_sub(1);
     winner.note(&mut tried, recorder);
     recorder.attempts.swap(winner.place, last);
-    tried.result
+    // What is the request's own fault for one is not tried on for the other.
+    if let Err(failure) = &mut tried.result {
+        failure.verdict.next &= goes_on;
+    }
+    winner.result(tried)
 }
 
 /// One of the two.
@@ -103,6 +118,10 @@ impl Runner {
         Some(Self { at, place: recorder.attempts.len() - 1, errand })
     }
 
+    fn result(&self, tried: Tried) -> (Place, Result<Delivery, Failure>) {
+        ((self.at, self.errand.key), tried.result)
+    }
+
     fn cancelled(&self, recorder: &mut Recorder) {
         if let Some(attempt) = recorder.attempts.get_mut(self.place) {
             attempt.end(AttemptOutcome::Cancelled, None);
@@ -118,7 +137,11 @@ impl Runner {
 fn second(plan: &Plan, way: &mut Itinerary, recorder: &mut Recorder) -> Option<Runner> {
     let hedge = plan.entry.hedge.as_ref()?;
     let leave = way.beside(plan, Instant::now(), &hedge.budget)?;
-    Runner::begin(plan, leave, recorder)
+    let second = Runner::begin(plan, leave, recorder)?;
+    if let Some(attempt) = recorder.attempts.last_mut() {
+        attempt.reason = Some("hedge");
+    }
+    Some(second)
 }
 
 /// `second` tells which one has won, if any has.

@@ -44,8 +44,8 @@ struct Leg {
     unready: Option<Unready>,
     /// It asked for so long a wait.
     wanted: Duration,
-    /// Its provider could not be connected to: another model of it is no other place.
-    unreachable: bool,
+    /// It failed, and another model of its provider may for the same reason.
+    failed: bool,
 }
 
 /// What comes next.
@@ -72,8 +72,7 @@ impl Itinerary {
 
     /// The next try; none when there is nobody left to ask.
     pub fn next(&mut self, plan: &Plan, now: Instant) -> Option<Leave> {
-        if let Some(leave) = self.other_key.take().and_then(|at| self.try_leg(plan, at, now, Duration::ZERO))
-        {
+        if let Some(leave) = self.other_key.take().and_then(|at| self.try_other_key(plan, at, now)) {
             return Some(leave);
         }
         self.left.checked_sub(1)?;
@@ -84,20 +83,23 @@ impl Itinerary {
     }
 
     /// The next try beside one that is under way: another target, whose provider no limit of ours guards; as far as
-    /// the budget goes.
+    /// the budgets go.
     pub fn beside(&mut self, plan: &Plan, now: Instant, budget: &HedgeBudget) -> Option<Leave> {
         self.left.checked_sub(1)?;
-        let fits = |at: &usize| {
-            let fresh = self.legs.get(*at).is_some_and(|leg| !leg.over && leg.tries == 0);
-            fresh && plan.choices.get(*at).is_some_and(|choice| choice.target.provider.limits.is_none())
-        };
-        let at = (0..self.legs.len()).find(fits)?;
-        if (self.is_known_unreachable(plan, at) && !self.may_repeat(plan, at, now, Duration::ZERO))
-            || !budget.take()
-        {
+        let leave = (0..self.legs.len()).find_map(|at| {
+            let fresh = self.legs.get(at).is_some_and(|leg| !leg.over && leg.tries == 0);
+            let choice = plan.choices.get(at).filter(|_| fresh)?;
+            if choice.target.provider.limits.is_some() {
+                return None;
+            }
+            let known = self.has_asked(plan, at);
+            let leave = self.try_leg(plan, at, now, Duration::ZERO)?;
+            if known { self.paid(plan, leave, now) } else { Some(leave) }
+        })?;
+        if !budget.take() {
+            self.undo(&leave);
             return None;
         }
-        let leave = self.try_leg(plan, at, now, Duration::ZERO)?;
         self.left -= 1;
         Some(leave)
     }
@@ -120,7 +122,13 @@ impl Itinerary {
     pub fn failed(&mut self, plan: &Plan, at: usize, key: usize, failure: &Failure) {
         let Some((leg, choice)) = self.legs.get_mut(at).zip(plan.choices.get(at)) else { return };
         leg.wanted = failure.retry_after.unwrap_or_default();
-        leg.unreachable = failure.verdict.outcome == AttemptOutcome::ConnectError;
+        leg.failed = matches!(
+            failure.verdict.outcome,
+            AttemptOutcome::ConnectError
+                | AttemptOutcome::ServerError
+                | AttemptOutcome::Timeout
+                | AttemptOutcome::BadResponse
+        );
         leg.over = !failure.verdict.again || leg.wanted > LONGEST_WAIT;
         let of_the_key =
             matches!(failure.verdict.outcome, AttemptOutcome::RateLimited | AttemptOutcome::AuthError);
@@ -132,6 +140,12 @@ impl Itinerary {
         }
     }
 
+    /// Is anybody left who has not been asked?
+    #[must_use]
+    pub fn has_untried(&self) -> bool {
+        self.left > 0 && self.legs.iter().any(|leg| !leg.over && leg.tries == 0)
+    }
+
     /// The choices whose keys could not be used, when that is why nobody was asked.
     pub fn unready<'a>(&'a self, plan: &'a Plan) -> impl Iterator<Item = (&'a Choice, Unready)> {
         self.legs.iter().zip(&plan.choices).filter_map(|(leg, choice)| Some((choice, leg.unready?)))
@@ -139,52 +153,83 @@ impl Itinerary {
 
     fn untried(&mut self, plan: &Plan, now: Instant) -> Option<Leave> {
         (0..self.legs.len()).find_map(|at| {
-            let is_fresh = self.legs.get(at).is_some_and(|leg| !leg.over && leg.tries == 0);
-            let known = is_fresh && self.is_known_unreachable(plan, at);
-            if !is_fresh || (known && !self.may_repeat(plan, at, now, Duration::ZERO)) {
-                return None;
+            self.legs.get(at).filter(|leg| !leg.over && leg.tries == 0)?;
+            if !self.has_failed_there(plan, at) {
+                return self.try_leg(plan, at, now, Duration::ZERO);
             }
-            let wait = if known { self.pause(plan, Duration::ZERO) } else { Duration::ZERO };
-            self.try_leg(plan, at, now, wait)
+            // Its provider has failed the request under another name: that is a repetition, too.
+            let leave = self.try_leg(plan, at, now, Duration::ZERO)?;
+            let leave = self.paid(plan, leave, now)?;
+            let wait = self.pause(plan, Duration::ZERO);
+            Some(Leave { wait, ..leave })
         })
     }
 
     fn again(&mut self, plan: &Plan, now: Instant) -> Option<Leave> {
-        let tried = |leg: &Leg| !leg.over && leg.tries > 0;
-        let at = (0..self.legs.len())
-            .filter(|at| self.legs.get(*at).is_some_and(tried))
-            .min_by_key(|at| self.legs.get(*at).map(|leg| leg.tries))?;
-        let wanted = self.legs.get(at).map(|leg| leg.wanted).unwrap_or_default();
-        if !self.may_repeat(plan, at, now, wanted) {
-            return None;
-        }
-        let wait = self.pause(plan, wanted);
-        self.try_leg(plan, at, now, wait)
+        let tried = self.legs.iter().enumerate().filter(|(_, leg)| !leg.over && leg.tries > 0);
+        let mut tried: SmallVec<[(u32, usize, Duration); 2]> =
+            tried.map(|(at, leg)| (leg.tries, at, leg.wanted)).collect();
+        tried.sort_unstable();
+        tried.into_iter().find_map(|(_, at, wanted)| {
+            let leave = self.try_leg(plan, at, now, wanted)?;
+            let leave = self.paid(plan, leave, now)?;
+            let wait = self.pause(plan, wanted);
+            Some(Leave { wait, ..leave })
+        })
     }
 
+    /// When nobody has been asked: the best of those with an open circuit and a key.
     fn anyway(&mut self, plan: &Plan, now: Instant) -> Option<Leave> {
         if self.legs.iter().any(|leg| leg.tries > 0) {
             return None;
         }
         let refused = self.legs.iter().enumerate().filter_map(|(at, leg)| Some((leg.refused?, at)));
-        let (_, at) = refused.min()?;
-        let choice = plan.choices.get(at)?;
-        let key = choice.target.provider.pool.pick(&choice.model, now, plan.sticky.as_ref(), &[]).ok()?;
-        Some(self.leave(plan, at, key, choice.target.health.anyway(), Duration::ZERO))
+        let mut refused: SmallVec<[(Duration, usize); 2]> = refused.collect();
+        refused.sort_unstable();
+        refused.into_iter().find_map(|(_, at)| {
+            let trial = plan.choices.get(at)?.health.anyway();
+            self.with_key(plan, at, now, trial, Duration::ZERO)
+        })
     }
 
+    /// Another key of a target that has been asked, whatever its circuit says by now.
+    fn try_other_key(&mut self, plan: &Plan, at: usize, now: Instant) -> Option<Leave> {
+        let health = &plan.choices.get(at)?.health;
+        let trial = health.admit(now).unwrap_or_else(|_| health.anyway());
+        self.with_key(plan, at, now, trial, Duration::ZERO)
+    }
+
+    /// Its circuit is asked for the time at which the try goes out.
     fn try_leg(&mut self, plan: &Plan, at: usize, now: Instant, wait: Duration) -> Option<Leave> {
         let (leg, choice) = self.legs.get_mut(at).zip(plan.choices.get(at))?;
-        let trial = match choice.target.health.admit(now + wait) {
-            Ok(trial) => trial,
+        match choice.health.admit(now + wait) {
+            Ok(trial) => self.with_key(plan, at, now, trial, wait),
             Err(left) => {
                 leg.refused = Some(left);
-                return None;
+                None
             }
-        };
-        let pool = &choice.target.provider.pool;
-        match pool.pick(&choice.model, now, plan.sticky.as_ref(), &leg.keys) {
-            Ok(key) => Some(self.leave(plan, at, key, trial, wait)),
+        }
+    }
+
+    fn with_key(
+        &mut self,
+        plan: &Plan,
+        at: usize,
+        now: Instant,
+        trial: Trial,
+        wait: Duration,
+    ) -> Option<Leave> {
+        let is_first = !self.has_asked(plan, at);
+        let (leg, choice) = self.legs.get_mut(at).zip(plan.choices.get(at))?;
+        let provider = &choice.target.provider;
+        match provider.pool.pick(&choice.model, now, plan.sticky.as_ref(), &leg.keys) {
+            Ok(key) => {
+                if is_first {
+                    provider.retries.earn();
+                }
+                leg.tries += 1;
+                Some(Leave { at, key, trial, wait })
+            }
             Err(unready) => {
                 leg.unready = Some(unready);
                 leg.over = true;
@@ -193,16 +238,23 @@ impl Itinerary {
         }
     }
 
-    fn leave(&mut self, plan: &Plan, at: usize, key: usize, trial: Trial, wait: Duration) -> Leave {
-        if !self.has_asked(plan, at)
-            && let Some(choice) = plan.choices.get(at)
-        {
-            choice.target.provider.retries.earn();
+    /// Pays for a try from its provider's retry budget; takes it back where that has nothing left.
+    fn paid(&mut self, plan: &Plan, leave: Leave, now: Instant) -> Option<Leave> {
+        let provider = &plan.choices.get(leave.at)?.target.provider;
+        let may = provider.retries.take(now);
+        provider.metrics.retry(may);
+        if may {
+            return Some(leave);
         }
-        if let Some(leg) = self.legs.get_mut(at) {
-            leg.tries += 1;
+        self.undo(&leave);
+        None
+    }
+
+    /// The try is not made after all.
+    fn undo(&mut self, leave: &Leave) {
+        if let Some(leg) = self.legs.get_mut(leave.at) {
+            leg.tries = leg.tries.saturating_sub(1);
         }
-        Leave { at, key, trial, wait }
     }
 
     /// Has the provider of this choice been asked for the request?
@@ -210,28 +262,15 @@ impl Itinerary {
         self.of_its_provider(plan, at).any(|leg| leg.tries > 0)
     }
 
-    /// Its provider could not be connected to a moment ago: to ask it for another model is a repetition, too.
-    fn is_known_unreachable(&self, plan: &Plan, at: usize) -> bool {
-        self.of_its_provider(plan, at).any(|leg| leg.unreachable)
+    /// Has its provider failed the request, and not for a reason that lies with a model or a key?
+    fn has_failed_there(&self, plan: &Plan, at: usize) -> bool {
+        self.of_its_provider(plan, at).any(|leg| leg.failed)
     }
 
     fn of_its_provider<'a>(&'a self, plan: &'a Plan, at: usize) -> impl Iterator<Item = &'a Leg> {
         let own = plan.choices.get(at).map(|choice| &choice.target.provider);
         let same = move |other: &Choice| own.is_some_and(|own| Arc::ptr_eq(&other.target.provider, own));
         self.legs.iter().zip(&plan.choices).filter(move |(_, other)| same(other)).map(|(leg, _)| leg)
-    }
-
-    /// Does the retry budget pay for another try after this wait? Asked only where the circuit would let it.
-    fn may_repeat(&mut self, plan: &Plan, at: usize, now: Instant, wait: Duration) -> bool {
-        let Some((leg, choice)) = self.legs.get_mut(at).zip(plan.choices.get(at)) else { return false };
-        if let Some(left) = choice.target.health.circuit.refuses(now + wait) {
-            leg.refused = Some(left);
-            return false;
-        }
-        let provider = &choice.target.provider;
-        let may = provider.retries.take(now);
-        provider.metrics.retry(may);
-        may
     }
 
     /// Full jitter: anything up to a bound that doubles, so that clients of one outage do not come back together.

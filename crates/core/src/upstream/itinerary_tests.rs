@@ -41,7 +41,7 @@ fn of(entry: Arc<ModelEntry>) -> Plan {
         choices: entry
             .targets
             .iter()
-            .map(|target| Choice { target: target.clone(), model: target.model.clone() })
+            .map(|target| Choice::new(target.clone(), target.model.clone()))
             .collect(),
         skipped: Vec::new(),
         rule: None,
@@ -104,12 +104,8 @@ fn a_retry_budget_bounds_repetitions_and_no_fallbacks() {
     let none = "attempts: 9, retry_budget: {ratio: 0%, per_second: 0}";
     assert_eq!(walk(&plan(TWO, none), AttemptOutcome::ServerError, true), [0, 1]);
     let same = "[{provider: b, model: y}, {provider: b, model: z}]";
-    assert_eq!(walk(&plan(same, none), AttemptOutcome::ServerError, true), [0, 1], "another model may do");
-    assert_eq!(
-        walk(&plan(same, none), AttemptOutcome::ConnectError, true),
-        [0],
-        "but not at a dead provider"
-    );
+    assert_eq!(walk(&plan(same, none), AttemptOutcome::ServerError, true), [0], "the same provider");
+    assert_eq!(walk(&plan(same, none), AttemptOutcome::ClientError, false), [0, 1], "another model may do");
     let few = plan("[{provider: b, model: y}]", "attempts: 9, retry_budget: {ratio: 0%, per_second: 2}");
     assert_eq!(walk(&few, AttemptOutcome::ServerError, true), [0, 0, 0]);
     assert_eq!(walk(&few, AttemptOutcome::ServerError, true).len(), 1, "spent by the request before");
@@ -124,7 +120,7 @@ fn waits_are_jittered_and_bounded_and_a_short_wish_is_added() {
     let mut longest = [Duration::ZERO; 3];
     for _ in 0..200 {
         let now = Instant::now() + Duration::from_secs(60);
-        plan.entry.targets[0].health.close();
+        plan.choices[0].health.close();
         let mut way = Itinerary::new(&plan);
         assert_eq!(way.next(&plan, now).unwrap().wait, Duration::ZERO);
         for longest in &mut longest {
@@ -152,7 +148,7 @@ fn an_open_circuit_is_passed_by_and_asked_anyway_where_nothing_else_is_left() {
     let (plan, now) = (plan(TWO, ""), Instant::now());
     let open = |at: usize| {
         for _ in 0..5 {
-            plan.choices[at].target.health.anyway().ended(AttemptOutcome::ServerError, now);
+            plan.choices[at].health.anyway().ended(AttemptOutcome::ServerError, now);
         }
     };
     open(0);
@@ -193,4 +189,34 @@ fn when_all_keys_are_limited_nobody_is_asked_and_the_soonest_reset_is_told() {
     assert!(way.next(&plan, now).is_none());
     let (_, unready) = way.unready(&plan).next().unwrap();
     assert_eq!((unready.wait, unready.keys), (Duration::from_secs(12), 2));
+}
+
+#[test]
+fn an_open_circuit_without_a_ready_key_leaves_the_way_to_the_next_and_says_why() {
+    let (plan, now) = (plan(TWO, ""), Instant::now());
+    for choice in &plan.choices {
+        for _ in 0..5 {
+            choice.health.anyway().ended(AttemptOutcome::ServerError, now);
+        }
+    }
+    let pool = &plan.choices[0].target.provider.pool;
+    pool.rate_limited(0, "x", Some(Duration::from_secs(30)), now);
+    pool.rate_limited(1, "x", Some(Duration::from_secs(12)), now);
+    let mut way = Itinerary::new(&plan);
+    assert_eq!(way.next(&plan, now).unwrap().at, 1);
+    let alone = Plan { choices: plan.choices.iter().take(1).cloned().collect(), ..plan };
+    let mut way = Itinerary::new(&alone);
+    assert!(way.next(&alone, now).is_none());
+    let (_, unready) = way.unready(&alone).next().unwrap();
+    assert_eq!(unready.wait, Duration::from_secs(12));
+}
+
+#[test]
+fn where_one_may_not_be_asked_again_another_may() {
+    let plan = plan(TWO, "circuit: {consecutive_failures: 1}");
+    plan.choices[1].health.circuit.set_rules(sluice_config::model::Circuit {
+        consecutive_failures: 9,
+        ..plan.choices[1].health.circuit.rules()
+    });
+    assert_eq!(walk(&plan, AttemptOutcome::ServerError, true), [0, 1, 1]);
 }

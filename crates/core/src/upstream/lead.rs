@@ -175,8 +175,10 @@ impl Source for Lead {
                     },
                 };
                 // What two upstreams have said between them is not kept.
-                let is_last = ready.len() == 0 && events.is_complete() && !events.was_resumed();
-                if is_last && !std::mem::replace(complete, true) {
+                let is_last = ready.len() == 0 && events.is_complete();
+                if is_last && events.was_mended() {
+                    Progress::LastUnkept(piece)
+                } else if is_last && !std::mem::replace(complete, true) {
                     Progress::Last(piece)
                 } else {
                     Progress::Piece(piece)

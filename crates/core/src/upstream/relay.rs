@@ -8,11 +8,12 @@
 use crate::{
     cache::flight::Piece,
     error::Broken,
-    limits::{holding::Holding, scope::Spent},
+    health::Trial,
+    limits::holding::Holding,
     state::snapshot::Target,
     telemetry::{
         exchange::{Attempt, Recorder, Streaming},
-        labels::AttemptOutcome,
+        labels::{AttemptOutcome, StreamEnd},
     },
     upstream::{
         attempt::Ready,
@@ -47,9 +48,17 @@ struct Spare {
     /// Tries since then, of which the one at `current` is read.
     attempts: Arc<Mutex<Vec<Attempt>>>,
     current: Option<usize>,
-    /// What is held of the limits of the provider that goes on.
+    /// What is held of the limits of the provider that is read.
     holding: Arc<Mutex<Holding>>,
+    /// Tells the first target how its try went.
+    trial: Mutex<Option<Trial>>,
     pace: Option<Pace>,
+    /// Since when another is looked for.
+    since: Instant,
+    /// How the stream before counts once somebody goes on.
+    end: StreamEnd,
+    /// Nothing of the stream that goes on has been passed on yet.
+    unproven: bool,
     failed: bool,
 }
 
@@ -92,7 +101,7 @@ impl Relay {
     }
 
     /// Will go on by this detour.
-    pub fn arm(&mut self, detour: Detour) {
+    pub fn arm(&mut self, detour: Detour, trial: Option<Trial>) {
         self.spare = Some(Box::new(Spare {
             attempts: detour.attempts(),
             holding: detour.holding(),
@@ -100,7 +109,11 @@ impl Relay {
             ready: Ready::new().into_iter(),
             first: None,
             current: None,
+            trial: Mutex::new(trial),
             pace: None,
+            since: Instant::now(),
+            end: StreamEnd::Done,
+            unproven: false,
             failed: false,
         }));
     }
@@ -110,6 +123,7 @@ impl Relay {
         loop {
             let Some(spare) = &mut self.spare else { return self.events.poll_step(cx) };
             if let Some(piece) = spare.ready.next() {
+                spare.prove();
                 return Poll::Ready(Step::Events(piece));
             }
             if let State::Looking(travel, _) = &mut spare.state {
@@ -128,7 +142,10 @@ impl Relay {
                         return Poll::Ready(Step::End(ending));
                     }
                 }
-                step => return Poll::Ready(step),
+                step => {
+                    spare.prove();
+                    return Poll::Ready(step);
+                }
             }
         }
     }
@@ -141,23 +158,32 @@ impl Relay {
         let following = self.events.take_following();
         let Some(spare) = &mut self.spare else { return false };
         let State::Reading(detour) = std::mem::replace(&mut spare.state, State::Lost) else { return false };
+        if std::mem::take(&mut spare.unproven) && *ending == Ending::Diverged {
+            detour.count("diverged");
+        }
         let Some(following) = following else { return false };
-        if detour.has_arrived(&following) {
-            spare.ready =
-                Ready::from_iter([Piece { bytes: Bytes::from_static(DONE), usage_only: false }]).into_iter();
+        if detour.has_arrived(&following, ending) {
+            let done = Piece { bytes: Bytes::from_static(DONE), usage_only: false };
+            spare.ready = Ready::from_iter([done]).into_iter();
             spare.state = State::Arrived;
             self.events.close();
             return true;
         }
-        let Some(travel) = detour.set_out(&following, ending) else { return false };
-        let part = Part { facts, outcome: broken.attempt, at: Instant::now() };
+        let Some(travel) = detour.set_out(&following, ending, &facts) else { return false };
+        let now = Instant::now();
+        let part = Part { facts, outcome: broken.attempt, at: now };
         match spare.current {
-            None => spare.first = Some(part),
+            None => {
+                spare.first = Some(part);
+                if let Some(trial) = &mut *lock(&spare.trial) {
+                    trial.ended(part.outcome, now);
+                }
+            }
             Some(current) => part.tell(lock(&spare.attempts).get_mut(current)),
         }
         spare.current = None;
         spare.pace = Some(pace);
-        self.target.metrics.stream_end(broken.end);
+        (spare.since, spare.end) = (now, broken.end);
         self.events.close();
         spare.state = State::Looking(travel, ending.clone());
         true
@@ -171,6 +197,13 @@ impl Relay {
             spare.failed = true;
             return Some(ending);
         };
+        self.target.metrics.stream_end(spare.end);
+        let gap = spare.since.elapsed();
+        if let Some(pace) = &mut spare.pace {
+            pace.waited += gap;
+            pace.max_gap = pace.max_gap.max(gap);
+        }
+        spare.unproven = true;
         self.events = events;
         self.target = target;
         spare.current = Some(attempt);
@@ -196,10 +229,11 @@ impl Relay {
         spare.ready.len() == 0 && (self.events.is_complete() || matches!(spare.state, State::Arrived))
     }
 
-    /// Has another target gone on with it?
+    /// Has another target gone on with it, or we ourselves said that it is over?
     #[must_use]
-    pub fn was_resumed(&self) -> bool {
-        self.spare.as_ref().is_some_and(|spare| spare.first.is_some())
+    pub fn was_mended(&self) -> bool {
+        let Some(spare) = &self.spare else { return false };
+        spare.first.is_some() || matches!(spare.state, State::Arrived)
     }
 
     /// What the stream that is read told so far.
@@ -257,8 +291,14 @@ impl Relay {
         let of_first = first.unwrap_or(last);
         recorder.answered(&of_first.facts);
         of_first.tell(recorder.attempts.last_mut());
-        if let (Some(spare), Some(first)) = (&self.spare, first) {
-            spare.settle(recorder, first, last);
+        if let Some(spare) = &self.spare {
+            if let Some(trial) = &mut *lock(&spare.trial) {
+                trial.ended(of_first.outcome, of_first.at);
+            }
+            recorder.limits.take_back(std::mem::take(&mut *lock(&spare.holding)));
+            if first.is_some() {
+                spare.settle(recorder, last);
+            }
         }
         let pace = self.pace();
         recorder.upstream_wait += pace.waited;
@@ -274,20 +314,26 @@ impl Relay {
 }
 
 impl Spare {
+    /// Something of the stream that goes on is passed on: it begins as the client's does.
+    fn prove(&mut self) {
+        if std::mem::take(&mut self.unproven)
+            && let State::Reading(detour) = &self.state
+        {
+            detour.count("ok");
+        }
+    }
+
     /// Adds the tries that followed the first stream's end.
-    fn settle(&self, recorder: &mut Recorder, first: Part, last: Part) {
+    fn settle(&self, recorder: &mut Recorder, last: Part) {
         let mut attempts = std::mem::take(&mut *lock(&self.attempts));
         if let Some(current) = self.current {
             last.tell(attempts.get_mut(current));
         }
-        let Some(target) = attempts.last().map(|attempt| attempt.target.clone()) else { return };
-        let used = Spent {
-            tokens: recorder.prompt_tokens.saturating_add(first.facts.content_tokens),
-            ..Spent::default()
-        };
-        recorder.limits.moved_on(std::mem::take(&mut *lock(&self.holding)), used);
-        recorder.target = Some(target);
-        recorder.resumed = attempts.iter().filter(|attempt| attempt.facts.is_some()).count();
+        let streams = || attempts.iter().filter(|attempt| attempt.facts.is_some());
+        if let Some(target) = streams().next_back().map(|attempt| attempt.target.clone()) {
+            recorder.target = Some(target);
+        }
+        recorder.resumed = streams().count();
         recorder.attempts.extend(attempts);
     }
 }

@@ -21,6 +21,7 @@ use crate::{
         abandoned::Leaving,
         attempt::Delivery,
         failover::{self, Walk, Walked},
+        failure::OUT_OF_TIME,
         lead::Lead,
     },
 };
@@ -129,6 +130,8 @@ async fn follow(
                     Followed::Done(Err(error))
                 }
                 ErrorKind::UpstreamRefused(_) => Followed::Again(None),
+                // Another client's hurry is none of this one's.
+                _ if error.reason == Some(OUT_OF_TIME) => Followed::Again(None),
                 _ => Followed::Again(Some(error)),
             };
         }

@@ -277,26 +277,32 @@ impl EventStream {
             }
             let verdict = self.observer.observe(&event);
             match verdict {
-                Verdict::Forward => pass.extend(self.give(event)),
+                Verdict::Forward => pass.extend(self.give(event, false)),
                 Verdict::Content => {
                     let now = Instant::now();
                     self.pace.first_content.get_or_insert(now);
                     self.pace.last_content = Some(now);
-                    pass.extend(self.give(event));
+                    pass.extend(self.give(event, false));
                 }
                 // Empty data is withheld too, and nobody wants it.
                 Verdict::Withhold
                     if self.apart
                         && event.data.as_ref().is_some_and(|data| !data.trim_ascii().is_empty()) =>
                 {
-                    self.usage = self.give(event);
-                    break;
+                    self.usage = self.give(event, false);
+                    if self.usage.is_some() {
+                        break;
+                    }
                 }
                 Verdict::Withhold => {}
                 Verdict::Terminal => {
-                    self.terminal = true;
-                    self.clock.end_by(Instant::now() + LINGER);
-                    pass.extend(self.give(event));
+                    let given = self.give(event, true);
+                    // An end that comes too early is none.
+                    if self.ending.is_none() {
+                        self.terminal = true;
+                        self.clock.end_by(Instant::now() + LINGER);
+                    }
+                    pass.extend(given);
                 }
                 Verdict::Error => {
                     self.ending = Some(Ending::Error(event.data.unwrap_or_default()));
@@ -315,9 +321,9 @@ impl EventStream {
     }
 
     /// The bytes that pass on of an event; where the stream goes on with another's, only what that one lacked.
-    fn give(&mut self, event: Event) -> Option<Bytes> {
+    fn give(&mut self, event: Event, terminal: bool) -> Option<Bytes> {
         let Some(following) = &mut self.following else { return Some(event.raw) };
-        match following.pass(event, self.terminal) {
+        match following.pass(event, terminal) {
             Passed::Emit(event) => Some(event.raw),
             Passed::Drop => None,
             Passed::Diverged => {

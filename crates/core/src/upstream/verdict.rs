@@ -2,30 +2,39 @@
 
 use crate::{
     error::{ErrorKind, GatewayError},
-    facts::{Choice, Plan},
+    facts::Plan,
     telemetry::{
         exchange::{Attempt, Recorder},
         labels::AttemptOutcome,
     },
     upstream::{failure::Failure, itinerary::Itinerary},
 };
-use std::{
-    fmt::Write,
-    time::{Duration, Instant},
-};
+use std::{fmt::Write, sync::Arc};
 
-/// Names every try: provider, status, time, and its words.
-pub fn summary(requested: &str, recorder: &Recorder, last: &Failure) -> String {
+/// Names every try: provider, status, time, and its words; and who was passed by for want of a key.
+pub fn summary(plan: &Plan, way: &Itinerary, recorder: &Recorder, last: &Failure) -> String {
     let attempts = &recorder.attempts;
-    let model: String = requested.chars().filter(|c| !c.is_control()).collect();
+    let model: String = plan.requested.chars().filter(|c| !c.is_control()).collect();
     let mut text = match attempts.len() {
         0 => return format!("The upstream of model '{model}' was not asked: {}.", trimmed(&last.message)),
         1 => format!("The upstream of model '{model}' failed: "),
+        2 => format!("Both tries for model '{model}' failed: "),
         tries => format!("All {tries} tries for model '{model}' failed: "),
     };
     for (index, attempt) in attempts.iter().enumerate() {
         text.push_str(if index == 0 { "" } else { "; " });
         tell(&mut text, attempt);
+    }
+    for (choice, unready) in way.unready(plan) {
+        let asked = |attempt: &Attempt| {
+            Arc::ptr_eq(&attempt.target.provider, &choice.target.provider) && attempt.model == choice.model
+        };
+        if !attempts.iter().any(asked) {
+            let name = &choice.target.provider.name;
+            let why = if unready.refused { "refused" } else { "rate-limited" };
+            // Writing into a String cannot fail.
+            let _ = write!(text, "; {name} was not asked: its keys are {why}");
+        }
     }
     text.push('.');
     text
@@ -68,13 +77,14 @@ pub fn nobody_asked(plan: &Plan, way: &Itinerary) -> GatewayError {
     let name = &choice.target.provider.name;
     let keys = match unready.keys {
         1 => format!("The key of provider '{name}' is"),
+        2 => format!("Both keys of provider '{name}' are"),
         keys => format!("All {keys} keys of provider '{name}' are"),
     };
     if unready.refused {
         let text = format!("{keys} refused by the upstream; it is asked again from time to time.");
         return GatewayError::new(ErrorKind::UpstreamAuth, text);
     }
-    let rest = if plan.choices.len() == 1 {
+    let rest = if plan.choices.len() == 1 && plan.entry.fallbacks.is_empty() {
         format!("; no fallback is configured for '{}'", plan.entry.name)
     } else {
         String::new()
@@ -82,10 +92,4 @@ pub fn nobody_asked(plan: &Plan, way: &Itinerary) -> GatewayError {
     let seconds = unready.wait.as_secs_f64().ceil().max(1.0);
     let text = format!("{keys} rate-limited upstream; next free in {seconds} s{rest}.");
     GatewayError::new(ErrorKind::UpstreamLimited, text).retry_after(Some(unready.wait))
-}
-
-/// The last try was limited: when the first of its provider's keys is free again, whichever key was asked last.
-pub fn soonest_reset(choice: &Choice, now: Instant) -> Option<Duration> {
-    let unready = choice.target.provider.pool.pick(&choice.model, now, None, &[]).err()?;
-    Some(unready.wait)
 }

@@ -11,7 +11,7 @@ use crate::{
 use blake3::Hasher;
 use sluice_config::model::Strategy;
 use smallvec::SmallVec;
-use std::cmp::Ordering;
+use std::{cmp::Ordering, time::Instant};
 
 /// What decides among equals.
 pub(super) enum By<'a> {
@@ -20,7 +20,14 @@ pub(super) enum By<'a> {
     /// What it has in common with others: a session, a prefix.
     Sticky(&'a [u8; 32]),
     /// The strategy.
-    Strategy(Strategy, &'a dyn Fn(&Choice) -> Option<u64>),
+    Strategy {
+        /// Which.
+        strategy: Strategy,
+        /// A stream is asked for.
+        stream: bool,
+        /// What the request would cost at a target.
+        price: &'a dyn Fn(&Choice) -> Option<u64>,
+    },
 }
 
 /// Orders targets by priority, and equal ones as `by` says. Those without weight come last among equals.
@@ -56,14 +63,14 @@ fn order_equals(tier: &mut [Choice], by: &By<'_>) {
                 .update(choice.model.as_bytes());
             score(uniform(hasher.finalize().as_bytes()), choice.target.weight)
         }),
-        By::Strategy(strategy, price) => {
+        By::Strategy { strategy, stream, price } => {
             // Whatever the strategy leaves open is drawn by weight.
             by_score(tier, |choice| score(uniform(&fastrand::u64(..).to_le_bytes()), choice.target.weight));
             match strategy {
                 Strategy::Weighted | Strategy::Session => {}
-                Strategy::LeastLatency => quicker_of_two(tier),
+                Strategy::LeastLatency => quicker_of_two(tier, *stream),
                 Strategy::LeastBusy => by_load(tier, |choice| {
-                    f64::from(choice.target.health.in_flight() + 1) / f64::from(choice.target.weight)
+                    f64::from(choice.health.in_flight() + 1) / f64::from(choice.target.weight)
                 }),
                 Strategy::Cheapest => {
                     // What has no price may cost anything.
@@ -86,8 +93,9 @@ fn by_load(tier: &mut [Choice], load: impl Fn(&Choice) -> f64) {
 }
 
 /// Of two at random the quicker one comes first: nobody herds to the best, and the worst is hardly ever asked.
-fn quicker_of_two(tier: &mut [Choice]) {
-    let cost = |choice: &Choice| choice.target.health.latency.cost(choice.target.health.in_flight());
+fn quicker_of_two(tier: &mut [Choice], stream: bool) {
+    let now = Instant::now();
+    let cost = |choice: &Choice| choice.health.latency.cost(stream, choice.health.in_flight(), now);
     // The tier has just been shuffled by weight: its first two are two at random.
     if let [first, second, ..] = tier
         && second.target.weight > 0

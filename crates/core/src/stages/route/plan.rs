@@ -51,20 +51,43 @@ pub fn plan(entry: Arc<ModelEntry>, asking: Asking<'_>, draft: Option<&Draft>) -
     let mut sieve = Sieve { asking, demand: None, skipped: Vec::new() };
     let mut choices = sieve.ordered(&entry, own, &requested, sticky.as_ref(), draft);
     for name in &entry.fallbacks {
+        let Some(fallback) = asking.snapshot.models.find(name) else { continue };
         // Whoever may not use a model does not come to it by a detour either.
-        if let Some(fallback) = asking.snapshot.models.find(name).filter(|_| asking.key.may_use(name)) {
-            let more = sieve.ordered(fallback, &fallback.targets, name, sticky.as_ref(), draft);
-            choices.extend(more);
+        if !asking.key.may_use(name) {
+            sieve.forbidden(fallback, name);
+            continue;
+        }
+        for choice in sieve.ordered(fallback, &fallback.targets, name, sticky.as_ref(), draft) {
+            let same = |known: &Choice| {
+                Arc::ptr_eq(&known.target.provider, &choice.target.provider) && known.model == choice.model
+            };
+            // A target that several models lead to is one target.
+            if !choices.iter().any(same) {
+                choices.push(choice);
+            }
         }
     }
     let mut skipped = sieve.skipped;
     if choices.is_empty() {
-        choices.extend(roomiest(&mut skipped));
+        choices.extend(roomiest(&mut skipped, asking.prompt_tokens));
     }
-    let Some(first) = choices.first() else { return Err(nowhere(&entry, &skipped)) };
-    let patience = call.patience.unwrap_or(Duration::MAX).min(first.target.provider.timeouts.total);
-    let deadline = asking.came + patience;
+    if choices.is_empty() {
+        return Err(nowhere(&entry, &skipped));
+    }
+    let patience = call.patience.unwrap_or_else(|| together(&choices, entry.attempts));
+    // What cannot be reckoned is no bound.
+    let deadline = asking.came.checked_add(patience).unwrap_or(asking.came + LONGEST);
     Ok(Plan { choices, skipped, rule, sticky, entry, requested, passed_over: 0, deadline })
+}
+
+/// No walk takes longer.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// What the tries may take one after another.
+fn together(choices: &[Choice], attempts: u32) -> Duration {
+    let attempts = usize::try_from(attempts).unwrap_or(usize::MAX);
+    let longest = choices.iter().map(|choice| choice.target.provider.timeouts.total).take(attempts);
+    longest.fold(Duration::ZERO, Duration::saturating_add).min(LONGEST)
 }
 
 /// Sorts targets into those that can be asked and those that cannot.
@@ -87,7 +110,7 @@ impl Sieve<'_> {
         let mut choices = SmallVec::new();
         for target in targets {
             let model = target.upstream_model(&entry.name, requested);
-            let choice = Choice { target: target.clone(), model };
+            let choice = Choice::new(target.clone(), model);
             match self.skip(target) {
                 None => choices.push(choice),
                 Some(why) => self.skipped.push(Skipped { choice, why }),
@@ -97,10 +120,20 @@ impl Sieve<'_> {
         let by = match (sticky, draft) {
             (Some(digest), _) => By::Sticky(digest),
             (None, Some(draft)) => By::Request(draft),
-            (None, None) => By::Strategy(entry.strategy, &price),
+            (None, None) => {
+                By::Strategy { strategy: entry.strategy, stream: self.asking.call.stream, price: &price }
+            }
         };
         order::order(&mut choices, &by);
         choices
+    }
+
+    /// Targets of a model that the key may not use.
+    fn forbidden(&mut self, entry: &ModelEntry, requested: &str) {
+        self.skipped.extend(entry.targets.iter().map(|target| Skipped {
+            choice: Choice::new(target.clone(), target.upstream_model(&entry.name, requested)),
+            why: Skip::Forbidden,
+        }));
     }
 
     fn skip(&mut self, target: &Target) -> Option<Skip> {
@@ -134,12 +167,12 @@ impl Asking<'_> {
     /// share answers.
     fn sticky(&self, entry: &ModelEntry, draft: Option<&Draft>) -> Option<[u8; 32]> {
         if entry.affinity
+            && has_choice(entry)
             && let Some(prefix) = affinity::prefix_digest(&self.call.envelope)
         {
-            return Some(match draft {
-                Some(draft) => draft.sticky(&prefix),
-                None => self.of_tenant(b"prefix", &prefix),
-            });
+            // Answers that all may share come from where their key says, whoever asks.
+            let of_all = draft.is_some_and(Draft::is_of_all);
+            return Some(if of_all { prefix } else { self.of_tenant(b"prefix", &prefix) });
         }
         // A stored answer belongs to no session.
         if entry.strategy != Strategy::Session || draft.is_some() {
@@ -166,42 +199,40 @@ impl Asking<'_> {
     }
 }
 
-/// A prompt's tokens are only estimated: before nobody is asked, the roomiest is, and counts.
-fn roomiest(skipped: &mut Vec<Skipped>) -> Option<Choice> {
+/// Is there anything to choose: a target, or a key of one?
+fn has_choice(entry: &ModelEntry) -> bool {
+    let one = |targets: &[Arc<Target>]| matches!(targets, [only] if only.provider.pool.len() == 1);
+    !(one(&entry.targets) && entry.fallbacks.is_empty() && entry.rules.iter().all(|rule| one(&rule.targets)))
+}
+
+/// A prompt's tokens are only estimated: before nobody is asked, the roomiest is, and counts. Not where the prompt
+/// alone is far beyond any doubt.
+fn roomiest(skipped: &mut Vec<Skipped>, prompt: u64) -> Option<Choice> {
     let room = |skipped: &Skipped| match skipped.why {
-        Skip::Context(window) => Some(window),
+        Skip::Context(window) if prompt <= window.saturating_mul(2) => Some(window),
         _ => None,
     };
-    let (at, _) = skipped
-        .iter()
-        .enumerate()
-        .filter_map(|(at, one)| Some((at, room(one)?)))
-        .max_by_key(|(_, room)| *room)?;
+    let rooms = skipped.iter().enumerate().filter_map(|(at, one)| Some((at, room(one)?)));
+    let (at, _) = rooms.max_by_key(|(_, room)| *room)?;
     Some(skipped.remove(at).choice)
 }
 
-/// No target can take the request.
+/// No target can take the request. Its kind is what all reasons have in common.
 fn nowhere(entry: &ModelEntry, skipped: &[Skipped]) -> GatewayError {
-    let most = skipped.iter().filter_map(|skipped| match skipped.why {
-        Skip::MaxOutput(most) => Some(most),
-        _ => None,
-    });
-    if let Some(most) = most.max() {
-        let text = format!("No target of model '{}' gives more than {most} tokens.", entry.name);
+    let own = || skipped.iter().filter(|skipped| skipped.why != Skip::Forbidden);
+    let all = |is: fn(Skip) -> bool| own().all(|skipped| is(skipped.why));
+    if all(|why| why == Skip::NotActive) {
+        let text = format!(
+            "Model '{}' leads only to providers of a kind that this version does not serve yet.",
+            entry.name
+        );
+        return GatewayError::new(ErrorKind::NotActive, text);
+    }
+    let mut reasons: Vec<String> = own().map(|skipped| skipped.why.to_string()).collect();
+    reasons.dedup();
+    let text = format!("No target of model '{}' can take this request: {}.", entry.name, reasons.join("; "));
+    if all(|why| matches!(why, Skip::MaxOutput(_) | Skip::Context(_))) {
         return GatewayError::new(ErrorKind::MaxTokens, text).param("max_tokens");
     }
-    let lack = skipped.iter().find_map(|skipped| match skipped.why {
-        Skip::Lacks(feature) => Some(feature),
-        _ => None,
-    });
-    if let Some(lack) = lack {
-        let text =
-            format!("No target of model '{}' can take {}.", entry.name, lack.as_str().replace('_', " "));
-        return GatewayError::new(ErrorKind::Unserved, text);
-    }
-    let text = format!(
-        "Model '{}' leads only to providers of a kind that this version does not serve yet.",
-        entry.name
-    );
-    GatewayError::new(ErrorKind::NotActive, text)
+    GatewayError::new(ErrorKind::Unserved, text)
 }
