@@ -93,6 +93,11 @@ impl Envelope {
         self.members.iter().find(|member| self.is_called(member, name))
     }
 
+    /// A member's name.
+    pub(crate) fn name(&self, member: &Member) -> Option<RawStr<'_>> {
+        self.string(&member.name)
+    }
+
     /// The JSON text of a member's value.
     #[must_use]
     pub fn value(&self, name: &str) -> Option<&[u8]> {

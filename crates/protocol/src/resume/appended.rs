@@ -31,7 +31,7 @@ pub fn appended(call: &Envelope, delivered: &Delivered) -> Option<Envelope> {
     }
     let mut splice = Splice::from(call);
     let closing_quote = prompt_text(call)?.end.checked_sub(1)?;
-    splice.replace(closing_quote..closing_quote, escaped(text));
+    splice.replace(closing_quote..closing_quote, escaped(text)?);
     for name in ["max_tokens", "max_completion_tokens"] {
         lower(call, name, delivered.content_events(), &mut splice)?;
     }
@@ -94,9 +94,9 @@ fn ends_within_a_stop(call: &Envelope, text: &str) -> bool {
 }
 
 /// A text as it stands between the quotes of a JSON string.
-fn escaped(text: &str) -> Bytes {
-    let quoted = Bytes::from(serde_json::Value::from(text).to_string());
-    quoted.slice(1..quoted.len().saturating_sub(1))
+fn escaped(text: &str) -> Option<Bytes> {
+    let quoted = Bytes::from(serde_json::to_string(text).ok()?);
+    Some(quoted.slice(1..quoted.len().saturating_sub(1)))
 }
 
 #[cfg(test)]

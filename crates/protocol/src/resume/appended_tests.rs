@@ -14,8 +14,8 @@ fn body_after(body: &str, pieces: &[&str]) -> Option<String> {
 fn the_text_so_far_stands_behind_the_prompt_and_every_other_byte_stays() {
     for (body, longer) in [
         (
-            r#"{ "prompt" : "caf\u00e9 \/ \ud83d\ude00\n" ,"stream":true, "x":1.50,"model":"m"}"#,
-            r#"{ "prompt" : "caf\u00e9 \/ \ud83d\ude00\n a\"b\\\né" ,"stream":true, "x":1.50,"model":"m"}"#,
+            r#"{ "prompt" : "caf\u00e9 \/ \ud83d\ude00\n" ,"stream":true, "top_p":0.50,"model":"m"}"#,
+            r#"{ "prompt" : "caf\u00e9 \/ \ud83d\ude00\n a\"b\\\né" ,"stream":true, "top_p":0.50,"model":"m"}"#,
         ),
         (
             r#"{"model":"m","stream":true,"prompt":[ "p" ],"stop":null}"#,

@@ -38,6 +38,15 @@ pub(super) struct PerChannel<T> {
 }
 
 impl<T> PerChannel<T> {
+    pub(super) fn get(&self, channel: Channel) -> &T {
+        match channel {
+            Channel::Text => &self.text,
+            Channel::Content => &self.content,
+            Channel::ReasoningContent => &self.reasoning_content,
+            Channel::Reasoning => &self.reasoning,
+        }
+    }
+
     pub(super) fn get_mut(&mut self, channel: Channel) -> &mut T {
         match channel {
             Channel::Text => &mut self.text,
@@ -49,15 +58,6 @@ impl<T> PerChannel<T> {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         [&self.text, &self.content, &self.reasoning_content, &self.reasoning].into_iter()
-    }
-
-    pub(super) fn map<U>(&self, f: impl Fn(&T) -> U) -> PerChannel<U> {
-        PerChannel {
-            text: f(&self.text),
-            content: f(&self.content),
-            reasoning_content: f(&self.reasoning_content),
-            reasoning: f(&self.reasoning),
-        }
     }
 }
 
@@ -74,8 +74,8 @@ impl PerChannel<String> {
 }
 
 /// Shows sizes only: answers are not logged.
-impl<T: AsRef<[u8]>> fmt::Debug for PerChannel<T> {
+impl fmt::Debug for PerChannel<String> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.iter().map(|text| text.as_ref().len())).finish()
+        f.debug_list().entries(self.iter().map(|text| text.len())).finish()
     }
 }

@@ -2,20 +2,23 @@
 //!
 //! Owns when a stream can no longer be gone on with. It reads each event once and keeps the text.
 
+use std::sync::Arc;
+
 use super::channels::PerChannel;
 use super::chunk::Chunk;
 use super::head::Head;
 use crate::sse::Event;
 
 /// So many bytes of text are kept, all channels together; a stream with more is not gone on with.
-pub const MAX_TEXT: usize = 4 << 20;
+pub const MAX_TEXT: usize = 1 << 20;
 
 /// What the client of one stream has, followed event by event. Those that a [`Seam`](super::Seam) lets pass are
 /// observed as well: a stream may break more than once.
 #[derive(Debug, Clone, Default)]
 pub struct Delivered {
     pub(super) head: Head,
-    pub(super) texts: PerChannel<String>,
+    /// Shared with clones and seams, and copied only when it grows while one of them still needs it.
+    pub(super) texts: Arc<PerChannel<String>>,
     pub(super) role: bool,
     pub(super) finished: bool,
     pub(super) usage: bool,
@@ -89,8 +92,11 @@ impl Delivered {
         // A client that has no end yet waits for a later count.
         self.usage |= chunk.counts_all() && self.finished;
         self.content_events += u64::from(!chunk.pieces.is_empty());
-        for piece in &chunk.pieces {
-            self.texts.get_mut(piece.channel).push_str(&piece.text);
+        if !chunk.pieces.is_empty() {
+            let texts = Arc::make_mut(&mut self.texts);
+            for piece in &chunk.pieces {
+                texts.get_mut(piece.channel).push_str(&piece.text);
+            }
         }
         if self.texts.len() > MAX_TEXT {
             self.bar();
@@ -99,7 +105,7 @@ impl Delivered {
 
     fn bar(&mut self) {
         self.barred = true;
-        self.texts = PerChannel::default();
+        self.texts = Arc::default();
     }
 }
 

@@ -1,4 +1,5 @@
-use super::super::samples::{FIRST, delivered, done, event, events, upstream};
+use super::super::Method;
+use super::super::samples::{FIRST, delivered, done, event, events, seam_after, upstream};
 use super::*;
 
 #[test]
@@ -12,7 +13,7 @@ fn texts_and_counts_are_kept_as_they_pass() {
         seen.observe(&event);
     }
     assert_eq!((seen.content_events(), seen.has_text(), seen.is_finished()), (3, true, false));
-    assert_eq!(*seen.texts.get_mut(super::super::channels::Channel::Content), "a\né");
+    assert_eq!(seen.texts.get(super::super::channels::Channel::Content), "a\né");
     assert_eq!(format!("{:?}", seen.texts), "[0, 4, 2, 0]", "no text in a log line");
     seen.observe(&chat.usage(1, 3));
     assert!(!seen.usage, "counts before the end are not the last");
@@ -57,4 +58,31 @@ fn text_is_kept_up_to_a_limit() {
     seen.observe(&upstream(false, FIRST).text("x"));
     assert!(!seen.is_resumable());
     assert_eq!(seen.texts.len(), 0, "what is of no use is not kept");
+}
+
+#[test]
+fn a_copy_shares_the_text_until_either_grows() {
+    let completions = upstream(false, FIRST);
+    let mut seen = delivered(&[completions.text("a")]);
+    let copy = seen.clone();
+    seen.observe(&completions.finish());
+    assert!(Arc::ptr_eq(&seen.texts, &copy.texts), "no text, no copy");
+    seen.observe(&completions.text("b"));
+    assert_eq!((seen.texts.only_text(), copy.texts.only_text()), (Some("ab"), Some("a")));
+}
+
+#[test]
+fn a_seam_shares_the_text_until_all_of_it_has_come_again() {
+    let chat = upstream(true, FIRST);
+    let seen = delivered(&[chat.piece("reasoning", "hm", "null"), chat.text("ab")]);
+    let mut seam = seam_after(Method::Repeat, &seen);
+    let shown = format!("{seam:?}");
+    assert!(shown.contains("left: 4") && !shown.contains("hm"), "no text in a log line: {shown}");
+    for (event, holders) in
+        [(chat.piece("reasoning", "hm", "null"), 2), (chat.text("a"), 2), (chat.text("bc"), 1)]
+    {
+        seam.pass(event);
+        assert_eq!(Arc::strong_count(&seen.texts), holders);
+    }
+    assert!(seam.is_past_border());
 }

@@ -46,6 +46,78 @@ fn a_streamed_completion_of_one_text_may_be_appended_to() {
 }
 
 #[test]
+fn what_an_appended_answer_obeys_is_let_through() {
+    for more in [
+        r#""stream_options":{"include_usage":true}"#,
+        r#""max_tokens":9"#,
+        r#""max_completion_tokens":9"#,
+        r#""temperature":0.7"#,
+        r#""top_p":0.9"#,
+        r#""top_k":40"#,
+        r#""min_p":0.1"#,
+        r#""typical_p":0.9"#,
+        r#""seed":7"#,
+        r#""stop":["a","b"]"#,
+        r#""user":"u""#,
+        r#""logit_bias":{"5":-100}"#,
+        r#""metadata":{"a":"b"}"#,
+        r#""store":false"#,
+        r#""service_tier":"auto""#,
+        r#""cache_control":{"type":"ephemeral"}"#,
+        r#""$schema":"s""#,
+        r#""n":1"#,
+        r#""best_of":1"#,
+        r#""echo":false"#,
+        r#""safety_identifier":"s""#,
+        r#""prompt_cache_key":"k""#,
+        r#""prompt_cache_retention":"24h""#,
+        r#""temper\u0061ture":1"#,
+        r#""frequency_penalty":0"#,
+        r#""presence_penalty":-0.0"#,
+        r#""repetition_penalty":1.0"#,
+    ] {
+        assert!(may_append(&completion("\"p\"", &format!(",{more}"))), "{more}");
+    }
+}
+
+/// Members of a text completion that an appended answer would not obey, or of which nobody knows.
+const WHOLE: [(&str, &str); 22] = [
+    ("response_format", r#"{"type":"text"}"#),
+    ("guided_json", "{}"),
+    ("guided_regex", "\"a+\""),
+    ("guided_choice", r#"["a","b"]"#),
+    ("guided_grammar", "\"g\""),
+    ("structured_outputs", r#"{"regex":"a+"}"#),
+    ("grammar", "\"g\""),
+    ("json_schema", "{}"),
+    ("regex", "\"a+\""),
+    ("min_tokens", "0"),
+    ("ignore_eos", "false"),
+    ("suffix", "\"\""),
+    ("logprobs", "false"),
+    ("frequency_penalty", "0.1"),
+    ("presence_penalty", "-1"),
+    ("presence_penalty", "\"0\""),
+    ("repetition_penalty", "0"),
+    ("repetition_penalty", "1.05"),
+    ("respons\\u0065_format", r#"{"type":"json_object"}"#),
+    ("Temperature", "1"),
+    ("", "1"),
+    ("x", "{}"),
+];
+
+#[test]
+fn what_looks_at_the_whole_answer_forbids_to_append_but_not_to_repeat() {
+    for (name, value) in WHOLE {
+        let call = completion("\"p\"", &format!(r#","seed":1,"{name}":{value}"#));
+        assert!(!may_append(&call), "{name}: {value}");
+        let null = completion("\"p\"", &format!(r#","{name}":null"#));
+        assert!(may_append(&null), "{name}: null is as good as absent");
+        assert!(may_repeat(&call), "{name}: {value}");
+    }
+}
+
+#[test]
 fn other_prompts_are_not_appended_to() {
     for prompt in [r#"["a","b"]"#, "[]", "[1,2]", "[[1]]", r#"["a",1]"#, r#"[1,"a"]"#] {
         assert!(!may_append(&completion(prompt, "")), "{prompt}");

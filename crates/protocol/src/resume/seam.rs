@@ -55,7 +55,7 @@ impl Seam {
         }
         let (border, in_prompt) = match method {
             Method::Append => (Border::default(), delivered.content_events()),
-            Method::Repeat => (Border::new(&delivered.texts), 0),
+            Method::Repeat => (Border::new(delivered.texts.clone()), 0),
         };
         Some(Self {
             border,
