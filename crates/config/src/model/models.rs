@@ -146,6 +146,8 @@ pub struct Hedge {
     #[schemars(with = "As<Percentile>")]
     pub after: f64,
     /// Largest share of the model's requests that may be hedged.
+    // A share that one can live with: 20% would be a fifth more requests.
+    #[schemars(extend("examples" = ["2%"]))]
     pub max_ratio: Ratio,
 }
 
