@@ -123,6 +123,20 @@ pub enum Strategy {
     Session,
 }
 
+impl Strategy {
+    /// As it is written.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Weighted => "weighted",
+            Self::LeastLatency => "least_latency",
+            Self::LeastBusy => "least_busy",
+            Self::Cheapest => "cheapest",
+            Self::Session => "session",
+        }
+    }
+}
+
 /// Which broken streams go on from another target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
