@@ -75,11 +75,11 @@ pub(super) enum FirstBy {
 }
 
 /// Targets that stand together in the configuration: the model's own or its rule's, and those of each fallback.
-struct List<'a> {
-    entry: &'a ModelEntry,
+pub(super) struct List<'a> {
+    pub(super) entry: &'a ModelEntry,
     /// The name that it is asked for.
-    requested: &'a str,
-    targets: &'a [Arc<Target>],
+    pub(super) requested: &'a str,
+    pub(super) targets: &'a [Arc<Target>],
 }
 
 impl List<'_> {
@@ -89,9 +89,8 @@ impl List<'_> {
 }
 
 impl Run<'_> {
-    /// `planned` is the plan, and whether the answer may be kept.
-    pub(super) fn routing(&self, planned: Option<(bool, &Plan)>) -> Routing {
-        let Some((kept, plan)) = planned else { return self.without_body() };
+    /// By the plan; `kept` says whether the answer may be.
+    pub(super) fn planned(&self, kept: bool, plan: &Plan) -> Routing {
         let lists = self.lists(plan.rule);
         let is_settled = kept || plan.sticky.is_some();
         let mut asked: Vec<(usize, &Choice)> = plan.choices.iter().enumerate().collect();
@@ -104,19 +103,16 @@ impl Run<'_> {
             let is_told = is_settled || strategy == Strategy::Cheapest;
             (list, if is_told { (0, false, *planned) } else { own })
         });
-        let skipped = plan.skipped.iter().map(|skipped| facts(&skipped.choice, Some(in_words(skipped.why))));
+        let skipped = plan.skipped.iter().map(|skipped| facts(&skipped.choice, Some(skipped.why)));
         Routing {
-            rule: plan.rule.and_then(|at| {
-                let when = condition(&self.entry.rules.get(at)?.when);
-                Some(RuleFact { number: at + 1, when })
-            }),
+            rule: plan.rule.and_then(|at| self.rule(at)),
             targets: asked.into_iter().map(|(_, choice)| facts(choice, None)).chain(skipped).collect(),
             first_by: self.first_by(kept, plan, &lists),
         }
     }
 
     /// In the order in which a plan walks them. Fallbacks that the key may not use are none.
-    fn lists(&self, rule: Option<usize>) -> Vec<List<'_>> {
+    pub(super) fn lists(&self, rule: Option<usize>) -> Vec<List<'_>> {
         let entry = self.entry;
         let own = rule.and_then(|at| entry.rules.get(at)).map_or(&entry.targets, |rule| &rule.targets);
         let fallbacks = entry.fallbacks.iter().filter(|name| self.key.may_use(name)).filter_map(|name| {
@@ -128,29 +124,9 @@ impl Run<'_> {
             .collect()
     }
 
-    fn without_body(&self) -> Routing {
-        let (mut targets, mut not, mut first_by) = (Vec::new(), Vec::new(), None);
-        for list in self.lists(None) {
-            let choices = list.targets.iter().map(|target| Choice {
-                model: target.upstream_model(&list.entry.name, list.requested),
-                target: target.clone(),
-            });
-            let (served, inactive): (Vec<_>, Vec<_>) =
-                choices.partition(|choice| choice.target.provider.kind.is_active());
-            not.extend(inactive.iter().map(|choice| facts(choice, Some(in_words(Skip::NotActive)))));
-            if let (None, Some(best)) = (first_by, served.first()) {
-                let best = Some(best.target.priority);
-                let rivals = served.iter().filter(|choice| is_rival(choice, best)).count();
-                let is_open = rivals > 1 || !self.entry.rules.is_empty();
-                first_by = Some(if is_open { FirstBy::Body } else { FirstBy::Priority });
-            }
-            let mut served: Vec<_> = served.iter().map(|choice| facts(choice, None)).collect();
-            // Weight 0 is never drawn first.
-            served.sort_by_key(|target| (target.priority, target.weight == 0));
-            targets.extend(served);
-        }
-        targets.extend(not);
-        Routing { rule: None, targets, first_by: first_by.unwrap_or(FirstBy::Nothing) }
+    pub(super) fn rule(&self, at: usize) -> Option<RuleFact> {
+        let when = condition(&self.entry.rules.get(at)?.when);
+        Some(RuleFact { number: at + 1, when })
     }
 
     fn first_by(&self, kept: bool, plan: &Plan, lists: &[List<'_>]) -> FirstBy {
@@ -178,11 +154,11 @@ impl Run<'_> {
     }
 }
 
-fn is_rival(choice: &Choice, best: Option<u32>) -> bool {
+pub(super) fn is_rival(choice: &Choice, best: Option<u32>) -> bool {
     Some(choice.target.priority) == best && choice.target.weight > 0
 }
 
-fn facts(choice: &Choice, skipped: Option<String>) -> TargetFacts {
+pub(super) fn facts(choice: &Choice, skip: Option<Skip>) -> TargetFacts {
     let target = &choice.target;
     TargetFacts {
         provider: target.provider.name.to_string(),
@@ -190,8 +166,8 @@ fn facts(choice: &Choice, skipped: Option<String>) -> TargetFacts {
         configured: target.model.clone(),
         priority: target.priority,
         weight: target.weight,
-        served: skipped.is_none(),
-        skipped,
+        served: skip.is_none(),
+        skipped: skip.map(in_words),
         health: None,
     }
 }
