@@ -6,7 +6,7 @@
 
 use super::{
     Run,
-    routing::{FirstBy, Routing, facts, is_rival},
+    routing::{FirstBy, Group, Routing, is_rival, mark_reach},
 };
 use crate::{
     cache::policy::Policy,
@@ -41,24 +41,28 @@ impl Run<'_> {
             return self.planned(false, &plan);
         }
         let (mut targets, mut not, mut first_by) = (Vec::new(), Vec::new(), None);
-        for list in self.lists(rule) {
+        for (at, list) in self.lists(rule).into_iter().enumerate() {
             let choices = list.targets.iter().map(|target| Choice {
                 model: target.upstream_model(&list.entry.name, list.requested),
                 target: target.clone(),
             });
             let (served, inactive): (Vec<_>, Vec<_>) =
                 choices.partition(|choice| choice.target.provider.kind.is_active());
-            not.extend(inactive.iter().map(|choice| facts(choice, Some(Skip::NotActive))));
+            not.extend(inactive.iter().map(|choice| list.facts(choice, Some(Skip::NotActive))));
             if let (None, Some(best)) = (first_by, served.first()) {
                 let best = Some(best.target.priority);
                 let rivals = served.iter().filter(|choice| is_rival(choice, best)).count();
                 first_by = Some(if is_open || rivals > 1 { FirstBy::Body } else { FirstBy::Priority });
             }
-            let mut served: Vec<_> = served.iter().map(|choice| facts(choice, None)).collect();
-            // Weight 0 is never drawn first.
-            served.sort_by_key(|target| (target.priority, target.weight == 0));
-            targets.extend(served);
+            targets.extend(served.iter().map(|choice| {
+                // Weight 0 is never drawn first.
+                let group: Group = (at, (choice.target.priority, choice.target.weight == 0), 0);
+                (group, list.facts(choice, None))
+            }));
         }
+        targets.sort_by_key(|(group, _)| *group);
+        let (groups, mut targets): (Vec<_>, Vec<_>) = targets.into_iter().unzip();
+        mark_reach(&mut targets, &groups, self.entry.attempts);
         targets.extend(not);
         let first_by = first_by.unwrap_or(FirstBy::Nothing);
         Routing { rule: rule.and_then(|at| self.rule(at)), targets, first_by }

@@ -39,6 +39,10 @@ pub(super) struct TargetFacts {
     pub(super) configured: Arc<str>,
     pub(super) priority: u32,
     pub(super) weight: u32,
+    /// The fallback that it comes from.
+    pub(super) fallback: Option<String>,
+    /// Can the tries come to it, should all before it fail?
+    pub(super) reachable: bool,
     /// Is it asked at all?
     pub(super) served: bool,
     /// Why not.
@@ -80,11 +84,30 @@ pub(super) struct List<'a> {
     /// The name that it is asked for.
     pub(super) requested: &'a str,
     pub(super) targets: &'a [Arc<Target>],
+    pub(super) is_fallback: bool,
 }
 
 impl List<'_> {
     fn place(&self, choice: &Choice) -> Option<usize> {
         self.targets.iter().position(|target| Arc::ptr_eq(target, &choice.target))
+    }
+
+    pub(super) fn facts(&self, choice: &Choice, skip: Option<Skip>) -> TargetFacts {
+        let fallback = self.is_fallback.then(|| self.requested.to_owned());
+        TargetFacts { fallback, ..facts(choice, skip) }
+    }
+}
+
+/// Targets that may come in any order among themselves: the place of their list, their priority, whether they have no
+/// weight; and their place, where the order is known.
+pub(super) type Group = (usize, (u32, bool), usize);
+
+/// Marks those that no try is left for. `groups` are those of the targets that are asked, in their order: the lucky
+/// one of a group comes first of it.
+pub(super) fn mark_reach(targets: &mut [TargetFacts], groups: &[Group], attempts: u32) {
+    let attempts = usize::try_from(attempts).unwrap_or(usize::MAX);
+    for (target, group) in targets.iter_mut().zip(groups) {
+        target.reachable = groups.partition_point(|other| other < group) < attempts;
     }
 }
 
@@ -93,22 +116,31 @@ impl Run<'_> {
     pub(super) fn planned(&self, kept: bool, plan: &Plan) -> Routing {
         let lists = self.lists(plan.rule);
         let is_settled = kept || plan.sticky.is_some();
-        let mut asked: Vec<(usize, &Choice)> = plan.choices.iter().enumerate().collect();
+        let list_of = |choice: &Choice| {
+            let found = |(at, list): (usize, &List<'_>)| Some((at, list.place(choice)?));
+            lists.iter().enumerate().find_map(found)
+        };
+        let told = |choice: &Choice, skip| match list_of(choice).and_then(|(at, _)| lists.get(at)) {
+            Some(list) => list.facts(choice, skip),
+            None => facts(choice, skip),
+        };
         // What is drawn anew each time is told in the order of the configuration, list by list.
-        asked.sort_by_key(|(planned, choice)| {
-            let found = |(at, list): (usize, &List<'_>)| Some((at, list.entry.strategy, list.place(choice)?));
-            let (list, strategy, place) =
-                lists.iter().enumerate().find_map(found).unwrap_or((lists.len(), Strategy::Cheapest, 0));
-            let own = (choice.target.priority, choice.target.weight == 0, place);
-            let is_told = is_settled || strategy == Strategy::Cheapest;
-            (list, if is_told { (0, false, *planned) } else { own })
-        });
-        let skipped = plan.skipped.iter().map(|skipped| facts(&skipped.choice, Some(skipped.why)));
-        Routing {
-            rule: plan.rule.and_then(|at| self.rule(at)),
-            targets: asked.into_iter().map(|(_, choice)| facts(choice, None)).chain(skipped).collect(),
-            first_by: self.first_by(kept, plan, &lists),
+        let mut asked: Vec<(Group, usize, &Choice)> = Vec::new();
+        for (planned, choice) in plan.choices.iter().enumerate() {
+            let (list, place) = list_of(choice).unwrap_or((lists.len(), 0));
+            let strategy = lists.get(list).map(|list| list.entry.strategy);
+            let is_told = is_settled || strategy.is_none_or(|strategy| strategy == Strategy::Cheapest);
+            let tier = (choice.target.priority, choice.target.weight == 0);
+            let group = if is_told { (list, (0, false), planned) } else { (list, tier, 0) };
+            asked.push((group, place, choice));
         }
+        asked.sort_by_key(|(group, place, _)| (*group, *place));
+        let groups: Vec<Group> = asked.iter().map(|(group, ..)| *group).collect();
+        let mut targets: Vec<_> = asked.into_iter().map(|(.., choice)| told(choice, None)).collect();
+        mark_reach(&mut targets, &groups, self.entry.attempts);
+        targets.extend(plan.skipped.iter().map(|skipped| told(&skipped.choice, Some(skipped.why))));
+        let first_by = self.first_by(kept, plan, &lists);
+        Routing { rule: plan.rule.and_then(|at| self.rule(at)), targets, first_by }
     }
 
     /// In the order in which a plan walks them. Fallbacks that the key may not use are none.
@@ -117,11 +149,10 @@ impl Run<'_> {
         let own = rule.and_then(|at| entry.rules.get(at)).map_or(&entry.targets, |rule| &rule.targets);
         let fallbacks = entry.fallbacks.iter().filter(|name| self.key.may_use(name)).filter_map(|name| {
             let entry = self.snapshot.models.find(name)?;
-            Some(List { entry, requested: name, targets: &entry.targets })
+            Some(List { entry, requested: name, targets: &entry.targets, is_fallback: true })
         });
-        std::iter::once(List { entry, requested: &self.question.model, targets: own })
-            .chain(fallbacks)
-            .collect()
+        let own = List { entry, requested: &self.question.model, targets: own, is_fallback: false };
+        std::iter::once(own).chain(fallbacks).collect()
     }
 
     pub(super) fn rule(&self, at: usize) -> Option<RuleFact> {
@@ -158,7 +189,7 @@ pub(super) fn is_rival(choice: &Choice, best: Option<u32>) -> bool {
     Some(choice.target.priority) == best && choice.target.weight > 0
 }
 
-pub(super) fn facts(choice: &Choice, skip: Option<Skip>) -> TargetFacts {
+fn facts(choice: &Choice, skip: Option<Skip>) -> TargetFacts {
     let target = &choice.target;
     TargetFacts {
         provider: target.provider.name.to_string(),
@@ -166,6 +197,8 @@ pub(super) fn facts(choice: &Choice, skip: Option<Skip>) -> TargetFacts {
         configured: target.model.clone(),
         priority: target.priority,
         weight: target.weight,
+        fallback: None,
+        reachable: skip.is_none(),
         served: skip.is_none(),
         skipped: skip.map(in_words),
         health: None,

@@ -59,7 +59,11 @@ impl Explanation {
         if let Some(rule) = &self.routing.rule {
             line(f, "rule", &format!("number {} replaces the targets: {}", rule.number, rule.when))?;
         }
-        line(f, "targets", &format!("{first}; at most {} tries", self.model.attempts))?;
+        let tries = match self.model.attempts {
+            1 => "1 try".to_owned(),
+            attempts => format!("{attempts} tries"),
+        };
+        line(f, "targets", &format!("{first}; at most {tries}"))?;
         let targets = &self.routing.targets;
         let name = |target: &TargetFacts| format!("{} / {}", target.provider, target.model);
         let width = targets.iter().map(|target| name(target).chars().count()).max().unwrap_or(0);
@@ -67,11 +71,15 @@ impl Explanation {
             let TargetFacts { priority, weight, .. } = target;
             let name = name(target);
             write!(f, "  {:<3}{name:width$}  priority {priority}  weight {weight}", index + 1)?;
+            if let Some(fallback) = &target.fallback {
+                write!(f, "  fallback {fallback}")?;
+            }
             if let Some(health) = &target.health {
                 write!(f, "  {health}")?;
             }
             match &target.skipped {
                 Some(why) => writeln!(f, "  skipped: {why}")?,
+                None if !target.reachable => writeln!(f, "  beyond the {tries}")?,
                 None => writeln!(f)?,
             }
         }
