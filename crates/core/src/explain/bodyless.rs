@@ -65,7 +65,7 @@ impl Run<'_> {
         mark_reach(&mut targets, &groups, self.entry.attempts);
         targets.extend(not);
         let first_by = first_by.unwrap_or(FirstBy::Nothing);
-        Routing { rule: rule.and_then(|at| self.rule(at)), targets, first_by }
+        Routing { rule: rule.and_then(|at| self.rule(at)), targets, first_by, first_live: None }
     }
 
     fn judge(&self, when: &Condition, head: &Parts) -> Verdict {

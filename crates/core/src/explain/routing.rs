@@ -1,6 +1,6 @@
 //! Where the request would go: the rule that holds, who is asked in which order, who is left out and why.
 
-use super::Run;
+use super::{Run, live::HealthFacts};
 use crate::{
     facts::{Choice, Plan, Skip},
     state::snapshot::{ModelEntry, Target},
@@ -17,6 +17,17 @@ pub(super) struct Routing {
     pub(super) targets: Vec<TargetFacts>,
     /// What decides which target is asked first.
     pub(super) first_by: FirstBy,
+    /// The first that is not passed by for an open circuit, by a gateway that runs; absent where none was asked, and
+    /// where all circuits are open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) first_live: Option<PlaceFact>,
+}
+
+/// A target's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct PlaceFact {
+    pub(super) provider: String,
+    pub(super) model: String,
 }
 
 /// A rule of the model.
@@ -47,9 +58,12 @@ pub(super) struct TargetFacts {
     pub(super) served: bool,
     /// Why not.
     pub(super) skipped: Option<String>,
-    /// How it fares, by a gateway that runs; absent where none was asked.
+    /// How it fares, by a gateway that runs; absent where none was asked, and where that one does not know it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) health: Option<String>,
+    pub(super) health: Option<HealthFacts>,
+    /// The same for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) health_text: Option<String>,
 }
 
 /// What decides which target is asked first.
@@ -140,7 +154,7 @@ impl Run<'_> {
         mark_reach(&mut targets, &groups, self.entry.attempts);
         targets.extend(plan.skipped.iter().map(|skipped| told(&skipped.choice, Some(skipped.why))));
         let first_by = self.first_by(kept, plan, &lists);
-        Routing { rule: plan.rule.and_then(|at| self.rule(at)), targets, first_by }
+        Routing { rule: plan.rule.and_then(|at| self.rule(at)), targets, first_by, first_live: None }
     }
 
     /// In the order in which a plan walks them. Fallbacks that the key may not use are none.
@@ -202,6 +216,7 @@ fn facts(choice: &Choice, skip: Option<Skip>) -> TargetFacts {
         served: skip.is_none(),
         skipped: skip.map(in_words),
         health: None,
+        health_text: None,
     }
 }
 

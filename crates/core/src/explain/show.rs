@@ -63,7 +63,8 @@ impl Explanation {
             1 => "1 try".to_owned(),
             attempts => format!("{attempts} tries"),
         };
-        line(f, "targets", &format!("{first}; at most {tries}"))?;
+        let passed = self.passed_by();
+        line(f, "targets", &format!("{first}{passed}; at most {tries}"))?;
         let targets = &self.routing.targets;
         let name = |target: &TargetFacts| format!("{} / {}", target.provider, target.model);
         let width = targets.iter().map(|target| name(target).chars().count()).max().unwrap_or(0);
@@ -74,7 +75,7 @@ impl Explanation {
             if let Some(fallback) = &target.fallback {
                 write!(f, "  fallback {fallback}")?;
             }
-            if let Some(health) = &target.health {
+            if let Some(health) = &target.health_text {
                 write!(f, "  {health}")?;
             }
             match &target.skipped {
@@ -84,6 +85,22 @@ impl Explanation {
             }
         }
         Ok(())
+    }
+
+    /// The sentence before is about the configuration: what a gateway that runs makes of its first target.
+    fn passed_by(&self) -> String {
+        let first = self.routing.targets.first().filter(|target| target.served && target.is_passed_by());
+        let Some(first) = first else { return String::new() };
+        if self.routing.first_live.is_none() {
+            return " (now all circuits are open: the one whose probe is next is asked anyway)".to_owned();
+        }
+        match self.routing.first_by {
+            // There the first is only the first of the list.
+            FirstBy::Lot | FirstBy::Latency | FirstBy::Load | FirstBy::Body => {
+                format!(" ({} / {} is now passed by: its circuit is open)", first.provider, first.model)
+            }
+            _ => " (now passed by: its circuit is open)".to_owned(),
+        }
     }
 
     fn show_limits(&self, f: &mut Formatter<'_>) -> fmt::Result {
