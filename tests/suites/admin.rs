@@ -1,7 +1,7 @@
 //! The admin listener and the request log: what an operator sees after real requests.
 
 use crate::support::{CHAT, CHAT_REPLY, DONE, STRICT, chat, chat_stream_request, delta, finish, usage};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sluice_tests::{
     client::{Client, Request},
     eventually,
@@ -175,6 +175,25 @@ async fn livez_and_readyz_answer_probes() {
     gateway.running.app.begin_drain();
     let _ = gateway.ask_admin("/livez").await.expect(200);
     let _ = gateway.ask_admin("/readyz").await.expect(503);
+}
+
+#[tokio::test]
+async fn status_tells_how_each_model_is_routed() {
+    let upstream = Upstream::script([Answer::json(CHAT_REPLY)]).await;
+    let gateway = Config::to(&upstream)
+        .model_entry(
+            "{name: smart, aliases: [clever], fallbacks: [m], strategy: least_busy, \
+             targets: [{provider: up, model: a}, {provider: up, model: b}], \
+             rules: [{when: {key: test}, targets: [{provider: up, model: c}]}]}",
+        )
+        .start()
+        .await;
+    let status = gateway.ask_admin("/status").await.expect(200).json();
+    let models = status["models"].as_array().unwrap();
+    let smart = models.iter().find(|model| model["name"] == "smart").unwrap();
+    let expected = json!({"name": "smart", "aliases": ["clever"], "targets": ["up/a", "up/b"], "fallbacks": ["m"],
+        "strategy": "least_busy", "rules": 1});
+    assert_eq!(*smart, expected);
 }
 
 #[tokio::test]

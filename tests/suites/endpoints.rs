@@ -33,6 +33,29 @@ async fn models_are_listed_in_openais_shape() {
 }
 
 #[tokio::test]
+async fn aliases_are_listed_beside_their_models_for_the_keys_that_may_use_them() {
+    const NICK: &str = "sk-sluice-nick";
+    let upstream = Upstream::script([Answer::json(COMPLETION_REPLY)]).await;
+    let gateway = Config::to(&upstream)
+        .model_entry("{name: real, aliases: [nick, other], targets: [{provider: up, model: theirs}]}")
+        .model_entry("{name: \"wild-*\", targets: [{provider: up, model: \"*\"}]}")
+        .key("nick", NICK, "models: [nick, wild-1]")
+        .start()
+        .await;
+    for (key, expected) in [(KEY, &["m", "real", "nick", "other"][..]), (NICK, &["nick", "wild-1"])] {
+        let list = Request::get("/v1/models").bearer(key).send(gateway.api).await.expect(200).json();
+        let data = list["data"].as_array().unwrap();
+        let ids: Vec<&str> = data.iter().map(|model| model["id"].as_str().unwrap()).collect();
+        assert_eq!(ids, expected);
+        for model in data {
+            let path = format!("/v1/models/{}", model["id"].as_str().unwrap());
+            let one = Request::get(&path).bearer(key).send(gateway.api).await.expect(200).json();
+            assert_eq!(one, *model);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_models_id_may_hold_slashes_plain_or_encoded() {
     let (gateway, _upstream) = gateway().await;
     for id in ["poolside/laguna-m.1", "poolside%2Flaguna-m.1", "poolside%2flaguna-m.1"] {

@@ -1,7 +1,7 @@
 //! `sluice explain --live`: the dry run with what a gateway that runs knows of its targets.
 
 use crate::support::{CHAT, CHAT_REPLY, chat};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sluice_tests::{
     gateway::{Config, Gateway},
     process::run,
@@ -85,10 +85,43 @@ async fn an_open_circuit_and_a_healthy_target_are_told_when_a_gateway_runs() {
 
     let (code, said) = explain(folder.path(), &["--live", "--json"]).await;
     let told: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{said}"));
-    let health = |index: usize| told["targets"][index]["health"].as_str().unwrap().to_owned();
+    let text = |index: usize| told["targets"][index]["health_text"].as_str().unwrap().to_owned();
     assert_eq!(code, 0);
-    assert!(health(0).starts_with("circuit open, next probe in "), "{told:#}");
-    assert!(health(1).starts_with("healthy, "), "{told:#}");
+    assert!(text(0).starts_with("circuit open, next probe in "), "{told:#}");
+    assert!(text(1).starts_with("healthy, "), "{told:#}");
+    let health = |index: usize| &told["targets"][index]["health"];
+    assert_eq!((&health(0)["circuit"], &health(0)["key_ready"]), (&json!("open"), &json!(true)), "{told:#}");
+    assert!(health(0)["open_for_ms"].as_u64().unwrap() > 0, "{told:#}");
+    assert_eq!((&health(1)["circuit"], &health(1)["in_flight"]), (&json!("closed"), &json!(0)), "{told:#}");
+    assert!(health(1)["latency_ms"].is_number() && health(1).get("open_for_ms").is_none(), "{told:#}");
+}
+
+#[tokio::test]
+async fn the_first_target_is_told_as_passed_by_while_its_circuit_is_open() {
+    let spare = upstream().await;
+    let gateway = config(&spare).start().await;
+    let folder = file(&config(&spare), gateway.admin);
+    let told = async || {
+        let (_, text) = explain(folder.path(), &["--live"]).await;
+        let (_, json) = explain(folder.path(), &["--live", "--json"]).await;
+        let line = text.lines().find(|line| line.starts_with("targets ")).unwrap().to_owned();
+        (line, serde_json::from_str::<Value>(&json).unwrap()["first_live"].clone())
+    };
+    let (line, first) = told().await;
+    assert!(!line.contains("passed by"), "{line}");
+    assert_eq!(first, json!({"provider": "up", "model": "m"}));
+    first_down(&gateway).await;
+    let (line, first) = told().await;
+    assert!(
+        line.contains("no rival of its priority (now passed by: its circuit is open); at most"),
+        "{line}"
+    );
+    assert_eq!(first, json!({"provider": "spare", "model": "x"}));
+    // The other model has that target alone.
+    let (_, text) = explain_model("m", folder.path(), &["--live"]).await;
+    assert!(text.contains("(now all circuits are open: "), "{text}");
+    let (_, json) = explain_model("m", folder.path(), &["--live", "--json"]).await;
+    assert!(!json.contains("first_live"), "{json}");
 }
 
 #[tokio::test]
@@ -99,7 +132,7 @@ async fn without_live_nobody_is_asked() {
     let folder = file(&config(&spare), listener.local_addr().unwrap());
     let (code, said) = explain(folder.path(), &["--json"]).await;
     assert_eq!(code, 0, "{said}");
-    assert!(!said.contains("\"health\""), "{said}");
+    assert!(!said.contains("\"health") && !said.contains("first_live"), "{said}");
     assert!(listener.accept().is_err(), "somebody has come");
 }
 

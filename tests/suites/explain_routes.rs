@@ -32,11 +32,16 @@ fn folder() -> TempDir {
 }
 
 fn explain(body: &str, key: &str, more: &[&str]) -> (i32, String) {
+    explain_any(Some(body), key, more)
+}
+
+fn explain_any(body: Option<&str>, key: &str, more: &[&str]) -> (i32, String) {
     let folder = folder();
     let (config, file) = (folder.path().join("sluice.yaml"), folder.path().join("body.json"));
-    fs::write(&file, body).unwrap();
+    fs::write(&file, body.unwrap_or_default()).unwrap();
     let (config, file) = (config.to_str().unwrap(), file.to_str().unwrap());
-    let args = [&["explain", config, "--model", "smart", "--key", key, "--body", file], more].concat();
+    let with_body: &[&str] = if body.is_some() { &["--body", file] } else { &[] };
+    let args = [&["explain", config, "--model", "smart", "--key", key], with_body, more].concat();
     let output = run(&args);
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
     (output.status.code().unwrap(), said)
@@ -78,6 +83,51 @@ fn targets_come_by_priority_and_fallbacks_after_them() {
 fn a_fallback_that_the_key_may_not_use_is_none() {
     let (asked, _) = targets(&told(&body(1, ""), "web"));
     assert_eq!(asked, ["up/u", "up/never", "small/s"]);
+}
+
+#[test]
+fn fallbacks_are_marked_and_so_is_what_no_try_is_left_for() {
+    for body in [Some(body(1, "")), None] {
+        let (code, said) = explain_any(body.as_deref(), "test", &["--json"]);
+        assert_eq!(code, 0, "{said}");
+        let told: Value = serde_json::from_str(&said).unwrap();
+        let facts = |member: &str| {
+            let all = told["targets"].as_array().unwrap().iter();
+            all.map(|target| target[member].clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(facts("provider"), ["up", "up", "small", "long"], "{told:#}");
+        assert_eq!(facts("fallback"), [Value::Null, Value::Null, Value::Null, json!("spare")]);
+        assert_eq!(facts("reachable"), [true, true, true, false], "three tries");
+        let (_, said) = explain_any(body.as_deref(), "test", &[]);
+        let line = said.lines().find(|line| line.contains("long / last")).unwrap();
+        assert!(line.contains("fallback spare") && line.ends_with("beyond the 3 tries"), "{said}");
+        assert_eq!(said.matches("beyond").count(), 1, "{said}");
+    }
+    let long = told(&body(2000, ""), "test");
+    let reachable = |at: usize| long["targets"][at]["reachable"].clone();
+    // What is skipped uses up no try, and is not asked.
+    assert_eq!([reachable(0), reachable(1), reachable(2)], [true, true, false], "{long:#}");
+}
+
+#[test]
+fn of_equals_each_may_come_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let yaml = Config::to_url("http://127.0.0.1:9/v1")
+        .model_entry(
+            "{name: smart, fallbacks: [m], targets: [{provider: up, model: a}, {provider: up, model: b}, \
+             {provider: up, model: c, priority: 1}], resilience: {attempts: 1}}",
+        )
+        .yaml("127.0.0.1:0", "127.0.0.1:0");
+    let config = folder.path().join("sluice.yaml");
+    fs::write(&config, yaml).unwrap();
+    let output = run(&["explain", config.to_str().unwrap(), "--model", "smart", "--key", "test"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    let beyond: Vec<bool> = said
+        .lines()
+        .filter(|line| line.contains("priority "))
+        .map(|line| line.contains("beyond the 1 try"))
+        .collect();
+    assert_eq!(beyond, [false, false, true, true], "{said}");
 }
 
 #[test]

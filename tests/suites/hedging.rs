@@ -48,9 +48,13 @@ fn both(body: &str) -> Request {
 }
 
 /// Asks until it is known how quick the first target is.
-async fn learn(keeper: &Bookkeeper) {
+async fn learn(keeper: &Bookkeeper, stream: bool) {
     for _ in 0..LEARNED {
-        let _ = both(&chat()).send(keeper.api).await.expect(200);
+        if stream {
+            assert!(Stream::open(keeper.api, &both(&chat_stream())).await.rest().await.done());
+        } else {
+            let _ = both(&chat()).send(keeper.api).await.expect(200);
+        }
     }
 }
 
@@ -60,7 +64,7 @@ async fn a_slow_first_byte_is_hedged_and_the_loser_is_cancelled_and_paid_for() {
         let gate = Gate::new();
         let (first, second) = (quick_then(&gate).await, quick().await);
         let keeper = Bookkeeper::start(&config(&first, &second, HEDGE)).await;
-        learn(&keeper).await;
+        learn(&keeper, stream).await;
         if stream {
             let mut stream = Stream::open(keeper.api, &both(&chat_stream())).await;
             assert_eq!(stream.head.get("x-sluice-provider"), "spare");
@@ -90,7 +94,7 @@ async fn when_the_first_one_answers_after_all_the_second_is_cancelled() {
     let first = quick_then(&gate).await;
     let second = Upstream::script([Answer::new().gate(&never)]).await;
     let keeper = Bookkeeper::start(&config(&first, &second, HEDGE)).await;
-    learn(&keeper).await;
+    learn(&keeper, false).await;
     let mut asked = begin([both(&chat()).send(keeper.api)]);
     second.called(1).await;
     gate.open();
@@ -106,7 +110,7 @@ async fn one_that_fails_leaves_the_other_to_answer() {
     let first = quick_then(&gate).await;
     let second = Upstream::script([Answer::error(500, "{}")]).await;
     let keeper = Bookkeeper::start(&config(&first, &second, HEDGE)).await;
-    learn(&keeper).await;
+    learn(&keeper, false).await;
     let mut asked = begin([both(&chat()).send(keeper.api)]);
     second.called(1).await;
     gate.open();
@@ -123,7 +127,7 @@ async fn hedges_are_bounded_by_their_share_and_off_where_nobody_asks_for_them() 
     for (hedge, most) in [(", hedge: {after: p50, max_ratio: 10%}", 5), ("", 0)] {
         let (first, second) = (slow().await, quick().await);
         let keeper = Bookkeeper::start(&config(&first, &second, hedge)).await;
-        learn(&keeper).await;
+        learn(&keeper, false).await;
         for _ in 0..20 {
             let _ = both(&chat()).send(keeper.api).await.expect(200);
         }
@@ -131,4 +135,27 @@ async fn hedges_are_bounded_by_their_share_and_off_where_nobody_asks_for_them() 
         assert!(second.calls() <= most, "{} hedges", second.calls());
         assert!(most == 0 || second.calls() > 0);
     }
+}
+
+#[tokio::test]
+async fn of_two_that_fail_neither_is_asked_again_for_what_the_other_did() {
+    let gate = Gate::new();
+    let first = {
+        let gate = gate.clone();
+        Upstream::with(move |n, request| match n {
+            0..LEARNED => reply(request),
+            _ => Answer::new().gate(&gate).then(Answer::error(504, "{}")),
+        })
+        .await
+    };
+    let second = Upstream::script([Answer::error(429, "{}")]).await;
+    let keeper = Bookkeeper::start(&config(&first, &second, HEDGE)).await;
+    learn(&keeper, false).await;
+    let mut asked = begin([both(&chat()).send(keeper.api)]);
+    second.called(1).await;
+    gate.open();
+    let answer = asked.remove(0).await.unwrap();
+    assert!([429, 504].contains(&answer.status()), "{}", answer.text());
+    // Neither a timeout nor a 429 is tried again.
+    assert_eq!((first.calls(), second.calls()), (LEARNED + 1, 1));
 }

@@ -113,7 +113,10 @@ async fn a_limited_key_cools_and_another_one_answers_the_same_request() {
 
 #[tokio::test]
 async fn a_pool_is_walked_without_using_up_attempts() {
-    for trouble in [limited(60), Answer::error(401, "{}"), Answer::error(403, "{}")] {
+    // A 403 may be for what was asked: only the third in a row puts the key aside.
+    for (trouble, most) in
+        [(limited(60), 22), (Answer::error(401, "{}"), 22), (Answer::error(403, "{}"), 20 + 2 * 3)]
+    {
         let (upstream, _) = troubled("ab", trouble).await;
         let gateway = pooled(&upstream, THREE).section("resilience: {attempts: 1}").start().await;
         let mut tries = 0;
@@ -121,7 +124,7 @@ async fn a_pool_is_walked_without_using_up_attempts() {
             let reply = ask(&gateway, "pooled").await.expect(200);
             tries += reply.get("x-sluice-attempts").parse::<usize>().unwrap();
         }
-        assert_eq!(tries, 22, "each of the two was tried once");
+        assert!(tries > 20 && tries <= most, "{tries}");
     }
 }
 
@@ -192,20 +195,21 @@ async fn a_limit_without_a_word_about_its_end_cools_a_little_and_refuses_nobody(
 
 #[tokio::test]
 async fn a_refused_key_is_put_aside_and_another_one_answers() {
-    for status in [401, 402, 403] {
+    // Only a 401 is surely the key's fault; the others may be for what was asked, but not three times in a row.
+    for (status, refusals) in [(401, 1), (402, 3), (403, 3)] {
         let (upstream, _) = troubled("a", Answer::error(status, "{}")).await;
         let gateway = pooled(&upstream, TWO).start().await;
-        let (mut begun, mut tries) = (Instant::now(), 0);
-        while !calls(&upstream, "pooled").contains_key("a") {
+        let mut begun = Instant::now();
+        while calls(&upstream, "pooled").get("a").copied().unwrap_or_default() < refusals {
             begun = Instant::now();
-            tries = ask(&gateway, "pooled").await.expect(200).get("x-sluice-attempts").parse().unwrap();
+            let reply = ask(&gateway, "pooled").await.expect(200);
+            assert!(["1", "2"].contains(&reply.get("x-sluice-attempts")), "{status}");
         }
-        assert_eq!(tries, 2, "the request that met it");
         for _ in 0..20 {
             let reply = ask(&gateway, "pooled").await.expect(200);
             assert!(reply.get("x-sluice-attempts") == "1" || begun.elapsed() >= ASIDE, "{status}");
         }
-        assert!(calls(&upstream, "pooled")["a"] == 1 || begun.elapsed() >= ASIDE, "{status}");
+        assert!(calls(&upstream, "pooled")["a"] == refusals || begun.elapsed() >= ASIDE, "{status}");
     }
 }
 

@@ -35,15 +35,31 @@ async fn the_callers_deadline_holds_over_several_targets() {
 }
 
 #[tokio::test]
-async fn a_deadline_before_the_first_targets_end_asks_nobody_else() {
+async fn a_client_in_a_hurry_gets_the_next_targets_answer_after_half_its_time() {
     let (up, spare) = (Upstream::script([Answer::new().hang()]).await, well().await);
     let gateway = before_spare(&up.base_url(), &spare, "first_byte: 30s").start().await;
-    for body in [chat_to("both"), chat_stream().replace("\"m\"", "\"both\"")] {
-        let (reply, took) = timed(&gateway, patient(body, "200")).await;
-        assert_eq!(reply.expect(504).get("x-sluice-attempts"), "1");
-        assert!(took >= Duration::from_millis(200) && took < Duration::from_millis(200 + 2_000), "{took:?}");
+    for n in 1..=3 {
+        let (reply, took) = timed(&gateway, patient(chat_to("both"), "800")).await;
+        let reply = reply.expect(200);
+        assert_eq!((reply.get("x-sluice-attempts"), reply.get("x-sluice-provider")), ("2", "spare"));
+        assert!(took >= Duration::from_millis(400) && took < Duration::from_millis(400 + 2_000), "{took:?}");
+        assert_eq!(spare.calls(), n);
     }
-    assert_eq!(spare.calls(), 0);
+    // The last one has all that is left.
+    let (first, last) =
+        (Upstream::script([Answer::new().hang()]).await, Upstream::script([Answer::new().hang()]).await);
+    let gateway = before_spare(&first.base_url(), &last, "first_byte: 30s").start().await;
+    let (reply, took) = timed(&gateway, patient(chat_to("both"), "400")).await;
+    assert_eq!(reply.expect(504).get("x-sluice-attempts"), "2");
+    assert!(took >= Duration::from_millis(400) && took < Duration::from_millis(400 + 2_000), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_providers_own_total_ends_its_try_and_not_the_request() {
+    let (up, spare) = (Upstream::script([Answer::new().hang()]).await, well().await);
+    let gateway = before_spare(&up.base_url(), &spare, "first_byte: 30s, total: 300ms").start().await;
+    let reply = gateway.post(CHAT, chat_to("both")).await.expect(200);
+    assert_eq!((reply.get("x-sluice-attempts"), reply.get("x-sluice-provider")), ("2", "spare"));
 }
 
 #[tokio::test]
@@ -107,7 +123,7 @@ async fn impatient_clients_open_no_circuit() {
     let spare = well().await;
     let gateway = before_spare(&up.base_url(), &spare, "first_byte: 30s").start().await;
     for _ in 0..10 {
-        let _ = patient(chat_to("both"), "50").send(gateway.api).await.expect(504);
+        let _ = patient(chat_to("both"), "200").send(gateway.api).await.expect(200);
     }
     assert_eq!(circuits(&gateway, "up", "open").await, 0.0);
     let reply = gateway.post(CHAT, chat_to("both")).await.expect(200);

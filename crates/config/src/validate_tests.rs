@@ -122,6 +122,18 @@ const CASES: &[(&str, &str)] = &[
         "providers: [{name: up, kind: vllm}]\nmodels:\n- {name: a, targets: [{provider: up, model: m}], resume: deterministic, hedge: {after: p50, max_ratio: 2%}}\n- name: b\n  targets: [{provider: up, model: m}]\n  resume: completions\n  rules: [{when: {stream: true}, targets: [{provider: up, model: m}, {provider: up, model: n}]}]\n- {name: c, targets: [{provider: up, model: m}, {provider: up, model: n, priority: 1}], hedge: {after: p95, max_ratio: 2%}}\n- {name: d, targets: [], resume: completions}\n- {name: e, targets: [{provider: up, model: m}], fallbacks: a, resume: completions}",
     ),
     (
+        "fallbacks that no try is left for",
+        "providers: [{name: up, kind: vllm}]\nresilience: {attempts: 2}\nmodels:\n- {name: a, fallbacks: [d], targets: [{provider: up, model: m}, {provider: up, model: n}]}\n- {name: b, fallbacks: [d], targets: [{provider: up, model: m}], resilience: {attempts: 1}}\n- {name: c, fallbacks: [d], targets: [{provider: up, model: m}], resilience: {attempts: 3}, rules: [{when: {stream: true}, targets: [{provider: up, model: m}, {provider: up, model: n}, {provider: up, model: o}]}]}\n- {name: d, fallbacks: [a], targets: [{provider: up, model: m}]}\n- {name: e, targets: [{provider: up, model: m}, {provider: up, model: n}]}",
+    ),
+    (
+        "a target that stands twice in one list",
+        "providers: [{name: up, kind: vllm}]\nmodels:\n- name: a\n  targets: [{provider: up, model: m}, {provider: up, model: n}, {provider: up, model: m, priority: 1}]\n  rules: [{when: {stream: true}, targets: [{provider: up, model: m}]}]",
+    ),
+    (
+        "a hedge without its share",
+        "providers: [{name: up, kind: vllm}]\nmodels: [{name: m, targets: [{provider: up, model: m}, {provider: up, model: n}], hedge: {after: p95}}]",
+    ),
+    (
         "percentiles that say nothing",
         "providers: [{name: up, kind: vllm}]\nmodels:\n- {name: a, targets: [{provider: up, model: m}, {provider: up, model: n}], hedge: {after: p49.9, max_ratio: 1%}}\n- {name: b, targets: [{provider: up, model: m}, {provider: up, model: n}], hedge: {after: p99.95, max_ratio: 1%}}",
     ),

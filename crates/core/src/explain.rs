@@ -6,6 +6,7 @@
 //!
 //! `show` has it as text for people; as JSON it is what the types here say.
 
+mod bodyless;
 mod caching;
 mod limits;
 mod live;
@@ -219,7 +220,7 @@ impl Run<'_> {
                 .map(|call| call.envelope.dialect())
                 .or(self.question.endpoint)
                 .map(crate::cache::key::kind),
-            routing: self.routing(plan),
+            routing: plan.map_or_else(|| self.without_body(head), |(kept, plan)| self.planned(kept, plan)),
             limits: self.limits(),
             cache: self.caching(head, call, decided.as_ref())?,
             notes,

@@ -123,6 +123,14 @@ impl Check<'_> {
                 self.error(&model, codes::BAD_WILDCARD, message, "write the upstream's name for the model");
             }
             self.fits(&at, target.context_window, target.max_output_tokens);
+            let same = |other: &Target| other.provider == target.provider && other.model == target.model;
+            let provider = path::field(&at, "provider");
+            if targets.iter().take(index).any(same) && !self.problems.is_unusable(&provider) {
+                let provider = self.written(&provider, &target.provider);
+                let shown = format!("{provider}/{}", self.written(&model, &target.model));
+                let message = format!("`{shown}` once more: it is the same place, and shares its circuit");
+                self.warning(&model, codes::DUPLICATE_NAME, message, "remove it, or write another model");
+            }
             *weights.entry(target.priority).or_default() += u64::from(target.weight);
         }
         for (priority, _) in weights.iter().filter(|(_, weight)| **weight == 0) {

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     codes,
-    model::{Model, Resume, Settings, Strategy},
+    model::{Model, Settings, Strategy},
     path,
 };
 use std::collections::{HashMap, HashSet};
@@ -21,6 +21,7 @@ impl Check<'_> {
             let at = path::item("models", index);
             self.fallbacks(&at, model, &exact, &settings.models);
             self.second_target(&at, model);
+            self.reach(&at, model, settings);
             self.choice(&at, model, settings);
         }
     }
@@ -90,26 +91,36 @@ impl Check<'_> {
         }
     }
 
-    /// Some settings send a request elsewhere, and there has to be an elsewhere.
+    /// A second request goes elsewhere, and there has to be an elsewhere.
     fn second_target(&mut self, at: &str, model: &Model) {
-        let lists = std::iter::once(&model.targets).chain(model.rules.iter().map(|rule| &rule.targets));
         // A model without any target, and fallbacks that cannot be read, are reported as that.
         if self.problems.is_unusable(&path::field(at, "fallbacks"))
             || !model.fallbacks.is_empty()
-            || lists.map(Vec::len).max() != Some(1)
+            || longest_list(model) != 1
         {
             return;
         }
-        let help = "add a target or `fallbacks`, or remove this";
-        for (name, what) in [
-            ("resume", (model.resume != Resume::None).then_some("to go on from")),
-            ("hedge", model.hedge.as_ref().map(|_| "to ask as well")),
-        ] {
-            if let Some(what) = what {
-                let message = format!("there is no second target {what}");
-                self.warning(&path::field(at, name), codes::IDLE_ROUTE, message, help);
-            }
+        if model.hedge.is_some() {
+            let message = "there is no second target to ask as well";
+            let help = "add a target or `fallbacks`, or remove this";
+            self.warning(&path::field(at, "hedge"), codes::IDLE_ROUTE, message, help);
         }
+    }
+
+    /// Fallbacks come after the targets, and the tries may be over by then.
+    fn reach(&mut self, at: &str, model: &Model, settings: &Settings) {
+        let own = model.resilience.as_ref().and_then(|own| own.attempts);
+        let attempts = own.unwrap_or(settings.resilience.attempts);
+        let targets = longest_list(model);
+        // No tries at all are reported as that.
+        if model.fallbacks.is_empty() || attempts == 0 || u32::try_from(targets).is_ok_and(|n| n < attempts) {
+            return;
+        }
+        let (use_up, s) = if targets == 1 { ("uses", "") } else { ("use", "s") };
+        let tries = if attempts == 1 { "only try".to_owned() } else { format!("{attempts} tries") };
+        let message = format!("{targets} target{s} {use_up} up the {tries} before the fallbacks");
+        let help = "raise resilience.attempts, the model's own or the common one";
+        self.warning(&path::field(at, "fallbacks"), codes::IDLE_ROUTE, message, help);
     }
 
     /// Can the strategy choose, and does it get to?
@@ -130,4 +141,10 @@ impl Check<'_> {
             self.warning(&strategy, codes::IDLE_ROUTE, message, help);
         }
     }
+}
+
+/// How many targets a request may have before the fallbacks: the model's own, or those of a rule.
+fn longest_list(model: &Model) -> usize {
+    let of_rules = model.rules.iter().map(|rule| rule.targets.len());
+    of_rules.max().unwrap_or_default().max(model.targets.len())
 }

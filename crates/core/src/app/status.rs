@@ -7,10 +7,12 @@ use crate::{
     redis::LinkState,
     state::{
         limit_gauges::{self, LimitsStatus},
+        snapshot::{ModelEntry, Target},
         upstream_status::{self, PoolKeyStatus, UpstreamStatus},
     },
 };
 use serde::Serialize;
+use std::sync::Arc;
 
 impl App {
     /// What an operator may see; no secrets.
@@ -46,19 +48,7 @@ impl App {
                 })
                 .collect(),
             upstreams: upstream_status::upstreams(&snapshot),
-            models: snapshot
-                .models
-                .all()
-                .iter()
-                .map(|model| ModelStatus {
-                    name: model.name.to_string(),
-                    targets: model
-                        .targets
-                        .iter()
-                        .map(|target| format!("{}/{}", target.provider.name, target.model))
-                        .collect(),
-                })
-                .collect(),
+            models: snapshot.models.all().iter().map(|model| ModelStatus::of(model)).collect(),
         }
     }
 }
@@ -117,5 +107,24 @@ struct ProviderStatus {
 #[derive(Debug, Serialize)]
 struct ModelStatus {
     name: String,
+    aliases: Vec<String>,
     targets: Vec<String>,
+    fallbacks: Vec<String>,
+    strategy: &'static str,
+    /// How many there are; what they ask for may name callers.
+    rules: usize,
+}
+
+impl ModelStatus {
+    fn of(model: &ModelEntry) -> Self {
+        let target = |target: &Arc<Target>| format!("{}/{}", target.provider.name, target.model);
+        Self {
+            name: model.name.to_string(),
+            aliases: model.aliases.clone(),
+            targets: model.targets.iter().map(target).collect(),
+            fallbacks: model.fallbacks.clone(),
+            strategy: model.strategy.name(),
+            rules: model.rules.len(),
+        }
+    }
 }

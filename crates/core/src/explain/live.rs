@@ -1,15 +1,55 @@
 //! What a gateway that runs knows of the targets, put beside what its configuration says. Asking it is the
 //! caller's: here nobody is asked.
 
-use super::{Explanation, routing::TargetFacts};
+use super::{
+    Explanation,
+    routing::{PlaceFact, TargetFacts},
+};
 use crate::{health::circuit::State, state::upstream_status::UpstreamStatus};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
 /// The part of a status page that tells how targets fare.
 #[derive(Debug, Deserialize)]
 pub struct Live {
     upstreams: Vec<UpstreamStatus>,
+}
+
+/// How a target fares: the facts of its line on the status page.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct HealthFacts {
+    circuit: State,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_for_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resting_for_ms: Option<u64>,
+    key_ready: bool,
+    in_flight: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency_ms: Option<f64>,
+}
+
+impl HealthFacts {
+    fn of(known: &UpstreamStatus) -> Self {
+        Self {
+            circuit: known.circuit,
+            open_for_ms: known.open_for_ms,
+            resting_for_ms: known.resting_for_ms,
+            key_ready: known.key_ready,
+            in_flight: known.in_flight,
+            latency_ms: known.latency_ms,
+        }
+    }
+}
+
+impl TargetFacts {
+    /// Is its circuit open, with time left? Once that is over the next request asks it as a probe.
+    pub(super) fn is_passed_by(&self) -> bool {
+        let is_open = |health: &HealthFacts| {
+            health.circuit == State::Open && health.open_for_ms.is_some_and(|left| left > 0)
+        };
+        self.health.as_ref().is_some_and(is_open)
+    }
 }
 
 impl Explanation {
@@ -19,8 +59,14 @@ impl Explanation {
         for target in &mut self.routing.targets {
             let known = live.upstreams.iter().find(|known| is_of(known, target));
             missing += usize::from(known.is_none());
-            target.health = Some(known.map_or_else(|| "unknown to the running gateway".to_owned(), in_words));
+            target.health_text =
+                Some(known.map_or_else(|| "unknown to the running gateway".to_owned(), in_words));
+            target.health = known.map(HealthFacts::of);
         }
+        let mut served = self.routing.targets.iter().filter(|target| target.served);
+        self.routing.first_live = served
+            .find(|target| !target.is_passed_by())
+            .map(|target| PlaceFact { provider: target.provider.clone(), model: target.model.clone() });
         if missing > 0 {
             self.add_note(
                 "the running gateway does not know all of these targets: it has another configuration",

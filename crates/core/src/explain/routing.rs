@@ -1,6 +1,6 @@
 //! Where the request would go: the rule that holds, who is asked in which order, who is left out and why.
 
-use super::Run;
+use super::{Run, live::HealthFacts};
 use crate::{
     facts::{Choice, Plan, Skip},
     state::snapshot::{ModelEntry, Target},
@@ -17,6 +17,17 @@ pub(super) struct Routing {
     pub(super) targets: Vec<TargetFacts>,
     /// What decides which target is asked first.
     pub(super) first_by: FirstBy,
+    /// The first that is not passed by for an open circuit, by a gateway that runs; absent where none was asked, and
+    /// where all circuits are open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) first_live: Option<PlaceFact>,
+}
+
+/// A target's name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct PlaceFact {
+    pub(super) provider: String,
+    pub(super) model: String,
 }
 
 /// A rule of the model.
@@ -39,13 +50,20 @@ pub(super) struct TargetFacts {
     pub(super) configured: Arc<str>,
     pub(super) priority: u32,
     pub(super) weight: u32,
+    /// The fallback that it comes from.
+    pub(super) fallback: Option<String>,
+    /// Can the tries come to it, should all before it fail?
+    pub(super) reachable: bool,
     /// Is it asked at all?
     pub(super) served: bool,
     /// Why not.
     pub(super) skipped: Option<String>,
-    /// How it fares, by a gateway that runs; absent where none was asked.
+    /// How it fares, by a gateway that runs; absent where none was asked, and where that one does not know it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) health: Option<String>,
+    pub(super) health: Option<HealthFacts>,
+    /// The same for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) health_text: Option<String>,
 }
 
 /// What decides which target is asked first.
@@ -75,82 +93,85 @@ pub(super) enum FirstBy {
 }
 
 /// Targets that stand together in the configuration: the model's own or its rule's, and those of each fallback.
-struct List<'a> {
-    entry: &'a ModelEntry,
+pub(super) struct List<'a> {
+    pub(super) entry: &'a ModelEntry,
     /// The name that it is asked for.
-    requested: &'a str,
-    targets: &'a [Arc<Target>],
+    pub(super) requested: &'a str,
+    pub(super) targets: &'a [Arc<Target>],
+    pub(super) is_fallback: bool,
 }
 
 impl List<'_> {
     fn place(&self, choice: &Choice) -> Option<usize> {
         self.targets.iter().position(|target| Arc::ptr_eq(target, &choice.target))
     }
+
+    pub(super) fn facts(&self, choice: &Choice, skip: Option<Skip>) -> TargetFacts {
+        let fallback = self.is_fallback.then(|| self.requested.to_owned());
+        TargetFacts { fallback, ..facts(choice, skip) }
+    }
+}
+
+/// Targets that may come in any order among themselves: the place of their list, their priority, whether they have no
+/// weight; and their place, where the order is known.
+pub(super) type Group = (usize, (u32, bool), usize);
+
+/// Marks those that no try is left for. `groups` are those of the targets that are asked, in their order: the lucky
+/// one of a group comes first of it.
+pub(super) fn mark_reach(targets: &mut [TargetFacts], groups: &[Group], attempts: u32) {
+    let attempts = usize::try_from(attempts).unwrap_or(usize::MAX);
+    for (target, group) in targets.iter_mut().zip(groups) {
+        target.reachable = groups.partition_point(|other| other < group) < attempts;
+    }
 }
 
 impl Run<'_> {
-    /// `planned` is the plan, and whether the answer may be kept.
-    pub(super) fn routing(&self, planned: Option<(bool, &Plan)>) -> Routing {
-        let Some((kept, plan)) = planned else { return self.without_body() };
+    /// By the plan; `kept` says whether the answer may be.
+    pub(super) fn planned(&self, kept: bool, plan: &Plan) -> Routing {
         let lists = self.lists(plan.rule);
         let is_settled = kept || plan.sticky.is_some();
-        let mut asked: Vec<(usize, &Choice)> = plan.choices.iter().enumerate().collect();
+        let list_of = |choice: &Choice| {
+            let found = |(at, list): (usize, &List<'_>)| Some((at, list.place(choice)?));
+            lists.iter().enumerate().find_map(found)
+        };
+        let told = |choice: &Choice, skip| match list_of(choice).and_then(|(at, _)| lists.get(at)) {
+            Some(list) => list.facts(choice, skip),
+            None => facts(choice, skip),
+        };
         // What is drawn anew each time is told in the order of the configuration, list by list.
-        asked.sort_by_key(|(planned, choice)| {
-            let found = |(at, list): (usize, &List<'_>)| Some((at, list.entry.strategy, list.place(choice)?));
-            let (list, strategy, place) =
-                lists.iter().enumerate().find_map(found).unwrap_or((lists.len(), Strategy::Cheapest, 0));
-            let own = (choice.target.priority, choice.target.weight == 0, place);
-            let is_told = is_settled || strategy == Strategy::Cheapest;
-            (list, if is_told { (0, false, *planned) } else { own })
-        });
-        let skipped =
-            plan.skipped.iter().map(|skipped| facts(&skipped.choice, Some(skipped.why.to_string())));
-        Routing {
-            rule: plan.rule.and_then(|at| {
-                let when = condition(&self.entry.rules.get(at)?.when);
-                Some(RuleFact { number: at + 1, when })
-            }),
-            targets: asked.into_iter().map(|(_, choice)| facts(choice, None)).chain(skipped).collect(),
-            first_by: self.first_by(kept, plan, &lists),
+        let mut asked: Vec<(Group, usize, &Choice)> = Vec::new();
+        for (planned, choice) in plan.choices.iter().enumerate() {
+            let (list, place) = list_of(choice).unwrap_or((lists.len(), 0));
+            let strategy = lists.get(list).map(|list| list.entry.strategy);
+            let is_told = is_settled || strategy.is_none_or(|strategy| strategy == Strategy::Cheapest);
+            let tier = (choice.target.priority, choice.target.weight == 0);
+            let group = if is_told { (list, (0, false), planned) } else { (list, tier, 0) };
+            asked.push((group, place, choice));
         }
+        asked.sort_by_key(|(group, place, _)| (*group, *place));
+        let groups: Vec<Group> = asked.iter().map(|(group, ..)| *group).collect();
+        let mut targets: Vec<_> = asked.into_iter().map(|(.., choice)| told(choice, None)).collect();
+        mark_reach(&mut targets, &groups, self.entry.attempts);
+        targets.extend(plan.skipped.iter().map(|skipped| told(&skipped.choice, Some(skipped.why))));
+        let first_by = self.first_by(kept, plan, &lists);
+        Routing { rule: plan.rule.and_then(|at| self.rule(at)), targets, first_by, first_live: None }
     }
 
     /// In the order in which a plan walks them. Fallbacks that the key may not use are none.
-    fn lists(&self, rule: Option<usize>) -> Vec<List<'_>> {
+    pub(super) fn lists(&self, rule: Option<usize>) -> Vec<List<'_>> {
         let entry = self.entry;
         let own = rule.and_then(|at| entry.rules.get(at)).map_or(&entry.targets, |rule| &rule.targets);
         let fallbacks = entry.fallbacks.iter().filter(|name| self.key.may_use(name)).filter_map(|name| {
             let entry = self.snapshot.models.find(name)?;
-            Some(List { entry, requested: name, targets: &entry.targets })
+            Some(List { entry, requested: name, targets: &entry.targets, is_fallback: true })
         });
-        std::iter::once(List { entry, requested: &self.question.model, targets: own })
-            .chain(fallbacks)
-            .collect()
+        let own = List { entry, requested: &self.question.model, targets: own, is_fallback: false };
+        std::iter::once(own).chain(fallbacks).collect()
     }
 
-    fn without_body(&self) -> Routing {
-        let (mut targets, mut not, mut first_by) = (Vec::new(), Vec::new(), None);
-        for list in self.lists(None) {
-            let choices = list.targets.iter().map(|target| {
-                Choice::new(target.clone(), target.upstream_model(&list.entry.name, list.requested))
-            });
-            let (served, inactive): (Vec<_>, Vec<_>) =
-                choices.partition(|choice| choice.target.provider.kind.is_active());
-            not.extend(inactive.iter().map(|choice| facts(choice, Some(Skip::NotActive.to_string()))));
-            if let (None, Some(best)) = (first_by, served.first()) {
-                let best = Some(best.target.priority);
-                let rivals = served.iter().filter(|choice| is_rival(choice, best)).count();
-                let is_open = rivals > 1 || !self.entry.rules.is_empty();
-                first_by = Some(if is_open { FirstBy::Body } else { FirstBy::Priority });
-            }
-            let mut served: Vec<_> = served.iter().map(|choice| facts(choice, None)).collect();
-            // Weight 0 is never drawn first.
-            served.sort_by_key(|target| (target.priority, target.weight == 0));
-            targets.extend(served);
-        }
-        targets.extend(not);
-        Routing { rule: None, targets, first_by: first_by.unwrap_or(FirstBy::Nothing) }
+    pub(super) fn rule(&self, at: usize) -> Option<RuleFact> {
+        let when = condition(&self.entry.rules.get(at)?.when);
+        Some(RuleFact { number: at + 1, when })
     }
 
     fn first_by(&self, kept: bool, plan: &Plan, lists: &[List<'_>]) -> FirstBy {
@@ -178,11 +199,11 @@ impl Run<'_> {
     }
 }
 
-fn is_rival(choice: &Choice, best: Option<u32>) -> bool {
+pub(super) fn is_rival(choice: &Choice, best: Option<u32>) -> bool {
     Some(choice.target.priority) == best && choice.target.weight > 0
 }
 
-fn facts(choice: &Choice, skipped: Option<String>) -> TargetFacts {
+fn facts(choice: &Choice, skip: Option<Skip>) -> TargetFacts {
     let target = &choice.target;
     TargetFacts {
         provider: target.provider.name.to_string(),
@@ -190,9 +211,12 @@ fn facts(choice: &Choice, skipped: Option<String>) -> TargetFacts {
         configured: target.model.clone(),
         priority: target.priority,
         weight: target.weight,
-        served: skipped.is_none(),
-        skipped,
+        fallback: None,
+        reachable: skip.is_none(),
+        served: skip.is_none(),
+        skipped: skip.map(|why| why.to_string()),
         health: None,
+        health_text: None,
     }
 }
 

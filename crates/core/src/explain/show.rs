@@ -59,7 +59,12 @@ impl Explanation {
         if let Some(rule) = &self.routing.rule {
             line(f, "rule", &format!("number {} replaces the targets: {}", rule.number, rule.when))?;
         }
-        line(f, "targets", &format!("{first}; at most {} tries", self.model.attempts))?;
+        let tries = match self.model.attempts {
+            1 => "1 try".to_owned(),
+            attempts => format!("{attempts} tries"),
+        };
+        let passed = self.passed_by();
+        line(f, "targets", &format!("{first}{passed}; at most {tries}"))?;
         let targets = &self.routing.targets;
         let name = |target: &TargetFacts| format!("{} / {}", target.provider, target.model);
         let width = targets.iter().map(|target| name(target).chars().count()).max().unwrap_or(0);
@@ -67,15 +72,35 @@ impl Explanation {
             let TargetFacts { priority, weight, .. } = target;
             let name = name(target);
             write!(f, "  {:<3}{name:width$}  priority {priority}  weight {weight}", index + 1)?;
-            if let Some(health) = &target.health {
+            if let Some(fallback) = &target.fallback {
+                write!(f, "  fallback {fallback}")?;
+            }
+            if let Some(health) = &target.health_text {
                 write!(f, "  {health}")?;
             }
             match &target.skipped {
                 Some(why) => writeln!(f, "  skipped: {why}")?,
+                None if !target.reachable => writeln!(f, "  beyond the {tries}")?,
                 None => writeln!(f)?,
             }
         }
         Ok(())
+    }
+
+    /// The sentence before is about the configuration: what a gateway that runs makes of its first target.
+    fn passed_by(&self) -> String {
+        let first = self.routing.targets.first().filter(|target| target.served && target.is_passed_by());
+        let Some(first) = first else { return String::new() };
+        if self.routing.first_live.is_none() {
+            return " (now all circuits are open: the one whose probe is next is asked anyway)".to_owned();
+        }
+        match self.routing.first_by {
+            // There the first is only the first of the list.
+            FirstBy::Lot | FirstBy::Latency | FirstBy::Load | FirstBy::Body => {
+                format!(" ({} / {} is now passed by: its circuit is open)", first.provider, first.model)
+            }
+            _ => " (now passed by: its circuit is open)".to_owned(),
+        }
     }
 
     fn show_limits(&self, f: &mut Formatter<'_>) -> fmt::Result {

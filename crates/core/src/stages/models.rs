@@ -3,7 +3,6 @@
 use crate::state::snapshot::{KeyEntry, ModelEntry, Pattern, Snapshot};
 use bytes::Bytes;
 use serde::Serialize;
-use std::sync::Arc;
 
 /// `GET …/models`, in OpenAI's shape.
 #[derive(Serialize)]
@@ -28,18 +27,20 @@ impl<'a> Model<'a> {
     }
 }
 
-/// All models that the key may use. A wildcard is no model: of it, only names that the key itself spells out are
-/// listed.
+/// All models that the key may use, aliases beside them. A wildcard is no model: of it, only names that the key
+/// itself spells out are listed.
 #[must_use]
 pub fn list(snapshot: &Snapshot, key: &KeyEntry) -> Bytes {
-    let is_model = |entry: &&Arc<ModelEntry>| !entry.name.ends_with('*') && key.may_use(&entry.name);
-    let exact = snapshot.models.all().iter().filter(is_model).map(|entry| Model::of(&entry.name, entry));
+    let is_wild = |entry: &ModelEntry| entry.name.ends_with('*');
+    let models = snapshot.models.all().iter().filter(|entry| !is_wild(entry));
+    let exact = models.flat_map(|entry| {
+        let names = std::iter::once(&*entry.name).chain(entry.aliases.iter().map(String::as_str));
+        names.filter(|name| key.may_use(name)).map(|name| Model::of(name, entry))
+    });
     let spelled = key.models.iter().filter_map(|pattern| match pattern {
-        Pattern::Exact(name) => snapshot
-            .models
-            .find(name)
-            .filter(|entry| *entry.name != **name)
-            .map(|entry| Model::of(name, entry)),
+        Pattern::Exact(name) => {
+            snapshot.models.find(name).filter(|entry| is_wild(entry)).map(|entry| Model::of(name, entry))
+        }
         Pattern::Prefix(_) => None,
     });
     to_json(&List { object: "list", data: exact.chain(spelled).collect() })

@@ -20,6 +20,8 @@ use std::{
 pub struct ModelEntry {
     /// Configured name; may end in `*`.
     pub name: Arc<str>,
+    /// Other names for it.
+    pub aliases: Vec<String>,
     /// Where it leads, in the order in which targets are tried: by priority, then as written.
     pub targets: Vec<Arc<Target>>,
     /// The first that holds replaces the targets.
@@ -131,8 +133,8 @@ pub struct RouteTable {
 
 impl RouteTable {
     /// Adds a model, under its name and its aliases.
-    pub fn insert(&mut self, entry: Arc<ModelEntry>, aliases: &[String]) {
-        for alias in aliases {
+    pub fn insert(&mut self, entry: Arc<ModelEntry>) {
+        for alias in &entry.aliases {
             self.exact.insert(alias.clone(), entry.clone());
         }
         match entry.name.strip_suffix('*') {

@@ -127,7 +127,7 @@ impl Snapshot {
             let limited =
                 Limited { limits: model.limits.as_ref(), ..Limited::new(ScopeKind::Model, &model.name) };
             let shape = Shape { label, settings: &settings, providers: &providers, shared, metrics };
-            models.insert(Arc::new(shape.entry(model, limits(limited))), &model.aliases);
+            models.insert(Arc::new(shape.entry(model, limits(limited))));
         }
 
         let callers = Callers::new(&settings, &shared.limits, shared_limits.is_some(), metrics);
@@ -168,6 +168,7 @@ impl Shape<'_> {
             |rule: &model::Rule| Rule { when: rule.when.clone(), targets: self.targets(&rule.targets) };
         ModelEntry {
             name: model.name.as_str().into(),
+            aliases: model.aliases.clone(),
             targets: self.targets(&model.targets),
             rules: model.rules.iter().map(rule).collect(),
             fallbacks: model.fallbacks.clone(),
