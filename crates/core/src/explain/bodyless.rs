@@ -1,8 +1,5 @@
 //! Where a request would go as far as that is known without its body: rules that ask for the caller or a header are
 //! judged, those that ask for the body leave it open.
-//!
-//! The stage judges a rule only with a body at hand, so the part of it that needs none stands here once more; a test
-//! holds the two together.
 
 use super::{
     Run,
@@ -13,9 +10,10 @@ use crate::{
     facts::{Choice, Plan, Skip},
     headers as names,
     stages::{intake, route},
+    state::snapshot::Rule,
 };
 use http::request::Parts;
-use sluice_config::model::{CacheMode, Condition, Strategy};
+use sluice_config::model::{CacheMode, Strategy};
 use sluice_protocol::{Dialect, Profile};
 use std::time::Instant;
 
@@ -32,7 +30,7 @@ enum Verdict {
 
 impl Run<'_> {
     pub(super) fn without_body(&self, head: &Parts) -> Routing {
-        let judged = self.entry.rules.iter().map(|rule| self.judge(&rule.when, head)).enumerate();
+        let judged = self.entry.rules.iter().map(|rule| self.judge(rule, head)).enumerate();
         // Those that cannot hold are passed; what comes after one that may hold is open with it.
         let decisive = judged.into_iter().find(|(_, verdict)| *verdict != Verdict::Fails);
         let rule = decisive.and_then(|(at, verdict)| (verdict == Verdict::Holds).then_some(at));
@@ -67,18 +65,11 @@ impl Run<'_> {
         Routing { rule: rule.and_then(|at| self.rule(at)), targets, first_by, first_live: None }
     }
 
-    fn judge(&self, when: &Condition, head: &Parts) -> Verdict {
-        let Condition { tenant, key, header, min_input_tokens, stream, tools } = when;
-        let known = tenant.as_ref().is_none_or(|tenant| **tenant == *self.key.tenant)
-            && key.as_ref().is_none_or(|key| **key == *self.key.name)
-            && header.as_ref().is_none_or(|header| {
-                let sent = head.headers.get_all(&header.name);
-                sent.iter().any(|value| value.as_bytes() == header.equals.as_bytes())
-            });
-        match (known, min_input_tokens, stream, tools) {
-            (false, ..) => Verdict::Fails,
-            (true, None, None, None) => Verdict::Holds,
-            _ => Verdict::Open,
+    fn judge(&self, rule: &Rule, head: &Parts) -> Verdict {
+        match (rule.knows(self.key, &head.headers), rule.asks_for_the_body()) {
+            (false, _) => Verdict::Fails,
+            (true, false) => Verdict::Holds,
+            (true, true) => Verdict::Open,
         }
     }
 

@@ -5,10 +5,11 @@ use crate::{
     limits::scope::LimitScope,
     state::{
         handles::{ModelMetrics, TargetMetrics},
+        keys::KeyEntry,
         provider::Provider,
     },
 };
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use sluice_config::model::{self, Strategy};
 use std::{
     collections::{HashMap, HashSet},
@@ -69,6 +70,27 @@ pub struct Rule {
     pub when: model::Condition,
     /// Where they lead.
     pub targets: Vec<Arc<Target>>,
+}
+
+impl Rule {
+    /// Does it hold for this caller and these headers, whatever its condition says of the body?
+    #[must_use]
+    pub fn knows(&self, caller: &KeyEntry, headers: &HeaderMap) -> bool {
+        let model::Condition { tenant, key, header, .. } = &self.when;
+        tenant.as_ref().is_none_or(|tenant| **tenant == *caller.tenant)
+            && key.as_ref().is_none_or(|key| **key == *caller.name)
+            && header.as_ref().is_none_or(|header| {
+                let sent = headers.get_all(&header.name);
+                sent.iter().any(|value| value.as_bytes() == header.equals.as_bytes())
+            })
+    }
+
+    /// Does its condition say anything of the body?
+    #[must_use]
+    pub fn asks_for_the_body(&self) -> bool {
+        let model::Condition { min_input_tokens, stream, tools, .. } = &self.when;
+        min_input_tokens.is_some() || stream.is_some() || tools.is_some()
+    }
 }
 
 /// A second request when the first is slow.

@@ -45,7 +45,7 @@ pub struct Asking<'a> {
 pub fn plan(entry: Arc<ModelEntry>, asking: Asking<'_>, draft: Option<&Draft>) -> Result<Plan, GatewayError> {
     let Asking { call, .. } = asking;
     let requested = call.envelope.model().into_owned();
-    let rule = entry.rules.iter().position(|Rule { when, .. }| asking.holds(when));
+    let rule = entry.rules.iter().position(|rule| asking.holds(rule));
     let own = rule.and_then(|at| entry.rules.get(at)).map_or(&entry.targets, |rule| &rule.targets);
     let sticky = asking.sticky(&entry, draft);
     let mut sieve = Sieve { asking, demand: None, skipped: Vec::new() };
@@ -150,14 +150,9 @@ impl Sieve<'_> {
 
 impl Asking<'_> {
     /// Does a rule's condition hold? All that it says must.
-    fn holds(&self, when: &Condition) -> bool {
-        let Condition { tenant, key, header, min_input_tokens, stream, tools } = when;
-        tenant.as_ref().is_none_or(|tenant| **tenant == *self.key.tenant)
-            && key.as_ref().is_none_or(|key| **key == *self.key.name)
-            && header.as_ref().is_none_or(|header| {
-                let sent = self.headers.get_all(&header.name);
-                sent.iter().any(|value| value.as_bytes() == header.equals.as_bytes())
-            })
+    fn holds(&self, rule: &Rule) -> bool {
+        let Condition { min_input_tokens, stream, tools, .. } = &rule.when;
+        rule.knows(self.key, self.headers)
             && min_input_tokens.is_none_or(|least| self.prompt_tokens >= least)
             && stream.is_none_or(|stream| stream == self.call.stream)
             && tools.is_none_or(|tools| tools == features::has_tools(&self.call.envelope))
