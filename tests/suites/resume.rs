@@ -363,3 +363,14 @@ async fn an_error_after_the_finish_stays_an_error_where_nobody_goes_on() {
         assert_eq!(said, text());
     }
 }
+
+#[tokio::test]
+async fn a_stream_that_breaks_after_its_finish_is_whole_without_another() {
+    let (first, second) = (dying(Kind::Chat, EVENTS - 2).await, repeating(Kind::Chat).await);
+    let gateway = gateway(&first, &second, "deterministic").await;
+    let events = Stream::open(gateway.api, &without_usage()).await.rest().await;
+    assert!(events.done(), "{events:?}");
+    let said: String = events.events.iter().map(|event| Kind::told(&event.json())).collect();
+    assert_eq!(said, text());
+    assert_eq!((first.calls(), second.calls()), (1, 0));
+}
