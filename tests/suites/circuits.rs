@@ -8,6 +8,7 @@ use sluice_tests::{
     client::{Answer as Reply, Client, Request},
     eventually,
     gateway::{Config, Gateway, KEY},
+    soon,
     sse::Stream,
     upstream::{Absent, Answer, Gate, Received, Upstream},
 };
@@ -365,4 +366,80 @@ async fn a_probe_that_hangs_does_not_keep_a_target_that_is_well_away() {
     }
     drop(probe);
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+/// Two requests at once: one opens the circuit of what `model` leads to, and after it the other is told of a limit.
+async fn opens_and_rests(gateway: &Gateway, model: &str, up: &Upstream, gates: &[Gate; 2]) {
+    let ask = || Request::post(CHAT, chat_to(model)).bearer(KEY).send(gateway.api);
+    let asked = begin([ask(), ask()]);
+    up.called(2).await;
+    gates[0].open();
+    soon("an open circuit", async { while circuits(gateway, "pool", "open").await == 0.0 {} }).await;
+    gates[1].open();
+    for reply in asked {
+        let status = reply.await.unwrap().status();
+        assert!([429, 502].contains(&status), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_target_whose_circuit_is_open_and_whose_key_rests_is_a_limit_and_no_fault() {
+    let gates = [Gate::new(), Gate::new()];
+    let held = gates.clone();
+    let limit = Answer::status(429, &["retry-after: 60"], "{}");
+    let up = Upstream::with(move |n, _| match n {
+        0 => Answer::new().gate(&held[0]).then(Answer::error(500, "{}")),
+        1 => Answer::new().gate(&held[1]).then(limit.clone()),
+        _ => Answer::json(CHAT_REPLY),
+    })
+    .await;
+    let spare = Upstream::script([Answer::error(500, "{}"), Answer::json(CHAT_REPLY)]).await;
+    let pool = "{provider: pool, model: m}";
+    let gateway = Config::to(&spare)
+        .also_with("pool", &up.base_url(), ", keys: [{name: a, value: sk-a}]")
+        .model_entry(&format!("{{name: one, targets: [{pool}]}}"))
+        .model_entry("{name: other, targets: [{provider: up, model: m}]}")
+        .model_entry(&format!("{{name: both, targets: [{pool}, {{provider: up, model: m, priority: 1}}]}}"))
+        .section("resilience: {attempts: 1, circuit: {consecutive_failures: 1, open_for: 60s}}")
+        .start()
+        .await;
+    opens_and_rests(&gateway, "one", &up, &gates).await;
+    for _ in 0..3 {
+        let reply = gateway.post(CHAT, chat_to("one")).await.expect(429);
+        let seconds: u64 = reply.get("retry-after").parse().expect("whole seconds");
+        assert!((1..=60).contains(&seconds), "{seconds}");
+        assert!(reply.message().contains("rate-limited upstream"), "{}", reply.message());
+    }
+    assert_eq!(up.calls(), 2, "nobody is asked meanwhile");
+    // The other target's circuit is open, too, but its key is free.
+    let _ = gateway.post(CHAT, chat_to("other")).await.expect(502);
+    assert_eq!(circuits(&gateway, "up", "open").await, 1.0);
+    let reply = both(&gateway).await.expect(200);
+    assert_eq!((reply.get("x-sluice-provider"), reply.get("x-sluice-attempts")), ("up", "1"));
+    assert_eq!((up.calls(), spare.calls()), (2, 2));
+}
+
+#[tokio::test]
+async fn a_model_behind_a_wildcard_that_fails_opens_only_its_own_circuit() {
+    let up = Upstream::with(|_, request| match request.json()["model"] == "ill" {
+        true => Answer::error(500, "{}"),
+        false => Answer::json(CHAT_REPLY),
+    })
+    .await;
+    let spare = well().await;
+    let targets = r#"[{provider: up, model: "{rest}"}, {provider: spare, model: "{rest}", priority: 1}]"#;
+    let gateway = Config::to(&up)
+        .also("spare", &spare.base_url())
+        .model_entry(&format!("{{name: \"w/*\", targets: {targets}}}"))
+        .section("resilience: {circuit: {open_for: 60s}}")
+        .start()
+        .await;
+    for n in 0..STREAK + 3 {
+        let reply = gateway.post(CHAT, chat_to("w/ill")).await.expect(200);
+        let tries = if n < STREAK { "2" } else { "1" };
+        assert_eq!((reply.get("x-sluice-provider"), reply.get("x-sluice-attempts")), ("spare", tries), "{n}");
+        let reply = gateway.post(CHAT, chat_to("w/fit")).await.expect(200);
+        assert_eq!((reply.get("x-sluice-provider"), reply.get("x-sluice-attempts")), ("up", "1"), "{n}");
+    }
+    assert_eq!(circuits(&gateway, "up", "open").await, 1.0);
 }

@@ -380,3 +380,22 @@ async fn a_shared_answer_that_all_have_left_is_given_up_with_the_gateway_and_ask
     assert!(begun.elapsed() < Duration::from_millis(300 + 2_500), "{:?}", begun.elapsed());
     assert_eq!(json!([records[0]["end"], records[0]["source"]]), json!(["cancelled", "estimated"]));
 }
+
+#[tokio::test]
+async fn a_stream_that_begins_and_breaks_without_its_client_is_not_gone_on_with() {
+    let gate = Gate::new();
+    let broken = Answer::new().gate(&gate).then(Answer::stream().send(delta("a")).wait(2).reset());
+    let upstream = Upstream::script([broken]).await;
+    let spare = Upstream::script([Answer::sse([delta("a"), rest()].concat())]).await;
+    let resumed = BOTH.replace("]}", "], resume: deterministic}");
+    let config =
+        drained(&upstream).also_with("spare", &spare.base_url(), &format!(", {DRAIN}")).model_entry(&resumed);
+    let keeper = Bookkeeper::start(&config).await;
+    let body = seeded(7, ",\"stream\":true").replace("\"m\"", "\"both\"");
+    let client = waiting(&keeper, body).await;
+    upstream.called(1).await;
+    let record = read_on(&keeper, &upstream, client, &gate).await;
+    assert_eq!(record["end"], "cancelled", "{record:#}");
+    assert_eq!(record["attempts"].as_array().unwrap().len(), 1, "{record:#}");
+    assert_eq!(spare.calls(), 0);
+}

@@ -1,6 +1,6 @@
 //! A second request beside a slow first one: the client gets whichever answer begins first, and pays for both.
 
-use crate::support::{CHAT, CHAT_REPLY, begin, chat, chat_events, chat_stream};
+use crate::support::{CHAT, CHAT_REPLY, begin, chat, chat_events, chat_stream, delta, seeded};
 use serde_json::json;
 use sluice_tests::{
     client::Request,
@@ -158,4 +158,31 @@ async fn of_two_that_fail_neither_is_asked_again_for_what_the_other_did() {
     assert!([429, 504].contains(&answer.status()), "{}", answer.text());
     // Neither a timeout nor a 429 is tried again.
     assert_eq!((first.calls(), second.calls()), (LEARNED + 1, 1));
+}
+
+#[tokio::test]
+async fn a_hedge_that_wins_and_then_breaks_is_gone_on_with_at_the_other_target() {
+    let whole = || Answer::sse(chat_events(&["one", " two", " three"]));
+    let first = Upstream::with(move |n, request| match n {
+        0..LEARNED => reply(request),
+        LEARNED => Answer::new().hang(),
+        _ => whole(),
+    })
+    .await;
+    let broken = Answer::stream().send([delta("one"), delta(" two")].concat()).wait(2).reset();
+    let second = Upstream::script([broken, whole()]).await;
+    let more = format!("{HEDGE}, resume: deterministic");
+    let keeper = Bookkeeper::start(&config(&first, &second, &more)).await;
+    learn(&keeper, true).await;
+    let mut stream = Stream::open(keeper.api, &both(&seeded(7, ",\"stream\":true"))).await;
+    assert_eq!(stream.head.get("x-sluice-provider"), "spare");
+    let events = stream.rest().await;
+    assert!(events.done(), "{events:?}");
+    let chunks = events.events.iter().map(|event| event.json()["choices"][0]["delta"]["content"].clone());
+    let said: String = chunks.filter_map(|text| text.as_str().map(str::to_owned)).collect();
+    assert_eq!(said, "one two three");
+    assert_eq!((first.calls(), second.calls()), (LEARNED + 2, 1), "the one that broke is not asked again");
+    let record = keeper.records(LEARNED + 1).await.pop().unwrap();
+    let tries: Vec<_> = record["attempts"].as_array().unwrap().iter().map(|one| &one["provider"]).collect();
+    assert_eq!(tries, ["up", "spare", "up"], "{record:#}");
 }

@@ -8,7 +8,7 @@ use sluice_tests::{
     gateway::Gateway,
     upstream::{Answer, Gate, Upstream},
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 const QUEUED: &str = "sluice_limit_decisions_total{decision=\"queued\",limit=\"none\",tenant=\"default\"}";
@@ -146,4 +146,22 @@ async fn whoever_leaves_while_it_waits_leaves_nothing_behind() {
     assert_eq!(upstream.calls(), 2, "nobody was asked for those who left");
     let _ = by_limited(chat()).send(gateway.api).await.expect(200);
     assert_eq!((gateway.metric(QUEUED).await, gateway.metric(ALLOWED).await), (1.0, 2.0));
+}
+
+#[tokio::test]
+async fn a_client_in_a_hurry_waits_no_longer_than_it_said() {
+    for limit in ["concurrency: 1", "requests: {rate: 6/min, burst: 1}"] {
+        let gate = Gate::new();
+        let upstream = Upstream::script([Answer::new().gate(&gate).then(Answer::json(CHAT_REPLY))]).await;
+        let limits = format!("limits: {{{limit}, queue: {{max_wait: 30s, size: 8}}}}");
+        let gateway = limited(&upstream, &limits).start().await;
+        let first = enter(&gateway, chat(), 1).await;
+        upstream.called(1).await;
+        let begun = Instant::now();
+        let _ = by_limited(chat()).header("x-sluice-timeout-ms", "300").send(gateway.api).await.expect(429);
+        assert!(begun.elapsed() < Duration::from_millis(300 + 2_000), "{limit}: {:?}", begun.elapsed());
+        gate.open();
+        let _ = first.await.unwrap().expect(200);
+        assert_eq!(upstream.calls(), 1, "{limit}");
+    }
 }

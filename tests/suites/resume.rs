@@ -322,3 +322,55 @@ async fn readers_of_one_answer_are_gone_on_with_together_and_it_is_not_kept() {
     is_whole(&events, Kind::Chat, 20, &counted(PROMPT_TOKENS, WORDS));
     assert_eq!(first.calls(), calls + 1, "what two upstreams said between them is no stored answer");
 }
+
+/// The same request by somebody who does not want usage.
+fn without_usage() -> Request {
+    let body = r#"{"model":"both","stream":true,"messages":[{"role":"user","content":"hi"}],"seed":7}"#;
+    Request::post(CHAT, body).bearer(KEY)
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_after_its_finish_is_whole_and_not_kept() {
+    // Before its usage, which others may want of a stored answer, and after it.
+    for after in [EVENTS - 2, EVENTS - 1] {
+        let (first, second) = (dying(Kind::Chat, after).await, repeating(Kind::Chat).await);
+        let gateway = config(&first, &second, "deterministic").section("cache: {}").start().await;
+        for calls in 1..=2 {
+            let mut stream = Stream::open(gateway.api, &without_usage()).await;
+            assert_eq!(stream.head.get("x-sluice-cache"), "miss", "died after {after}");
+            let events = stream.rest().await;
+            assert!(events.done(), "{events:?}");
+            let said: String = events.events.iter().map(|event| Kind::told(&event.json())).collect();
+            assert_eq!(said, text(), "died after {after}");
+            assert_eq!(first.calls(), calls, "died after {after}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_error_after_the_finish_stays_an_error_where_nobody_goes_on() {
+    let words: Vec<String> = (0..WORDS).map(word).collect();
+    let events = Kind::Chat.events("first", &words, &Value::Null);
+    let error = "data: {\"error\":{\"message\":\"no more\",\"type\":\"server_error\"}}\n\n";
+    let answer = Answer::sse(events[..EVENTS - 2].concat() + error);
+    for asked in [without_usage(), request(Kind::Chat, ",\"seed\":7")] {
+        let first = Upstream::script([answer.clone()]).await;
+        let second = Upstream::script([Answer::error(500, "{}")]).await;
+        let gateway = gateway(&first, &second, "deterministic").await;
+        let events = Stream::open(gateway.api, &asked).await.rest().await;
+        let _ = events.error();
+        let said: String = events.events.iter().map(|event| Kind::told(&event.json())).collect();
+        assert_eq!(said, text());
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_after_its_finish_is_whole_without_another() {
+    let (first, second) = (dying(Kind::Chat, EVENTS - 2).await, repeating(Kind::Chat).await);
+    let gateway = gateway(&first, &second, "deterministic").await;
+    let events = Stream::open(gateway.api, &without_usage()).await.rest().await;
+    assert!(events.done(), "{events:?}");
+    let said: String = events.events.iter().map(|event| Kind::told(&event.json())).collect();
+    assert_eq!(said, text());
+    assert_eq!((first.calls(), second.calls()), (1, 0));
+}

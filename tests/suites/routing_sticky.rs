@@ -45,6 +45,10 @@ impl Trio {
 
     /// A gateway whose model `shared` has all of them as targets; the latter two with a pool of three keys.
     async fn gateway(&self, members: &str) -> Gateway {
+        self.config(members).start().await
+    }
+
+    fn config(&self, members: &str) -> Config {
         let pool = ", keys: [{name: a, value: sk-a}, {name: b, value: sk-b}, {name: c, value: sk-c}]";
         let mut config = Config::to(&self.upstreams[0]);
         for (name, upstream) in NAMES.iter().zip(&self.upstreams).skip(1) {
@@ -57,8 +61,6 @@ impl Trio {
             .key("second", "sk-second", "models: [\"*\"], tenant: another")
             .tenant("another", "limits: {}")
             .section("resilience: {circuit: {open_for: 300ms, consecutive_failures: 2}}")
-            .start()
-            .await
     }
 
     /// What was answered since the last time, by target and key.
@@ -253,4 +255,23 @@ async fn while_a_prefixs_target_is_down_the_next_one_answers_and_it_comes_back()
     trio.seen();
     let _ = ask(11).await;
     assert_eq!(trio.seen(), own_key, "with the key that it had");
+}
+
+#[tokio::test]
+async fn a_prefix_binds_with_and_without_a_seed_where_there_is_a_cache() {
+    let trio = Trio::new().await;
+    let gateway = trio.config(AFFINITY).section("cache: {mode: seeded}").start().await;
+    for n in 0..30 {
+        let mut places = Vec::new();
+        for seed in [Value::Null, json!(7), json!(8), Value::Null] {
+            let mut body = conversation(&format!("You are number {n}."), 1);
+            if !seed.is_null() {
+                body["seed"] = seed;
+            }
+            let _ = gateway.post(CHAT, body.to_string()).await.expect(200);
+            places.extend(trio.seen().into_keys());
+        }
+        assert_eq!(places.len(), 4, "each was asked for");
+        assert!(places.iter().all(|place| *place == places[0]), "{n}: {places:?}");
+    }
 }

@@ -321,3 +321,17 @@ async fn an_answer_under_way_while_it_is_purged_is_not_kept() {
     assert_eq!((next.get("x-sluice-cache"), upstream.calls()), ("miss", 2));
     assert_eq!(request(STREAM).send(gateway.api).await.get("x-sluice-cache"), "hit", "but the next one is");
 }
+
+#[tokio::test]
+async fn a_leader_in_a_hurry_hurries_nobody_else() {
+    let gate = Gate::new();
+    let upstream = Upstream::script([Answer::new().gate(&gate).then(Answer::json(CHAT_REPLY))]).await;
+    let gateway = cached(&upstream, "").start().await;
+    let leader = begin([request("").header("x-sluice-timeout-ms", "500").send(gateway.api)]).remove(0);
+    upstream.called(1).await;
+    let follower = begin([request("").send(gateway.api)]).remove(0);
+    in_flight(&gateway, 2).await;
+    assert_eq!(leader.await.unwrap().expect(504).code(), "upstream_timeout");
+    gate.open();
+    assert_eq!(follower.await.unwrap().expect(200).text(), CHAT_REPLY);
+}
