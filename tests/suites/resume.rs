@@ -374,3 +374,21 @@ async fn a_stream_that_breaks_after_its_finish_is_whole_without_another() {
     assert_eq!(said, text());
     assert_eq!((first.calls(), second.calls()), (1, 0));
 }
+
+#[tokio::test]
+async fn an_answer_that_only_lacks_its_usage_is_whole_where_nobody_can_tell_it() {
+    for cache in ["", "cache: {}"] {
+        let first = dying(Kind::Chat, EVENTS - 2).await;
+        let second = Upstream::script([Answer::error(500, "{}")]).await;
+        let mut config = config(&first, &second, "deterministic");
+        if !cache.is_empty() {
+            config = config.section(cache);
+        }
+        let gateway = config.start().await;
+        let events = Stream::open(gateway.api, &request(Kind::Chat, ",\"seed\":7")).await.rest().await;
+        let said: String = events.events.iter().map(|event| Kind::told(&event.json())).collect();
+        assert_eq!(said, text());
+        assert!(events.done(), "{events:?}");
+        assert!(second.calls() > 0, "it was asked");
+    }
+}

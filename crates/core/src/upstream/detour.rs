@@ -60,6 +60,17 @@ pub struct Detour {
     end: Instant,
 }
 
+/// What may be missing of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
+    /// Some of it.
+    Text,
+    /// All has been said but what it cost.
+    Usage,
+    /// Only that it is over.
+    EndMark,
+}
+
 /// Somebody goes on.
 pub struct Found {
     /// The new stream.
@@ -130,15 +141,19 @@ impl Detour {
         self.holding.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the client all that it waits for, but for the end mark?
+    /// What may be missing of an answer whose stream ended so.
     #[must_use]
-    pub fn has_arrived(&self, following: &Following, ending: &Ending) -> bool {
+    pub fn lacks(&self, following: &Following, ending: &Ending) -> Lack {
         let delivered = following.delivered();
-        // Who goes on from a text cannot be asked for the usage of one that has ended.
-        let wants_usage = self.call.wants_usage() || self.call.shared;
-        let needs_usage = self.method == Method::Repeat && wants_usage && !delivered.has_usage();
+        // An upstream that says that something went wrong is believed.
         let broke_off = matches!(ending, Ending::Truncated | Ending::Timeout);
-        broke_off && delivered.is_resumable() && delivered.is_finished() && !needs_usage
+        if !broke_off || !delivered.is_resumable() || !delivered.is_finished() {
+            return Lack::Text;
+        }
+        let wants_usage = self.call.wants_usage() || self.call.shared;
+        // Who goes on from a text cannot be asked for the usage of one that has ended.
+        let may_ask = self.method == Method::Repeat && wants_usage && !delivered.has_usage();
+        if may_ask { Lack::Usage } else { Lack::EndMark }
     }
 
     /// Sets out, if what the client has can be gone on with.

@@ -17,7 +17,7 @@ use crate::{
     },
     upstream::{
         attempt::Ready,
-        detour::{Detour, Found, Travel},
+        detour::{Detour, Found, Lack, Travel},
         failure::Failure,
         stream::{Ending, EventStream, Pace, Step},
     },
@@ -57,6 +57,8 @@ struct Spare {
     since: Instant,
     /// How the stream before counts once somebody goes on.
     end: StreamEnd,
+    /// All of the answer has been said.
+    is_told: bool,
     /// Nothing of the stream that goes on has been passed on yet.
     unproven: bool,
     failed: bool,
@@ -113,6 +115,7 @@ impl Relay {
             pace: None,
             since: Instant::now(),
             end: StreamEnd::Done,
+            is_told: false,
             unproven: false,
             failed: false,
         }));
@@ -162,14 +165,21 @@ impl Relay {
             detour.count("diverged");
         }
         let Some(following) = following else { return false };
-        if detour.has_arrived(&following, ending) {
-            let done = Piece { bytes: Bytes::from_static(DONE), usage_only: false };
-            spare.ready = Ready::from_iter([done]).into_iter();
-            spare.state = State::Arrived;
+        let lack = detour.lacks(&following, ending);
+        spare.is_told = lack != Lack::Text;
+        if lack == Lack::EndMark {
+            spare.arrive();
             self.events.close();
             return true;
         }
-        let Some(travel) = detour.set_out(&following, ending, &facts) else { return false };
+        let Some(travel) = detour.set_out(&following, ending, &facts) else {
+            let is_told = spare.is_told;
+            if is_told {
+                spare.arrive();
+                self.events.close();
+            }
+            return is_told;
+        };
         let now = Instant::now();
         let part = Part { facts, outcome: broken.attempt, at: now };
         match spare.current {
@@ -194,6 +204,11 @@ impl Relay {
         let spare = self.spare.as_mut()?;
         let State::Looking(_, ending) = std::mem::replace(&mut spare.state, State::Lost) else { return None };
         let Some(Found { events, ready, target, attempt }) = found else {
+            if spare.is_told {
+                // Nobody tells what it cost; but all of it has been said.
+                spare.arrive();
+                return None;
+            }
             spare.failed = true;
             return Some(ending);
         };
@@ -314,6 +329,13 @@ impl Relay {
 }
 
 impl Spare {
+    /// All that is missing is the end mark, which is added.
+    fn arrive(&mut self) {
+        let done = Piece { bytes: Bytes::from_static(DONE), usage_only: false };
+        self.ready = Ready::from_iter([done]).into_iter();
+        self.state = State::Arrived;
+    }
+
     /// Something of the stream that goes on is passed on: it begins as the client's does.
     fn prove(&mut self) {
         if std::mem::take(&mut self.unproven)
