@@ -125,8 +125,11 @@ fn keep(mut pipe: impl Read + Send + 'static, into: Arc<Mutex<String>>) {
 }
 
 /// A loopback port that was free a moment ago.
+///
+/// Below the range from which the system gives ports to outgoing connections: one of those could take it meanwhile,
+/// or, asking whether anybody listens there, find itself.
 #[must_use]
 pub fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bind");
-    listener.local_addr().expect("address").port()
+    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    std::iter::repeat_with(|| fastrand::u16(10_000..32_000)).find(is_free).expect("a free port")
 }

@@ -3,7 +3,7 @@
 //! It speaks bytes, not HTTP: an answer is a list of [`Step`]s, so it can pause between any two bytes, reset,
 //! lie about its length, or say nothing. Requests are read whole (length or chunks) before the script runs.
 
-use crate::{chunked::Chunked, eventually};
+use crate::{chunked::Chunked, eventually, process::free_port};
 use bytes::{Bytes, BytesMut};
 use std::{
     net::SocketAddr,
@@ -377,7 +377,7 @@ impl Upstream {
 /// A base URL that nobody listens at.
 #[must_use]
 pub fn nobody() -> String {
-    Absent::new().base_url()
+    format!("http://127.0.0.1:{}/v1", free_port())
 }
 
 /// An upstream that refuses connections until it comes: its address is taken, and nobody listens there.
