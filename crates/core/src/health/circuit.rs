@@ -4,18 +4,20 @@
 //! counting and the times, with the clock handed in; what counts as a failure is its caller's to say. An open
 //! circuit is advice: where nothing better is left the caller asks anyway, and what comes of that counts as well.
 
+use super::window::Window;
 use serde::{Deserialize, Serialize};
 use sluice_config::model;
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 /// Each further open time is so much longer than the one before. Less than twice, so that a target that comes back
 /// after some seconds is not left alone for as long again.
 const GROWTH: f64 = 1.5;
-/// The window moves in so many steps.
-const STEPS: usize = 10;
 
 /// How a circuit stands. Ordered by badness, so that the worst of several replicas is their maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -57,7 +59,11 @@ pub enum Admission {
 
 /// See the module.
 #[derive(Debug)]
-pub struct Circuit(Mutex<Inner>);
+pub struct Circuit {
+    inner: Mutex<Inner>,
+    /// Answers in a row that began and broke. Beside the lock: every answer that ends well looks at it.
+    breaks: AtomicU32,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -65,8 +71,6 @@ struct Inner {
     stand: Stand,
     /// Failures in a row to begin an answer.
     streak: u32,
-    /// Answers in a row that began and broke.
-    breaks: u32,
     /// When it opened. Whoever was asked before says nothing of what came after.
     opened: Option<Instant>,
     /// The next open time; the first where absent.
@@ -122,16 +126,16 @@ impl Circuit {
     /// A closed one.
     #[must_use]
     pub fn new(rules: model::Circuit) -> Self {
-        Self(Mutex::new(Inner {
+        let inner = Inner {
             rules,
             stand: Stand::Closed,
             streak: 0,
-            breaks: 0,
             opened: None,
             next_open: None,
             window: Window::default(),
             resting: None,
-        }))
+        };
+        Self { inner: Mutex::new(inner), breaks: AtomicU32::new(0) }
     }
 
     /// The rules in force.
@@ -185,17 +189,21 @@ impl Circuit {
 
     /// An answer has ended well, or nothing bad is known of it.
     pub fn ended_well(&self) {
-        self.with(|inner| inner.breaks = 0);
+        if self.breaks.load(Ordering::Relaxed) > 0 {
+            self.breaks.store(0, Ordering::Relaxed);
+        }
     }
 
     /// It failed.
     pub fn failed(&self, now: Instant, fault: Fault) -> Option<State> {
         self.change(|inner| {
             let in_a_row = match fault {
-                Fault::NoAnswer { .. } => &mut inner.streak,
-                Fault::Broken => &mut inner.breaks,
+                Fault::NoAnswer { .. } => {
+                    inner.streak = inner.streak.saturating_add(1);
+                    inner.streak
+                }
+                Fault::Broken => self.breaks.fetch_add(1, Ordering::Relaxed).saturating_add(1),
             };
-            *in_a_row = in_a_row.saturating_add(1);
             match (inner.stand, fault) {
                 (Stand::Closed, _) => {
                     match fault {
@@ -203,7 +211,7 @@ impl Circuit {
                         // It was counted as an answer.
                         Fault::Broken => inner.window.turn_bad(now, inner.rules.window),
                     }
-                    if inner.is_too_much() {
+                    if inner.is_too_much(in_a_row) {
                         inner.open(now);
                     }
                 }
@@ -275,20 +283,23 @@ impl Circuit {
             let before = inner.stand.state();
             let made = step(inner);
             let after = inner.stand.state();
+            if before != after && after == State::Closed {
+                self.breaks.store(0, Ordering::Relaxed);
+            }
             (made, (before != after).then_some(after))
         })
     }
 
     fn with<T>(&self, step: impl FnOnce(&mut Inner) -> T) -> T {
-        step(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        step(&mut self.inner.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Inner {
-    fn is_too_much(&self) -> bool {
+    fn is_too_much(&self, in_a_row: u32) -> bool {
         let (all, failed) = self.window.sum();
         let many = all >= self.rules.min_requests;
-        self.streak.max(self.breaks) >= self.rules.consecutive_failures
+        in_a_row >= self.rules.consecutive_failures
             || (many && f64::from(failed) > self.rules.failure_ratio.0 * f64::from(all))
     }
 
@@ -320,68 +331,9 @@ impl Inner {
 
     fn close(&mut self) {
         self.stand = Stand::Closed;
-        self.breaks = 0;
         self.opened = None;
         self.next_open = None;
         self.window = Window::default();
-    }
-}
-
-/// What happened in the last while, in steps of a tenth of it.
-#[derive(Debug, Default)]
-struct Window {
-    steps: [Step; STEPS],
-    /// The step that counts now, and when it began.
-    at: usize,
-    since: Option<Instant>,
-}
-
-#[derive(Debug, Clone, Copy, Default)]
-struct Step {
-    all: u32,
-    failed: u32,
-}
-
-impl Window {
-    fn count(&mut self, now: Instant, length: Duration, failed: bool) {
-        self.turn(now, length / STEPS as u32);
-        if let Some(step) = self.steps.get_mut(self.at) {
-            step.all = step.all.saturating_add(1);
-            step.failed = step.failed.saturating_add(u32::from(failed));
-        }
-    }
-
-    /// One that was counted as good was not, after all.
-    fn turn_bad(&mut self, now: Instant, length: Duration) {
-        self.turn(now, length / STEPS as u32);
-        if let Some(step) = self.steps.get_mut(self.at) {
-            step.failed = step.failed.saturating_add(1);
-            // It may have been counted in a step that is forgotten.
-            step.all = step.all.max(step.failed);
-        }
-    }
-
-    /// Leaves steps behind that are over, and forgets those that are reached again.
-    fn turn(&mut self, now: Instant, length: Duration) {
-        let since = *self.since.get_or_insert(now);
-        let length = length.max(Duration::from_millis(1));
-        let over = now.saturating_duration_since(since).as_millis() / length.as_millis().max(1);
-        let over = u32::try_from(over).unwrap_or(u32::MAX);
-        for _ in 0..over.min(STEPS as u32) {
-            self.at = (self.at + 1) % STEPS;
-            if let Some(step) = self.steps.get_mut(self.at) {
-                *step = Step::default();
-            }
-        }
-        if over > 0 {
-            self.since = Some(if over > STEPS as u32 { now } else { since + length * over });
-        }
-    }
-
-    fn sum(&self) -> (u32, u32) {
-        self.steps.iter().fold((0, 0), |(all, failed), step| {
-            (all.saturating_add(step.all), failed.saturating_add(step.failed))
-        })
     }
 }
 

@@ -13,6 +13,7 @@ pub mod remaining;
 pub mod retry_budget;
 pub mod stock;
 mod trouble;
+mod window;
 
 pub use hedge::HedgeBudget;
 pub use key_pool::KeyPool;

@@ -38,7 +38,7 @@ impl Errand {
     /// Begins a try, with its place in the record.
     #[must_use]
     pub fn begin(choice: &Choice, leave: Leave, deadline: Instant) -> (Self, Attempt) {
-        let Choice { target, model, .. } = choice.clone();
+        let (target, model) = (choice.target.clone(), choice.model.clone());
         let sent = Sent::default();
         let errand = Self { target, model, key: leave.key, deadline, share: None, end: None, sent };
         let attempt = Attempt {

@@ -257,11 +257,6 @@ impl Relay {
         self.events.facts()
     }
 
-    /// The stream has been delivered: what was waited so far is the try's, and no silence inside the stream.
-    pub fn delivered(&mut self) {
-        self.events.delivered();
-    }
-
     /// When things came, over all streams that were read.
     #[must_use]
     pub fn pace(&self) -> Pace {

@@ -75,9 +75,8 @@ pub fn nobody_asked(plan: &Plan, way: &Itinerary) -> GatewayError {
         return GatewayError::new(ErrorKind::Internal, "The model has no target.");
     };
     let name = &choice.target.provider.name;
-    let has_names = choice.target.provider.pool.name(0).is_some_and(|name| !name.is_empty());
     let keys = match unready.keys {
-        1 if !has_names => format!("Provider '{name}' is"),
+        1 if !choice.target.provider.has_keys() => format!("Provider '{name}' is"),
         1 => format!("The key of provider '{name}' is"),
         2 => format!("Both keys of provider '{name}' are"),
         keys => format!("All {keys} keys of provider '{name}' are"),
