@@ -2,7 +2,7 @@
 
 use crate::reply::{self, Reply};
 use bytes::{Buf, BufMut};
-use http::StatusCode;
+use http::{Request, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use std::{error::Error, pin::pin, time::Duration};
@@ -12,8 +12,23 @@ const MAX_BODY: usize = 4 * 1024;
 /// For the whole body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What a request wants, by its query and its body; or the answer to one that cannot be understood.
+pub(crate) async fn wanted<B, W>(
+    request: Request<B>,
+    bad: fn(&str) -> Reply,
+    usage: &str,
+    read: fn(Option<&str>, &[u8]) -> Result<W, String>,
+) -> Result<W, Reply>
+where
+    B: Body<Data: Buf, Error: Into<Box<dyn Error + Send + Sync>>>,
+{
+    let (head, body) = request.into_parts();
+    let body = receive(body, bad, usage).await?;
+    read(head.uri.query(), &body).map_err(|why| bad(&why))
+}
+
 /// The whole body, within its size and its time. `bad` makes the page's own 400, `usage` says how the page is used.
-pub(crate) async fn receive<B>(body: B, bad: fn(&str) -> Reply, usage: &str) -> Result<Vec<u8>, Reply>
+async fn receive<B>(body: B, bad: fn(&str) -> Reply, usage: &str) -> Result<Vec<u8>, Reply>
 where
     B: Body<Data: Buf, Error: Into<Box<dyn Error + Send + Sync>>>,
 {

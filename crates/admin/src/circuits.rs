@@ -51,14 +51,9 @@ pub(crate) async fn close<B>(app: &App, request: Request<B>) -> Reply
 where
     B: Body<Data: Buf, Error: Into<Box<dyn Error + Send + Sync>>>,
 {
-    let (head, body) = request.into_parts();
-    let body = match body::receive(body, bad, USAGE).await {
-        Ok(body) => body,
-        Err(refusal) => return refusal,
-    };
-    let wanted = match read(head.uri.query(), &body) {
+    let wanted = match body::wanted(request, bad, USAGE, read).await {
         Ok(wanted) => wanted,
-        Err(why) => return bad(&why),
+        Err(refusal) => return refusal,
     };
     let upstreams = match (wanted.provider.as_deref(), wanted.model.as_deref()) {
         (None, None) => Upstreams::All,

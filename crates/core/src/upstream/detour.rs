@@ -19,7 +19,7 @@ use crate::{
         failover,
         failure::Failure,
         following::Following,
-        itinerary::{Itinerary, Leave},
+        itinerary::{Itinerary, Turn},
         stream::{Ending, EventStream},
     },
 };
@@ -193,9 +193,9 @@ impl Detour {
     async fn travel(mut self: Box<Self>, call: Call, delivered: Delivered) -> (Box<Self>, Option<Found>) {
         let mut found = None;
         while found.is_none()
-            && let Some(leave) = self.way.next(&self.plan, Instant::now())
+            && let Some(turn) = self.way.next(&self.plan, Instant::now())
         {
-            found = self.ask(&call, &delivered, leave).await;
+            found = self.ask(&call, &delivered, turn).await;
         }
         if found.is_none() {
             self.count("failed");
@@ -208,9 +208,9 @@ impl Detour {
         self.app.metrics.resumed.with_label_values(&[self.plan.entry.metrics.label(), result]).inc();
     }
 
-    async fn ask(&mut self, call: &Call, delivered: &Delivered, leave: Leave) -> Option<Found> {
-        failover::pause(leave.wait).await;
-        let (at, key) = (leave.at, leave.key);
+    async fn ask(&mut self, call: &Call, delivered: &Delivered, turn: Turn) -> Option<Found> {
+        failover::pause(turn.wait).await;
+        let (at, key) = (turn.at, turn.key);
         let choice = self.plan.choices.get(at)?;
         let target = choice.target.clone();
         let mut holding = std::mem::take(&mut *self.held());
@@ -231,7 +231,7 @@ impl Detour {
             format!(": resumed by {} after {} events\n\n", target.provider.name, delivered.content_events());
         let following = Following::beyond(delivered, self.method, Bytes::from(mark))?;
         let deadline = (Instant::now() + target.provider.timeouts.total).min(self.end);
-        let (mut errand, mut attempt) = Errand::begin(choice, leave, deadline);
+        let (mut errand, mut attempt) = Errand::begin(choice, turn, deadline);
         errand.end = Some(self.end);
         attempt.reason = Some(RESUMED);
         let place = {

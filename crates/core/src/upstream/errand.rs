@@ -10,7 +10,7 @@ use crate::{
         attempt::{Delivery, Tried},
         body::Sent,
         failure::Failure,
-        itinerary::Leave,
+        itinerary::Turn,
     },
 };
 use std::{sync::Arc, time::Instant};
@@ -37,10 +37,10 @@ pub struct Errand {
 impl Errand {
     /// Begins a try, with its place in the record.
     #[must_use]
-    pub fn begin(choice: &Choice, leave: Leave, deadline: Instant) -> (Self, Attempt) {
+    pub fn begin(choice: &Choice, turn: Turn, deadline: Instant) -> (Self, Attempt) {
         let (target, model) = (choice.target.clone(), choice.model.clone());
         let sent = Sent::default();
-        let errand = Self { target, model, key: leave.key, deadline, share: None, end: None, sent };
+        let errand = Self { target, model, key: turn.key, deadline, share: None, end: None, sent };
         let attempt = Attempt {
             target: errand.target.clone(),
             model: errand.model.clone(),
@@ -53,7 +53,7 @@ impl Errand {
             took: None,
             sent: errand.sent.clone(),
             facts: None,
-            trial: leave.trial,
+            trial: turn.trial,
         };
         (errand, attempt)
     }

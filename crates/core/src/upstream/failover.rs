@@ -19,7 +19,7 @@ use crate::{
         failure::Failure,
         following::Following,
         hedge,
-        itinerary::{Itinerary, Leave},
+        itinerary::{Itinerary, Turn},
         verdict,
     },
 };
@@ -50,16 +50,16 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
         hedge.budget.earn();
     }
     while failed.as_ref().is_none_or(|(_, failure)| failure.verdict.next) {
-        let Some(leave) = way.next(&plan, Instant::now()) else { break };
-        let (at, key) = (leave.at, leave.key);
+        let Some(turn) = way.next(&plan, Instant::now()) else { break };
+        let (at, key) = (turn.at, turn.key);
         let Some(choice) = plan.choices.get(at) else { break };
-        if Instant::now() + leave.wait >= plan.deadline {
+        if Instant::now() + turn.wait >= plan.deadline {
             failed.get_or_insert_with(|| (at, Failure::out_of_time(recorder.started.elapsed(), true)));
             break;
         }
         let share = share_of_time(&plan, &call, &way);
         let asked = async {
-            pause(leave.wait).await;
+            pause(turn.wait).await;
             // A target whose provider our own limits leave no room is passed over, as if it were not there.
             enter(choice, &mut recorder).await.map_err(Stopped::NoRoom)?;
             if let Some((from, failure)) = &failed {
@@ -68,9 +68,9 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
             let (place, tried) = match hedge::patience(&plan, &call, choice) {
                 // Rare, so its state is no part of every request's.
                 Some(patience) => {
-                    Box::pin(hedge::race(&plan, &call, &mut way, leave, patience, &mut recorder)).await
+                    Box::pin(hedge::race(&plan, &call, &mut way, turn, patience, &mut recorder)).await
                 }
-                None => ((at, key), one(&plan, &call, choice, leave, share, &mut recorder).await),
+                None => ((at, key), one(&plan, &call, choice, turn, share, &mut recorder).await),
             };
             tried.map(|delivery| (place, delivery)).map_err(|failure| Stopped::Failed(place, failure))
         };
@@ -156,12 +156,12 @@ async fn one(
     plan: &Plan,
     call: &Call,
     choice: &Choice,
-    leave: Leave,
+    turn: Turn,
     share: Option<Instant>,
     recorder: &mut Recorder,
 ) -> Result<Delivery, Failure> {
     recorder.target = Some(choice.target.clone());
-    let (mut errand, attempt) = Errand::begin(choice, leave, plan.deadline);
+    let (mut errand, attempt) = Errand::begin(choice, turn, plan.deadline);
     errand.share = share;
     recorder.attempts.push(attempt);
     let asking = asks(recorder, &errand);

@@ -14,7 +14,7 @@ use crate::{
         errand::Errand,
         failover::{self, following},
         failure::Failure,
-        itinerary::{Itinerary, Leave},
+        itinerary::{Itinerary, Turn},
     },
 };
 use std::{
@@ -37,13 +37,13 @@ pub async fn race(
     plan: &Plan,
     call: &Call,
     way: &mut Itinerary,
-    leave: Leave,
+    turn: Turn,
     patience: Duration,
     recorder: &mut Recorder,
 ) -> (Place, Result<Delivery, Failure>) {
     let began = Instant::now();
-    let place = (leave.at, leave.key);
-    let Some(first) = Runner::begin(plan, leave, recorder) else {
+    let place = (turn.at, turn.key);
+    let Some(first) = Runner::begin(plan, turn, recorder) else {
         return (place, Err(Failure::draining()));
     };
     let _first = failover::asks(recorder, &first.errand);
@@ -110,9 +110,9 @@ struct Runner {
 }
 
 impl Runner {
-    fn begin(plan: &Plan, leave: Leave, recorder: &mut Recorder) -> Option<Self> {
-        let at = leave.at;
-        let (errand, attempt) = Errand::begin(plan.choices.get(at)?, leave, plan.deadline);
+    fn begin(plan: &Plan, turn: Turn, recorder: &mut Recorder) -> Option<Self> {
+        let at = turn.at;
+        let (errand, attempt) = Errand::begin(plan.choices.get(at)?, turn, plan.deadline);
         recorder.target = Some(errand.target.clone());
         recorder.attempts.push(attempt);
         Some(Self { at, place: recorder.attempts.len() - 1, errand })
@@ -136,8 +136,8 @@ impl Runner {
 /// The second request, if there is somebody to ask and room for it.
 fn second(plan: &Plan, way: &mut Itinerary, recorder: &mut Recorder) -> Option<Runner> {
     let hedge = plan.entry.hedge.as_ref()?;
-    let leave = way.beside(plan, Instant::now(), &hedge.budget)?;
-    let second = Runner::begin(plan, leave, recorder)?;
+    let turn = way.beside(plan, Instant::now(), &hedge.budget)?;
+    let second = Runner::begin(plan, turn, recorder)?;
     if let Some(attempt) = recorder.attempts.last_mut() {
         attempt.reason = Some("hedge");
     }

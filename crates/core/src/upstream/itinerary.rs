@@ -48,9 +48,9 @@ struct Leg {
     failed: bool,
 }
 
-/// What comes next.
+/// Whose turn it is.
 #[derive(Debug)]
-pub struct Leave {
+pub struct Turn {
     /// Which choice.
     pub at: usize,
     /// Which key of its provider's pool.
@@ -71,37 +71,37 @@ impl Itinerary {
     }
 
     /// The next try; none when there is nobody left to ask.
-    pub fn next(&mut self, plan: &Plan, now: Instant) -> Option<Leave> {
-        if let Some(leave) = self.other_key.take().and_then(|at| self.try_other_key(plan, at, now)) {
-            return Some(leave);
+    pub fn next(&mut self, plan: &Plan, now: Instant) -> Option<Turn> {
+        if let Some(turn) = self.other_key.take().and_then(|at| self.try_other_key(plan, at, now)) {
+            return Some(turn);
         }
         self.left.checked_sub(1)?;
-        let leave =
+        let turn =
             self.untried(plan, now).or_else(|| self.again(plan, now)).or_else(|| self.anyway(plan, now))?;
         self.left -= 1;
-        Some(leave)
+        Some(turn)
     }
 
     /// The next try beside one that is under way: another target, whose provider no limit of ours guards; as far as
     /// the budgets go.
-    pub fn beside(&mut self, plan: &Plan, now: Instant, budget: &HedgeBudget) -> Option<Leave> {
+    pub fn beside(&mut self, plan: &Plan, now: Instant, budget: &HedgeBudget) -> Option<Turn> {
         self.left.checked_sub(1)?;
-        let leave = (0..self.legs.len()).find_map(|at| {
+        let turn = (0..self.legs.len()).find_map(|at| {
             let fresh = self.legs.get(at).is_some_and(|leg| !leg.over && leg.tries == 0);
             let choice = plan.choices.get(at).filter(|_| fresh)?;
             if choice.target.provider.limits.is_some() {
                 return None;
             }
             let known = self.has_asked(plan, at);
-            let leave = self.try_leg(plan, at, now, Duration::ZERO)?;
-            if known { self.paid(plan, leave, now) } else { Some(leave) }
+            let turn = self.try_leg(plan, at, now, Duration::ZERO)?;
+            if known { self.paid(plan, turn, now) } else { Some(turn) }
         })?;
         if !budget.take() {
-            self.undo(&leave);
+            self.undo(&turn);
             return None;
         }
         self.left -= 1;
-        Some(leave)
+        Some(turn)
     }
 
     /// A stream that broke may be gone on with, however many tries its beginning took.
@@ -151,35 +151,35 @@ impl Itinerary {
         self.legs.iter().zip(&plan.choices).filter_map(|(leg, choice)| Some((choice, leg.unready?)))
     }
 
-    fn untried(&mut self, plan: &Plan, now: Instant) -> Option<Leave> {
+    fn untried(&mut self, plan: &Plan, now: Instant) -> Option<Turn> {
         (0..self.legs.len()).find_map(|at| {
             self.legs.get(at).filter(|leg| !leg.over && leg.tries == 0)?;
             if !self.has_failed_there(plan, at) {
                 return self.try_leg(plan, at, now, Duration::ZERO);
             }
             // Its provider has failed the request under another name: that is a repetition, too.
-            let leave = self.try_leg(plan, at, now, Duration::ZERO)?;
-            let leave = self.paid(plan, leave, now)?;
+            let turn = self.try_leg(plan, at, now, Duration::ZERO)?;
+            let turn = self.paid(plan, turn, now)?;
             let wait = self.pause(plan, Duration::ZERO);
-            Some(Leave { wait, ..leave })
+            Some(Turn { wait, ..turn })
         })
     }
 
-    fn again(&mut self, plan: &Plan, now: Instant) -> Option<Leave> {
+    fn again(&mut self, plan: &Plan, now: Instant) -> Option<Turn> {
         let tried = self.legs.iter().enumerate().filter(|(_, leg)| !leg.over && leg.tries > 0);
         let mut tried: SmallVec<[(u32, usize, Duration); 2]> =
             tried.map(|(at, leg)| (leg.tries, at, leg.wanted)).collect();
         tried.sort_unstable();
         tried.into_iter().find_map(|(_, at, wanted)| {
-            let leave = self.try_leg(plan, at, now, wanted)?;
-            let leave = self.paid(plan, leave, now)?;
+            let turn = self.try_leg(plan, at, now, wanted)?;
+            let turn = self.paid(plan, turn, now)?;
             let wait = self.pause(plan, wanted);
-            Some(Leave { wait, ..leave })
+            Some(Turn { wait, ..turn })
         })
     }
 
     /// When nobody has been asked: the best of those with an open circuit and a key.
-    fn anyway(&mut self, plan: &Plan, now: Instant) -> Option<Leave> {
+    fn anyway(&mut self, plan: &Plan, now: Instant) -> Option<Turn> {
         if self.legs.iter().any(|leg| leg.tries > 0) {
             return None;
         }
@@ -193,14 +193,14 @@ impl Itinerary {
     }
 
     /// Another key of a target that has been asked, whatever its circuit says by now.
-    fn try_other_key(&mut self, plan: &Plan, at: usize, now: Instant) -> Option<Leave> {
+    fn try_other_key(&mut self, plan: &Plan, at: usize, now: Instant) -> Option<Turn> {
         let health = &plan.choices.get(at)?.health;
         let trial = health.admit(now).unwrap_or_else(|_| health.anyway());
         self.with_key(plan, at, now, trial, Duration::ZERO)
     }
 
     /// Its circuit is asked for the time at which the try goes out.
-    fn try_leg(&mut self, plan: &Plan, at: usize, now: Instant, wait: Duration) -> Option<Leave> {
+    fn try_leg(&mut self, plan: &Plan, at: usize, now: Instant, wait: Duration) -> Option<Turn> {
         let (leg, choice) = self.legs.get_mut(at).zip(plan.choices.get(at))?;
         match choice.health.admit(now + wait) {
             Ok(trial) => self.with_key(plan, at, now, trial, wait),
@@ -218,7 +218,7 @@ impl Itinerary {
         now: Instant,
         trial: Trial,
         wait: Duration,
-    ) -> Option<Leave> {
+    ) -> Option<Turn> {
         let is_first = !self.has_asked(plan, at);
         let (leg, choice) = self.legs.get_mut(at).zip(plan.choices.get(at))?;
         let provider = &choice.target.provider;
@@ -228,7 +228,7 @@ impl Itinerary {
                     provider.retries.earn();
                 }
                 leg.tries += 1;
-                Some(Leave { at, key, trial, wait })
+                Some(Turn { at, key, trial, wait })
             }
             Err(unready) => {
                 leg.unready = Some(unready);
@@ -239,20 +239,20 @@ impl Itinerary {
     }
 
     /// Pays for a try from its provider's retry budget; takes it back where that has nothing left.
-    fn paid(&mut self, plan: &Plan, leave: Leave, now: Instant) -> Option<Leave> {
-        let provider = &plan.choices.get(leave.at)?.target.provider;
+    fn paid(&mut self, plan: &Plan, turn: Turn, now: Instant) -> Option<Turn> {
+        let provider = &plan.choices.get(turn.at)?.target.provider;
         let may = provider.retries.take(now);
         provider.metrics.retry(may);
         if may {
-            return Some(leave);
+            return Some(turn);
         }
-        self.undo(&leave);
+        self.undo(&turn);
         None
     }
 
     /// The try is not made after all.
-    fn undo(&mut self, leave: &Leave) {
-        if let Some(leg) = self.legs.get_mut(leave.at) {
+    fn undo(&mut self, turn: &Turn) {
+        if let Some(leg) = self.legs.get_mut(turn.at) {
             leg.tries = leg.tries.saturating_sub(1);
         }
     }

@@ -64,15 +64,15 @@ fn failure(outcome: AttemptOutcome, again: bool, retry_after: Option<Duration>) 
 fn walk(plan: &Plan, outcome: AttemptOutcome, again: bool) -> Vec<usize> {
     let (mut way, now) = (Itinerary::new(plan), Instant::now());
     let mut asked = Vec::new();
-    while let Some(mut leave) = way.next(plan, now) {
-        asked.push(leave.at);
+    while let Some(mut turn) = way.next(plan, now) {
+        asked.push(turn.at);
         let failure = failure(outcome, again, None);
-        let pool = &plan.choices[leave.at].target.provider.pool;
+        let pool = &plan.choices[turn.at].target.provider.pool;
         if outcome == AttemptOutcome::RateLimited {
-            pool.rate_limited(leave.key, &plan.choices[leave.at].model, None, now);
+            pool.rate_limited(turn.key, &plan.choices[turn.at].model, None, now);
         }
-        leave.trial.ended(outcome, now);
-        way.failed(plan, leave.at, leave.key, &failure);
+        turn.trial.ended(outcome, now);
+        way.failed(plan, turn.at, turn.key, &failure);
         assert!(asked.len() < 20, "{asked:?}");
     }
     asked
@@ -125,8 +125,8 @@ fn waits_are_jittered_and_bounded_and_a_short_wish_is_added() {
         assert_eq!(way.next(&plan, now).unwrap().wait, Duration::ZERO);
         for longest in &mut longest {
             way.failed(&plan, 0, 0, &failure(AttemptOutcome::ServerError, true, None));
-            let Some(leave) = way.next(&plan, now) else { break };
-            *longest = (*longest).max(leave.wait);
+            let Some(turn) = way.next(&plan, now) else { break };
+            *longest = (*longest).max(turn.wait);
         }
     }
     let ms = |ms| Duration::from_millis(ms);
@@ -137,7 +137,7 @@ fn waits_are_jittered_and_bounded_and_a_short_wish_is_added() {
         let now = Instant::now() + Duration::from_secs(120);
         drop(way.next(&plan, now));
         way.failed(&plan, 0, 0, &failure(AttemptOutcome::ServerError, true, Some(after)));
-        way.next(&plan, now).map(|leave| leave.wait)
+        way.next(&plan, now).map(|turn| turn.wait)
     };
     assert!(wish(ms(1500)).is_some_and(|wait| wait >= ms(1500) && wait <= ms(1600)));
     assert_eq!(wish(ms(2100)), None, "not waited for");
@@ -158,9 +158,9 @@ fn an_open_circuit_is_passed_by_and_asked_anyway_where_nothing_else_is_left() {
     assert!(way.next(&plan, now).is_none(), "one was asked, and the other is known to be down");
     open(1);
     let mut way = Itinerary::new(&plan);
-    let leave = way.next(&plan, now).unwrap();
-    assert_eq!(leave.at, 0, "it has been open for longest");
-    way.failed(&plan, 0, leave.key, &failure(AttemptOutcome::ServerError, true, None));
+    let turn = way.next(&plan, now).unwrap();
+    assert_eq!(turn.at, 0, "it has been open for longest");
+    way.failed(&plan, 0, turn.key, &failure(AttemptOutcome::ServerError, true, None));
     assert!(way.next(&plan, now).is_none(), "one long shot is enough");
     // Once its time is over, one request finds out.
     let later = now + Duration::from_secs(2);
@@ -171,8 +171,8 @@ fn an_open_circuit_is_passed_by_and_asked_anyway_where_nothing_else_is_left() {
 fn a_choice_without_room_costs_no_try() {
     let plan = plan(TWO, "attempts: 1");
     let (mut way, now) = (Itinerary::new(&plan), Instant::now());
-    let leave = way.next(&plan, now).unwrap();
-    way.has_no_room(leave.at);
+    let turn = way.next(&plan, now).unwrap();
+    way.has_no_room(turn.at);
     assert_eq!(way.next(&plan, now).unwrap().at, 1);
     let mut passed_over = Itinerary::new(&Plan { passed_over: 1, ..plan });
     let plan = self::plan(TWO, "");
