@@ -3,6 +3,7 @@
 //! ```text
 //! json            scanner over raw bytes: names, ranges, exact numbers
 //! lenient         readers that pass over an upstream's odd types
+//! raw             objects taken apart and written again, each value as its exact text
 //! dialect         what clients speak, and the tables that a body is checked against
 //! envelope        one scan of a request body: members, facts, faults
 //! digest          what of a request can change its answer, as 256 bits
@@ -21,6 +22,9 @@
 //! usage           token counts, brought to one meaning
 //! provider        kinds of upstreams, presets, and the body that goes there
 //! upstream_error  what went wrong there, cleaned for the client, and when to ask again
+//! canonical       what requests and answers say, in no dialect
+//! translate       from one dialect to another, through the middle form
+//! capability      what is known of models and of those who serve them
 //! problem         error bodies in each dialect
 //! ```
 //!
@@ -29,6 +33,8 @@
 
 pub mod affinity;
 pub mod cacheable;
+mod canonical;
+pub mod capability;
 pub mod dialect;
 pub mod digest;
 pub mod envelope;
@@ -41,11 +47,13 @@ pub mod observe;
 pub mod price;
 pub mod problem;
 pub mod provider;
+mod raw;
 pub mod replay;
 pub mod resume;
 pub mod splice;
 pub mod sse;
 pub mod tokens;
+pub mod translate;
 pub mod upstream_error;
 pub mod usage;
 

@@ -8,7 +8,6 @@
 mod chunks;
 mod merge;
 mod messages;
-mod raw;
 mod responses;
 
 use std::ops::Range;
@@ -19,6 +18,7 @@ use smallvec::SmallVec;
 use crate::dialect::Dialect;
 use crate::json::JsonError;
 use crate::observe::{StreamObserver, Verdict};
+use crate::raw::{Garbled, Object};
 use crate::sse::{Decoder, Event};
 
 /// The answer cannot be given in the other form without loss: ask the upstream instead.
@@ -28,6 +28,12 @@ pub struct Unconvertible;
 
 impl From<JsonError> for Unconvertible {
     fn from(_: JsonError) -> Self {
+        Self
+    }
+}
+
+impl From<Garbled> for Unconvertible {
+    fn from(_: Garbled) -> Self {
         Self
     }
 }
@@ -124,7 +130,7 @@ impl Piece {
     }
 
     /// The event's type as its data says it, or else its `event:` line.
-    fn kind<'a>(&'a self, data: &raw::Object<'a>) -> Result<std::borrow::Cow<'a, str>, Unconvertible> {
+    fn kind<'a>(&'a self, data: &Object<'a>) -> Result<std::borrow::Cow<'a, str>, Unconvertible> {
         if let Some(kind) = data.string("type") {
             return Ok(kind);
         }

@@ -7,4 +7,5 @@ mod decode;
 mod encode;
 
 pub use decode::{Decoder, Event, Oversize};
+pub(crate) use encode::event;
 pub use encode::{DONE, HEARTBEAT, encode_data, encode_named};

@@ -1,7 +1,7 @@
 //! Completions and chat: chunks that say `delta` or a piece of `text`, and the whole that they make.
 
 use super::merge::{How, Merged, Slot};
-use super::raw::{Object, Writer, array};
+use crate::raw::{Object, Writer, array};
 use super::{Piece, Replayed, Unconvertible};
 use crate::dialect::Dialect;
 use crate::observe::Verdict;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::Unconvertible;
-use super::raw::{Object, Writer, array, between_quotes, items};
+use crate::raw::{Object, Writer, array, between_quotes, items};
 
 /// How the values of one member join over the pieces. Null and the empty string never replace anything.
 #[derive(Debug, Clone, Copy)]

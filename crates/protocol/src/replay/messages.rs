@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::merge::{How, Merged, Slot};
-use super::raw::{Object, Writer, array, quoted, string};
+use crate::raw::{Object, Writer, array, quoted, string};
 use super::{Piece, Unconvertible};
 use crate::json;
 use crate::sse::encode_named;

@@ -1,7 +1,7 @@
 //! The Responses API: the stream repeats the whole answer in its last event, so that only the way back has to
 //! be made up.
 
-use super::raw::{Object, Writer};
+use crate::raw::{Object, Writer};
 use super::{Piece, Unconvertible};
 use crate::observe::Verdict;
 use crate::sse::encode_named;

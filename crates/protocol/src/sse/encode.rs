@@ -2,6 +2,8 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
+use super::Event;
+
 /// A comment that keeps proxies and clients from giving up on a silent stream. It may only stand between
 /// events.
 pub const HEARTBEAT: &[u8] = b": keep-alive\n\n";
@@ -27,6 +29,19 @@ pub fn encode_named(name: &str, json: &[u8]) -> Bytes {
     event.put_u8(b'\n');
     put_data(&mut event, json);
     event.freeze()
+}
+
+/// An event of ours as one that came: `json` is written on one line.
+pub(crate) fn event(name: Option<&'static str>, json: &str) -> Event {
+    debug_assert!(!json.contains(['\r', '\n']), "data is one line");
+    let raw = match name {
+        Some(name) => encode_named(name, json.as_bytes()),
+        None => encode_data(json.as_bytes()),
+    };
+    // The data stands before the two line feeds.
+    let end = raw.len() - 2;
+    let data = Some(raw.slice(end - json.len()..end));
+    Event { name: name.map(|name| Bytes::from_static(name.as_bytes())), data, raw }
 }
 
 /// Writes one `data:` line for each line of `json` and the closing blank line: JSON that was pretty-printed

@@ -1,20 +1,33 @@
 //! JSON in pieces that stay as they were written: objects taken apart by member, and put together again.
+//!
+//! For those who have to write a body anew (another dialect, another form of an answer). What passes unchanged is
+//! never taken apart.
 
 use std::borrow::Cow;
 
-use super::Unconvertible;
 use crate::json::{JsonError, Kind, Names, Scanner};
 use crate::lenient::is_filled;
 
+/// Not the JSON that was expected there: broken, of another kind, or with a name that comes twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the JSON that is expected here")]
+pub(crate) struct Garbled;
+
+impl From<JsonError> for Garbled {
+    fn from(_: JsonError) -> Self {
+        Self
+    }
+}
+
 /// An object's members in order, each value as its exact text.
 #[derive(Debug, Default)]
-pub(super) struct Object<'a> {
+pub(crate) struct Object<'a> {
     members: Vec<(Cow<'a, str>, &'a str)>,
 }
 
 impl<'a> Object<'a> {
     /// Reads an object. Of a name that comes twice nobody knows which is meant.
-    pub(super) fn parse(text: &'a str) -> Result<Self, Unconvertible> {
+    pub(crate) fn parse(text: &'a str) -> Result<Self, Garbled> {
         let (mut members, mut names) = (Vec::new(), Names::default());
         let mut scanner = Scanner::new(text.as_bytes());
         scanner.object(|scanner, name| {
@@ -27,45 +40,45 @@ impl<'a> Object<'a> {
         Ok(Self { members })
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Cow<'a, str>, &'a str)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Cow<'a, str>, &'a str)> {
         self.members.iter().map(|(name, value)| (name, *value))
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&'a str> {
         self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     /// The value, unless it is null.
-    pub(super) fn some(&self, name: &str) -> Option<&'a str> {
+    pub(crate) fn some(&self, name: &str) -> Option<&'a str> {
         self.get(name).filter(|value| *value != "null")
     }
 
     /// The text that is meant, if the member is a string.
-    pub(super) fn string(&self, name: &str) -> Option<Cow<'a, str>> {
+    pub(crate) fn string(&self, name: &str) -> Option<Cow<'a, str>> {
         string(self.get(name)?)
     }
 
     /// The member as an object.
-    pub(super) fn object(&self, name: &str) -> Result<Object<'a>, Unconvertible> {
-        Object::parse(self.get(name).ok_or(Unconvertible)?)
+    pub(crate) fn object(&self, name: &str) -> Result<Object<'a>, Garbled> {
+        Object::parse(self.get(name).ok_or(Garbled)?)
     }
 
     /// The items of an array; none where the member is missing or null.
-    pub(super) fn items(&self, name: &str) -> Result<Vec<&'a str>, Unconvertible> {
+    pub(crate) fn items(&self, name: &str) -> Result<Vec<&'a str>, Garbled> {
         self.some(name).map_or(Ok(Vec::new()), items)
     }
 
-    pub(super) fn count(&self, name: &str) -> Option<u64> {
+    pub(crate) fn count(&self, name: &str) -> Option<u64> {
         self.get(name)?.parse().ok()
     }
 
-    pub(super) fn is_filled(&self, name: &str) -> bool {
+    pub(crate) fn is_filled(&self, name: &str) -> bool {
         self.get(name).is_some_and(|value| is_filled(&mut Scanner::new(value.as_bytes())).unwrap_or(true))
     }
 }
 
 /// The items of an array as they are written.
-pub(super) fn items(text: &str) -> Result<Vec<&str>, Unconvertible> {
+pub(crate) fn items(text: &str) -> Result<Vec<&str>, Garbled> {
     let mut items = Vec::new();
     let mut scanner = Scanner::new(text.as_bytes());
     scanner.array(|scanner, _| {
@@ -78,24 +91,24 @@ pub(super) fn items(text: &str) -> Result<Vec<&str>, Unconvertible> {
 }
 
 /// What is meant by a string's text.
-pub(super) fn string(text: &str) -> Option<Cow<'_, str>> {
+pub(crate) fn string(text: &str) -> Option<Cow<'_, str>> {
     let mut scanner = Scanner::new(text.as_bytes());
     matches!(scanner.kind(), Ok(Kind::String)).then(|| scanner.string().ok())?.map(|text| text.decode())
 }
 
 /// A string's text without its quotes. Pieces are joined as they are written, so that a surrogate pair that was
 /// cut in two becomes whole again.
-pub(super) fn between_quotes(text: &str) -> Option<&str> {
+pub(crate) fn between_quotes(text: &str) -> Option<&str> {
     text.strip_prefix('"')?.strip_suffix('"')
 }
 
 /// A text as a JSON string.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
 /// An array of what is already JSON.
-pub(super) fn array(items: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+pub(crate) fn array(items: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     let mut text = String::from("[");
     for item in items {
         if text.len() > 1 {
@@ -109,17 +122,17 @@ pub(super) fn array(items: impl IntoIterator<Item = impl AsRef<str>>) -> String 
 
 /// Writes one object, member by member.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     text: String,
 }
 
 impl Writer {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { text: String::from("{") }
     }
 
     /// Adds a member whose value is JSON already.
-    pub(super) fn raw(&mut self, name: &str, value: &str) -> &mut Self {
+    pub(crate) fn raw(&mut self, name: &str, value: &str) -> &mut Self {
         if self.text.len() > 1 {
             self.text.push(',');
         }
@@ -129,16 +142,16 @@ impl Writer {
         self
     }
 
-    pub(super) fn string(&mut self, name: &str, value: &str) -> &mut Self {
+    pub(crate) fn string(&mut self, name: &str, value: &str) -> &mut Self {
         self.raw(name, &quoted(value))
     }
 
-    pub(super) fn number(&mut self, name: &str, value: impl TryInto<u64>) -> &mut Self {
+    pub(crate) fn number(&mut self, name: &str, value: impl TryInto<u64>) -> &mut Self {
         // A position in a body is far below what a `u64` holds.
         self.raw(name, &value.try_into().unwrap_or(u64::MAX).to_string())
     }
 
-    pub(super) fn finish(&mut self) -> String {
+    pub(crate) fn finish(&mut self) -> String {
         let mut text = std::mem::take(&mut self.text);
         text.push('}');
         text
