@@ -7,33 +7,8 @@ use crate::{
 use config::{Value, ValueKind};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// When a written field deserves the note.
-enum When {
-    Always,
-    /// Unless it says what happens anyway.
-    Not(&'static str),
-    /// For this value alone.
-    Is(&'static str),
-}
-use When::{Always, Is, Not};
-
-/// Path without indices, when, and what the note calls it.
-const NOT_YET: &[(&str, When, &str)] = &[
-    ("listeners.api.cors", Always, "listeners.api.cors"),
-    (
-        "providers[].kind",
-        Is("anthropic"),
-        "providers[].kind: anthropic (its targets are passed over; a model with no other answers 501)",
-    ),
-    (
-        "providers[].kind",
-        Is("azure"),
-        "providers[].kind: azure (its targets are passed over; a model with no other answers 501)",
-    ),
-    ("providers[].proxy", Always, "providers[].proxy"),
-    ("models[].strict", Not("false"), "models[].strict"),
-    ("telemetry.traces", Always, "telemetry.traces"),
-];
+/// Paths without indices.
+const NOT_YET: &[&str] = &["listeners.api.cors", "providers[].proxy", "telemetry.traces"];
 
 /// One note for each thing that is written and not active yet, at its first place.
 pub(crate) fn notes(effective: &Value, problems: &mut Problems) {
@@ -43,16 +18,11 @@ pub(crate) fn notes(effective: &Value, problems: &mut Problems) {
         written.entry(path::general(at)).or_default().insert(at);
     }
     let mut found = Vec::new();
-    for (pattern, when, label) in NOT_YET {
-        let applies = |at: &&&str| match (when, find(effective, at).map(|value| &value.kind)) {
-            (Always, value) => value.is_some(),
-            (Not(quiet), Some(value)) => plain(value) != *quiet,
-            (Is(loud), Some(value)) => plain(value) == *loud,
-            (_, None) => false,
-        };
-        let places = written.get(*pattern).into_iter().flatten().filter(applies);
+    for pattern in NOT_YET {
+        let is_set = |at: &&&str| find(effective, at).is_some();
+        let places = written.get(*pattern).into_iter().flatten().filter(is_set);
         let first = places.min_by_key(|at| problems.index.spot(at).map(|spot| spot.value.start));
-        found.extend(first.map(|at| ((*at).to_owned(), *label)));
+        found.extend(first.map(|at| ((*at).to_owned(), *pattern)));
     }
     for (at, label) in found {
         let note = Problem::note(codes::NOT_ACTIVE, format!("not active yet: {label}"));
@@ -70,14 +40,6 @@ fn find<'a>(root: &'a Value, at: &str) -> Option<&'a Value> {
         ValueKind::Array(items) => items.get(part.trim_end_matches(']').parse::<usize>().ok()?),
         _ => None,
     })
-}
-
-fn plain(value: &ValueKind) -> String {
-    match value {
-        ValueKind::Boolean(value) => value.to_string(),
-        ValueKind::String(text) => text.clone(),
-        _ => String::new(),
-    }
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ fn yaml(mock: SocketAddr, env: &Env) -> String {
 /// The variable that holds a provider's key, if it can be reached with that alone. A key that cannot be sent is left
 /// out: the demo runs in whatever environment it meets.
 fn keyed(preset: &Preset, env: &Env) -> Option<&'static str> {
-    let variable = preset.key_env.filter(|_| preset.base_url.is_some() && preset.kind.is_active())?;
+    let variable = preset.key_env.filter(|_| preset.base_url.is_some())?;
     let usable = |key: &String| !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_graphic());
     env.get(variable).filter(usable).map(|_| variable)
 }

@@ -81,8 +81,6 @@ pub enum ErrorKind {
     LimitsUnknown,
     /// Too many requests in flight.
     Overloaded,
-    /// The model leads to a provider that this build cannot speak to yet.
-    NotActive,
     /// Only a stored answer was wanted, and there is none.
     NotCached,
     /// The process is ending.
@@ -144,7 +142,6 @@ impl ErrorKind {
             Self::Quota => (&codes::INSUFFICIENT_QUOTA, Limited, Some(Rejection::Limit)),
             Self::LimitsUnknown => (&codes::OVERLOADED, GatewayError, Some(Rejection::Limit)),
             Self::Overloaded => (&codes::OVERLOADED, GatewayError, Some(Rejection::Overload)),
-            Self::NotActive => (&codes::NOT_ACTIVE, GatewayError, Some(Rejection::NotActive)),
             Self::NotCached => (&codes::NOT_CACHED, ClientError, Some(Rejection::NotCached)),
             Self::Draining => (&codes::OVERLOADED, Drain, None),
             // The status and the code are the upstream's; this is for when it named no code.

@@ -158,7 +158,7 @@ pub fn explain(mut settings: Settings, question: &Question) -> Result<Explanatio
         Some(body) => {
             let (endpoint, body) = body_and_endpoint(body, question, &mut notes)?;
             check_size(&body, snapshot.settings.listeners.api.max_body.0)?;
-            let call = intake::read(&head, body, endpoint, Profile::Open)?;
+            let call = intake::read(&head, body, endpoint, Profile::Open, &"explain".into())?;
             let entry = route::resolve(&snapshot, &caller, &call, &app.metrics)?;
             (Some(call), entry)
         }

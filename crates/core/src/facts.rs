@@ -10,13 +10,17 @@ use crate::{
     state::snapshot::{KeyEntry, ModelEntry, Target},
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
-use sluice_protocol::{Envelope, features::Feature};
+use sluice_protocol::{Dialect, Envelope, capability::Family, features::Feature, translate::Toward};
 use smallvec::SmallVec;
 use std::{
     fmt,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, Instant},
 };
+
+/// The version of the Messages API that we write, and that is asked for where a client names none. Later ones
+/// refuse sampling parameters.
+const ANTHROPIC_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
 
 /// A caller who may go on.
 pub struct Caller {
@@ -29,6 +33,8 @@ pub struct Caller {
 pub struct Call {
     /// The body.
     pub envelope: Envelope,
+    /// The request's id.
+    pub id: Arc<str>,
     /// Is a stream asked for, of an endpoint that has streams?
     pub stream: bool,
     /// The answer may be read by several clients, of which some want usage in the stream and some do not.
@@ -49,8 +55,14 @@ impl Call {
     }
 
     /// Adds the client's own headers to a request for an upstream.
-    pub fn forward_headers(&self, trace: bool, headers: &mut HeaderMap) {
+    pub fn forward_headers(&self, wire: Dialect, trace: bool, headers: &mut HeaderMap) {
+        let own = self.envelope.dialect() == wire;
         for (name, values) in &self.forward {
+            // Versions and betas are of the dialect that the client speaks: elsewhere they mean nothing, or
+            // something else.
+            if !own && *name != names::IDEMPOTENCY_KEY {
+                continue;
+            }
             // What the operator configured for this provider stands.
             if !headers.contains_key(name) {
                 for value in values {
@@ -60,6 +72,9 @@ impl Call {
         }
         if let Some(parent) = self.traceparent.as_ref().filter(|_| trace) {
             headers.insert(names::TRACEPARENT, parent.clone());
+        }
+        if wire.is_anthropic() {
+            headers.entry(names::ANTHROPIC_VERSION).or_insert(ANTHROPIC_VERSION);
         }
     }
 }
@@ -94,14 +109,41 @@ pub struct Choice {
     pub model: Arc<str>,
     /// How that fares.
     pub health: Arc<Health>,
+    /// What is known of the model there.
+    pub family: &'static Family,
+    /// What the call is put in.
+    pub wire: Dialect,
 }
 
 impl Choice {
-    /// A target that is asked for this model.
+    /// A target that is asked for this model, by a call of this dialect.
     #[must_use]
-    pub fn new(target: Arc<Target>, model: Arc<str>) -> Self {
+    pub fn new(target: Arc<Target>, model: Arc<str>, dialect: Dialect) -> Self {
         let health = if target.is_pattern() { target.health.behind(&model) } else { target.health.clone() };
-        Self { target, model, health }
+        let family = target.family(&model);
+        // Where there is no such way, the plan skips the target.
+        let wire = target.endpoints(family).wire(dialect).unwrap_or(dialect);
+        Self { target, model, health, family, wire }
+    }
+
+    /// Can a call of this dialect be put to it at all?
+    #[must_use]
+    pub fn serves(&self, dialect: Dialect) -> bool {
+        self.target.endpoints(self.family).wire(dialect).is_some()
+    }
+
+    /// What a request is written for.
+    #[must_use]
+    pub fn toward(&self) -> Toward<'_> {
+        let Target { provider, settings, .. } = &*self.target;
+        Toward {
+            kind: provider.kind,
+            model: &self.model,
+            family: self.family,
+            max_output: settings.max_output_tokens,
+            ask_usage: provider.ask_usage,
+            prompt_template: settings.prompt_template.as_deref(),
+        }
     }
 }
 
@@ -116,8 +158,10 @@ pub struct Skipped {
 /// Why a target is not asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Skip {
-    /// This version cannot speak to its provider.
-    NotActive,
+    /// It has no endpoint for such a request, nor one that could stand for it.
+    Endpoint(Dialect),
+    /// The request builds on what is kept upstream, and it keeps nothing.
+    State,
     /// It cannot do what the request needs.
     Lacks(Feature),
     /// Its answers are shorter than what was asked for; holds the most it gives.
@@ -132,7 +176,10 @@ pub enum Skip {
 impl fmt::Display for Skip {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotActive => f.write_str("not served by this version"),
+            Self::Endpoint(dialect) => {
+                write!(f, "has no endpoint for {}", dialect.as_str().replace('_', " "))
+            }
+            Self::State => f.write_str("has no Responses API that could keep what the request builds on"),
             Self::Lacks(Feature::Samples) => f.write_str("cannot give several answers (n)"),
             Self::Lacks(feature) => write!(f, "cannot take {}", feature.as_str().replace('_', " ")),
             Self::MaxOutput(most) => write!(f, "gives at most {most} tokens"),

@@ -17,7 +17,9 @@ names! {
     CLIENT_REQUEST_ID = "x-client-request-id";
     /// The upstream's id, on our answers.
     UPSTREAM_REQUEST_ID = "x-upstream-request-id";
-    /// Another spelling of an upstream's id.
+    /// A credential, as Anthropic's clients send it.
+    API_KEY = "x-api-key";
+    /// Another spelling of an upstream's id, and of ours for Anthropic's clients.
     ANTHROPIC_REQUEST_ID = "request-id";
     /// An upstream's own time.
     PROCESSING_MS = "openai-processing-ms";

@@ -23,7 +23,9 @@ use crate::{
     stages::{
         auth,
         cache::{self, LookUp},
-        intake, limits, models, route,
+        count, intake, limits,
+        models::{self, Shape},
+        route,
     },
     state::snapshot::Snapshot,
     telemetry::{
@@ -149,16 +151,22 @@ async fn admit(
     route.check_method(&head.method)?;
     check_host(head)?;
     // The key, before a byte of the body is read: strangers cost nothing.
-    let caller = auth::identify(snapshot, head, &app.metrics)?;
+    let caller = auth::identify(snapshot, head, route.family, &app.metrics)?;
     // From here on the request is an accepted one, which leaves a usage record whatever becomes of it.
     x.key = Some(caller.key.clone());
     x.tags = tags::read(&head.headers, &snapshot.tags);
     let dialect = match &route.endpoint {
         Endpoint::Call(dialect) => *dialect,
-        Endpoint::Models => return Ok(Admitted::Own(models::list(snapshot, &caller.key))),
+        Endpoint::Models => {
+            return Ok(Admitted::Own(models::list(
+                snapshot,
+                &caller.key,
+                Shape::of(route.family, &head.headers),
+            )));
+        }
         Endpoint::Model(id) => {
             let entry = route::find(snapshot, &caller.key, id, &app.metrics)?;
-            return Ok(Admitted::Own(models::one(id, entry)));
+            return Ok(Admitted::Own(models::one(id, entry, Shape::of(route.family, &head.headers))));
         }
     };
     // Room, before memory is spent on a body: of the gateway, and of the tenant's share of it.
@@ -174,8 +182,10 @@ async fn admit(
         () = cut.cancelled() => return Err(draining()),
     };
     x.received(body.len());
-    let call = intake::read(head, body, dialect, route.profile())?;
-    x.prompt_tokens = estimate_prompt(&call.envelope);
+    let call = intake::read(head, body, dialect, route.profile(), &x.id)?;
+    let estimate = estimate_prompt(&call.envelope);
+    // A count has no prompt that is paid for.
+    x.prompt_tokens = if dialect == Dialect::CountTokens { 0 } else { estimate };
     x.user = if snapshot.settings.ledger.keep_user { tags::user(&call.envelope) } else { None };
     x.stream = call.stream;
     // The model: only a sound body names one.
@@ -207,6 +217,9 @@ async fn admit(
     };
     // The cache is not come to by a request that is refused.
     plan.passed_over = admitted.inspect_err(|_| x.cache = CacheNote::default())?;
+    if dialect == Dialect::CountTokens && !count::is_made_there(&plan) {
+        return Ok(Admitted::Own(count::own(estimate)));
+    }
     let (Some(setup), Some(candidate)) = (&snapshot.cache, candidate) else {
         return Ok(Admitted::Call(call, plan, None));
     };
@@ -287,7 +300,7 @@ fn audience(head: &Parts, route: Option<&Route<'_>>) -> Audience {
     let accepts = head.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     Audience {
         family: route.map_or_else(|| routes::family(head.uri.path()), |route| route.family),
-        dialect: route.map_or(Dialect::Chat, Route::dialect),
+        dialect: route.map_or_else(|| routes::dialect_of(routes::family(head.uri.path())), Route::dialect),
         post: head.method == Method::POST,
         wants_problem_json: accepts.into_iter().any(|value| value.contains("application/problem+json")),
     }

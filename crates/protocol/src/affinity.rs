@@ -38,7 +38,7 @@ pub fn prefix_digest(call: &Envelope) -> Option<[u8; 32]> {
     let mut head = Head { canonical: Canonical::for_body_of(call.body().len()), is_filled: false };
     // The envelope has read the whole body before. Were it not valid, it would have no head.
     match call.dialect() {
-        Dialect::Embeddings => return None,
+        Dialect::Embeddings | Dialect::CountTokens => return None,
         Dialect::Completions => return head.prompt(call.value("prompt")?),
         Dialect::Chat => head.conversation(call, ["tools", "functions"], "messages"),
         Dialect::Messages => head.conversation(call, ["tools", "system"], "messages"),
@@ -54,7 +54,7 @@ pub fn prefix_digest(call: &Envelope) -> Option<[u8; 32]> {
 pub fn user(call: &Envelope) -> Option<Cow<'_, str>> {
     let named = ["user", "safety_identifier", "prompt_cache_key"];
     let of_metadata = || {
-        let metadata = call.value("metadata").filter(|_| call.dialect() == Dialect::Messages)?;
+        let metadata = call.value("metadata").filter(|_| call.dialect().is_anthropic())?;
         let mut user = None;
         let read = Scanner::new(metadata).object::<JsonError>(|scanner, name| {
             if name == "user_id" && scanner.kind()? == Kind::String {

@@ -21,12 +21,14 @@ pub enum Obstacle {
     Store,
     /// It builds on what the upstream keeps, or leaves something there.
     Stateful,
+    /// It asks for no answer, only for the length of the prompt.
+    Count,
 }
 
 impl Obstacle {
     /// Every obstacle, in the order of declaration.
-    pub const ALL: [Self; 5] =
-        [Self::SeveralSamples, Self::HostedTools, Self::Audio, Self::Store, Self::Stateful];
+    pub const ALL: [Self; 6] =
+        [Self::SeveralSamples, Self::HostedTools, Self::Audio, Self::Store, Self::Stateful, Self::Count];
 
     /// A short name for headers, labels and log lines.
     #[must_use]
@@ -37,6 +39,7 @@ impl Obstacle {
             Self::Audio => "audio",
             Self::Store => "store",
             Self::Stateful => "stateful",
+            Self::Count => "count",
         }
     }
 }
@@ -58,6 +61,9 @@ pub enum Repeatable {
 #[must_use]
 pub fn obstacle(call: &Envelope) -> Option<Obstacle> {
     let dialect = call.dialect();
+    if dialect == Dialect::CountTokens {
+        return Some(Obstacle::Count);
+    }
     stored(call)
         .or_else(|| several(call).then_some(Obstacle::SeveralSamples))
         .or_else(|| (dialect == Dialect::Chat && speaks(call)).then_some(Obstacle::Audio))
@@ -110,7 +116,7 @@ pub(crate) fn speaks(call: &Envelope) -> bool {
 /// Whether any tool runs at the upstream.
 fn hosted(call: &Envelope) -> bool {
     let other = match call.dialect() {
-        Dialect::Messages => ["mcp_servers", "container"].iter().any(|name| {
+        Dialect::Messages | Dialect::CountTokens => ["mcp_servers", "container"].iter().any(|name| {
             let is_empty = |value: &[u8]| {
                 let inside = value.get(1..value.len() - 1).unwrap_or_default();
                 matches!(value, [b'[' | b'{' | b'"', ..]) && inside.trim_ascii().is_empty()
@@ -125,7 +131,7 @@ fn hosted(call: &Envelope) -> bool {
 
 /// Reads one entry of `tools`.
 fn runs_at_the_client(scanner: &mut Scanner<'_>, dialect: Dialect) -> Result<bool, JsonError> {
-    let messages = dialect == Dialect::Messages;
+    let messages = dialect.is_anthropic();
     // In messages a tool without a type is the client's own.
     let mut untyped = true;
     let mut all_known = true;

@@ -5,6 +5,7 @@
 //! overrule them per target; that is not here. A model of which nothing is known is treated as its kind is.
 
 use crate::dialect::Dialect;
+use crate::provider::Endpoints;
 
 /// What becomes of a member on its way to a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub enum Thinking {
 /// What models of one family have in common at providers of one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Family {
+    /// What it has.
+    pub endpoints: Endpoints,
     /// Most tokens of an answer.
     pub max_output: Option<u64>,
     /// How it is told to think.
@@ -52,6 +55,36 @@ impl Family {
     }
 }
 
+impl Family {
+    /// STUB
+    #[must_use]
+    pub fn lacks(&self, feature: crate::Feature) -> bool {
+        self.endpoints.has(Dialect::Messages)
+            && matches!(feature, crate::Feature::Logprobs | crate::Feature::Samples)
+    }
+}
+
 /// A family for the tests of those who only need one.
 #[cfg(test)]
-pub(crate) static PLAIN: Family = Family { max_output: Some(64_000), thinking: Thinking::Budget };
+pub(crate) static PLAIN: Family =
+    Family { endpoints: Endpoints::NONE, max_output: Some(64_000), thinking: Thinking::Budget };
+
+static STUB_OPENAI: Family = Family {
+    endpoints: Endpoints::NONE
+        .with(Dialect::Completions)
+        .with(Dialect::Chat)
+        .with(Dialect::Embeddings)
+        .with(Dialect::Responses),
+    max_output: None,
+    thinking: Thinking::None,
+};
+static STUB_ANTHROPIC: Family = Family {
+    endpoints: Endpoints::NONE.with(Dialect::Messages).with(Dialect::CountTokens),
+    max_output: Some(64_000),
+    thinking: Thinking::Budget,
+};
+/// STUB
+#[must_use]
+pub fn family(preset: &str, _model: &str) -> &'static Family {
+    if preset == "anthropic" { &STUB_ANTHROPIC } else { &STUB_OPENAI }
+}

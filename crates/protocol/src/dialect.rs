@@ -28,12 +28,14 @@ pub enum Dialect {
     Responses,
     /// `POST …/messages`, Anthropic's.
     Messages,
+    /// `POST …/messages/count_tokens`: the same body, asked how long it is.
+    CountTokens,
 }
 
 impl Dialect {
     /// Every dialect, in the order of declaration.
-    pub const ALL: [Self; 5] =
-        [Self::Completions, Self::Chat, Self::Embeddings, Self::Responses, Self::Messages];
+    pub const ALL: [Self; 6] =
+        [Self::Completions, Self::Chat, Self::Embeddings, Self::Responses, Self::Messages, Self::CountTokens];
 
     /// A short name for labels and log lines.
     #[must_use]
@@ -44,7 +46,20 @@ impl Dialect {
             Self::Embeddings => "embeddings",
             Self::Responses => "responses",
             Self::Messages => "messages",
+            Self::CountTokens => "count_tokens",
         }
+    }
+
+    /// Is it one of Anthropic's, whose errors, headers and credentials have forms of their own?
+    #[must_use]
+    pub const fn is_anthropic(self) -> bool {
+        matches!(self, Self::Messages | Self::CountTokens)
+    }
+
+    /// Does it have streams?
+    #[must_use]
+    pub const fn has_streams(self) -> bool {
+        !matches!(self, Self::Embeddings | Self::CountTokens)
     }
 }
 
@@ -66,5 +81,6 @@ pub(crate) fn schema(dialect: Dialect, profile: Profile) -> &'static Schema {
         (Dialect::Embeddings, _) => &embeddings::OPEN,
         (Dialect::Responses, _) => &responses::OPEN,
         (Dialect::Messages, _) => &messages::OPEN,
+        (Dialect::CountTokens, _) => &messages::COUNT,
     }
 }

@@ -129,7 +129,7 @@ fn wants_json(call: &Envelope) -> bool {
     let (direct, around) = match call.dialect() {
         Dialect::Chat | Dialect::Completions => (Some("response_format"), None),
         Dialect::Responses => (None, Some("text")),
-        Dialect::Messages => (Some("output_format"), Some("output_config")),
+        Dialect::Messages | Dialect::CountTokens => (Some("output_format"), Some("output_config")),
         Dialect::Embeddings => (None, None),
     };
     let mut found = false;

@@ -58,19 +58,22 @@ impl Unfit {
 /// # Errors
 /// The gravest reason against it.
 pub fn plain(dialect: Dialect, body: &[u8]) -> Result<(), Unfit> {
+    if dialect == Dialect::CountTokens {
+        return Err(Unfit::Incomplete);
+    }
     if dialect == Dialect::Embeddings {
         return embeddings::judge(body);
     }
     let facts = observe_reply(dialect, body).map_err(|fault| match fault {
         ReplyFault::Error => Unfit::Error,
-        ReplyFault::Json(_) | ReplyFault::Shape(_) => Unfit::Incomplete,
+        ReplyFault::Json(_) | ReplyFault::Shape(_) | ReplyFault::Missing(_) => Unfit::Incomplete,
     })?;
     let mut tally = Tally::default();
     match dialect {
         Dialect::Completions | Dialect::Chat => chat::read(body, &mut tally),
         Dialect::Responses => responses::read(body, &mut tally),
         Dialect::Messages => messages::read(body, &mut tally),
-        Dialect::Embeddings => Ok(()),
+        Dialect::Embeddings | Dialect::CountTokens => Ok(()),
     }
     .map_err(|_| Unfit::Incomplete)?;
     tally.verdict(&facts)
@@ -99,7 +102,7 @@ pub fn stream(dialect: Dialect, events: &[u8]) -> Result<(), Unfit> {
                     }
                     Dialect::Messages => messages::read_event(payload, name.unwrap_or_default(), &mut tally),
                     // There is no such stream.
-                    Dialect::Embeddings => return Err(Unfit::Incomplete),
+                    Dialect::Embeddings | Dialect::CountTokens => return Err(Unfit::Incomplete),
                 };
                 unreadable |= read.is_err();
             }

@@ -10,6 +10,7 @@
 //! cacheable       what speaks for and against a stored answer
 //! affinity        what requests have in common that should meet the same upstream
 //! features        what a request needs of its target
+//! kept            what a request builds on at its upstream, or leaves there
 //! fault           why a body is refused
 //! splice          edits on raw bytes; every other byte stays
 //! sse             event streams, cut at any byte and put together again
@@ -42,6 +43,7 @@ mod fault;
 pub mod features;
 pub mod fitness;
 pub mod json;
+pub mod kept;
 mod lenient;
 pub mod observe;
 pub mod price;

@@ -138,7 +138,7 @@ impl Problem {
     #[must_use]
     pub fn body(&self, dialect: Dialect) -> Bytes {
         match dialect {
-            Dialect::Messages => self.anthropic(),
+            Dialect::Messages | Dialect::CountTokens => self.anthropic(),
             Dialect::Completions | Dialect::Chat | Dialect::Embeddings | Dialect::Responses => self.dual(),
         }
     }
@@ -152,7 +152,7 @@ impl Problem {
         let (error, title, status, detail) =
             (self.error_object(), title(self.status), self.status, self.message.as_str());
         match dialect {
-            Dialect::Messages => sse::encode_named("error", &self.anthropic()),
+            Dialect::Messages | Dialect::CountTokens => sse::encode_named("error", &self.anthropic()),
             Dialect::Completions | Dialect::Chat | Dialect::Embeddings => {
                 sse::encode_data(&to_json(&StreamError { error, title, status, detail }))
             }

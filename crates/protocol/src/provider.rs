@@ -5,10 +5,12 @@
 
 mod drop_fields;
 mod encode;
+mod endpoints;
 mod presets;
 
 pub use drop_fields::{DropFieldFault, DropFields};
-pub use encode::{Encoded, Encoding, Unsupported, encode};
+pub use encode::{Encoded, Encoding, encode};
+pub use endpoints::Endpoints;
 pub use presets::{PRESETS, Preset, preset};
 
 use crate::dialect::Dialect;
@@ -21,22 +23,13 @@ pub enum ProviderKind {
     OpenAi,
     /// Whatever speaks OpenAI's format and takes members that OpenAI would refuse.
     OpenAiCompatible,
-    /// Anthropic; not served yet.
+    /// Anthropic.
     Anthropic,
-    /// OpenAI on Azure; not served yet.
+    /// OpenAI on Azure: OpenAI's format under addresses and a credential of its own.
     Azure,
 }
 
 impl ProviderKind {
-    /// Whether requests to this kind are served by this version.
-    #[must_use]
-    pub const fn is_active(self) -> bool {
-        match self {
-            Self::OpenAi | Self::OpenAiCompatible => true,
-            Self::Anthropic | Self::Azure => false,
-        }
-    }
-
     /// The kind's name in configuration and messages.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -58,5 +51,6 @@ pub const fn path(dialect: Dialect) -> &'static str {
         Dialect::Embeddings => "/embeddings",
         Dialect::Responses => "/responses",
         Dialect::Messages => "/messages",
+        Dialect::CountTokens => "/messages/count_tokens",
     }
 }

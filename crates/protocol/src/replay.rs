@@ -58,7 +58,7 @@ pub fn to_plain(dialect: Dialect, events: &[u8]) -> Result<Vec<u8>, Unconvertibl
         Dialect::Completions | Dialect::Chat => chunks::to_plain(dialect, &pieces),
         Dialect::Responses => responses::to_plain(&pieces),
         Dialect::Messages => messages::to_plain(&pieces),
-        Dialect::Embeddings => Err(Unconvertible),
+        Dialect::Embeddings | Dialect::CountTokens => Err(Unconvertible),
     }?;
     Ok(plain.into_bytes())
 }
@@ -74,7 +74,7 @@ pub fn to_stream(dialect: Dialect, body: &[u8]) -> Result<Replayed, Unconvertibl
         Dialect::Completions | Dialect::Chat => chunks::to_stream(dialect, body),
         Dialect::Responses => responses::to_stream(body).map(|events| Replayed { events, usage: None }),
         Dialect::Messages => messages::to_stream(body).map(|events| Replayed { events, usage: None }),
-        Dialect::Embeddings => Err(Unconvertible),
+        Dialect::Embeddings | Dialect::CountTokens => Err(Unconvertible),
     }
 }
 

@@ -100,7 +100,9 @@ fn forms(dialect: Dialect) -> impl Iterator<Item = (&'static str, Form)> {
         Dialect::Responses => {
             &[("instructions", Text), ("input", Conversation), ("tools", Data), ("text", Data)]
         }
-        Dialect::Messages => &[("system", Conversation), ("messages", Conversation), ("tools", Data)],
+        Dialect::Messages | Dialect::CountTokens => {
+            &[("system", Conversation), ("messages", Conversation), ("tools", Data)]
+        }
     };
     forms.iter().copied()
 }

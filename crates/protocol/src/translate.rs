@@ -26,6 +26,9 @@ use crate::provider::ProviderKind;
 use crate::raw::Garbled;
 use crate::sse::{self, Event};
 
+/// Stands for the prompt in a template.
+pub const PROMPT: &str = "{prompt}";
+
 /// Whom a request is written for.
 #[derive(Debug, Clone, Copy)]
 pub struct Toward<'a> {
@@ -39,7 +42,7 @@ pub struct Toward<'a> {
     pub max_output: Option<u64>,
     /// Ask for usage in a stream.
     pub ask_usage: bool,
-    /// How a completion's prompt becomes a user message: `{prompt}` stands for it. Absent: the prompt itself.
+    /// How a completion's prompt becomes a user message: [`PROMPT`] stands for it. Absent: the prompt itself.
     pub prompt_template: Option<&'a str>,
 }
 
@@ -85,19 +88,25 @@ pub(crate) struct Written {
 }
 
 /// Writes a request for an upstream that speaks `wire`.
-pub(crate) fn request(call: &Envelope, wire: Dialect, toward: &Toward<'_>) -> Result<Written, Untranslatable> {
+pub(crate) fn request(
+    call: &Envelope,
+    wire: Dialect,
+    toward: &Toward<'_>,
+) -> Result<Written, Untranslatable> {
     let mut losses = Losses::default();
     let request: Request<'_> = match call.dialect() {
         Dialect::Chat => chat::read_request(call)?,
         Dialect::Completions => completions::read_request(call, toward.prompt_template)?,
         Dialect::Responses => responses::read_request(call)?,
         Dialect::Messages => messages::read_request(call)?,
-        Dialect::Embeddings => return Err(Untranslatable::new("model", "the target has no embeddings")),
+        Dialect::Embeddings | Dialect::CountTokens => {
+            return Err(Untranslatable::new("model", "the target has nothing of the kind"));
+        }
     };
     let body = match wire {
         Dialect::Chat => chat::write_request(&request, toward, &mut losses)?,
         Dialect::Messages => messages::write_request(&request, toward, &mut losses)?,
-        Dialect::Completions | Dialect::Responses | Dialect::Embeddings => {
+        Dialect::Completions | Dialect::Responses | Dialect::Embeddings | Dialect::CountTokens => {
             return Err(Untranslatable::new("model", "the target cannot be spoken to in this dialect"));
         }
     };
@@ -157,7 +166,7 @@ impl Translation {
             Dialect::Completions => completions::write_reply(&reply, asked),
             Dialect::Responses => responses::write_reply(&reply, asked),
             Dialect::Messages => messages::write_reply(&reply, asked),
-            Dialect::Embeddings => return Err(ReplyFault::Shape("data")),
+            Dialect::Embeddings | Dialect::CountTokens => return Err(ReplyFault::Shape("data")),
         };
         Ok(written.into())
     }
@@ -174,7 +183,9 @@ impl Translation {
             Dialect::Completions => Writer::Completions(completions::StreamWriter::new(asked)),
             Dialect::Responses => Writer::Responses(Box::new(responses::StreamWriter::new(asked))),
             Dialect::Messages => Writer::Messages(messages::StreamWriter::new(asked)),
-            Dialect::Chat | Dialect::Embeddings => Writer::Chat(chat::StreamWriter::new(asked)),
+            Dialect::Chat | Dialect::Embeddings | Dialect::CountTokens => {
+                Writer::Chat(chat::StreamWriter::new(asked))
+            }
         };
         StreamTranslator { reader, writer, ended: false }
     }

@@ -77,7 +77,7 @@ impl Counts {
             cache_write: self.cache_write.unwrap_or_default(),
             reasoning: self.reasoning.unwrap_or_default(),
         };
-        if dialect == Dialect::Messages {
+        if dialect.is_anthropic() {
             // Anthropic's `input_tokens` are those that the prompt cache had no part in.
             usage.input = usage.input.saturating_add(usage.cache_read).saturating_add(usage.cache_write);
         }

@@ -9,6 +9,7 @@
 //! see `text`), `x-derived` (when absent, worked out from the rest), `x-secret` (never shown).
 
 mod cache;
+mod endpoint;
 mod keys;
 mod limits;
 mod listeners;
@@ -20,6 +21,7 @@ mod telemetry;
 mod units;
 
 pub use cache::{Cache, CacheMode, CacheOverride, CacheScope, Redis, RedisMode, Replay};
+pub use endpoint::Endpoint;
 pub use keys::{Auth, AuthMode, Expiry, Key, KeyHash, Tenant};
 pub use limits::{Budget, Limits, OnRedisDown, Period, Queue, RateLimit};
 pub use listeners::{AdminListener, ApiListener, Cors, Listeners, Tls};

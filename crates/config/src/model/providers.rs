@@ -1,6 +1,6 @@
 //! `providers`: where requests can go. Addresses and credentials come from here alone.
 
-use super::{Limits, Secret};
+use super::{Endpoint, Limits, Secret};
 use crate::text::{self, As, KindName, Name};
 use schemars::JsonSchema;
 use serde::{
@@ -35,6 +35,12 @@ pub struct Provider {
     pub max_concurrency: Option<usize>,
     /// Our own care for a shared account.
     pub limits: Option<Limits>,
+    /// The endpoints that it has itself; calls of others are put to it in another dialect where that is possible.
+    /// Absent: what is known of the kind and of the model.
+    pub endpoints: Option<Vec<Endpoint>>,
+    /// Azure alone: `api-version` of the addresses by deployment (`…/deployments/{model}/…`). Absent: the addresses
+    /// without a version (`…/openai/v1`).
+    pub api_version: Option<String>,
     /// Members that are not forwarded: a name at top level, or `**.name` wherever the dialect defines it.
     #[schemars(extend("x-derived" = "what the kind is known to refuse"))]
     pub drop_fields: Vec<String>,
@@ -61,6 +67,19 @@ pub struct Provider {
     pub ca_file: Option<PathBuf>,
     /// Outbound proxy.
     pub proxy: Option<String>,
+}
+
+impl Provider {
+    /// Does its address name a version, `…/v1`? Azure's addresses by deployment do not.
+    #[must_use]
+    pub fn has_version_segment(&self) -> bool {
+        self.base_url.split('/').skip(3).any(is_version)
+    }
+}
+
+/// `v1`, `v1beta`, `v2.1`.
+fn is_version(segment: &str) -> bool {
+    segment.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// One credential of a provider.

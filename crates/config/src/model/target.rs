@@ -1,5 +1,6 @@
 //! One target of a model: where it is, its share, and what it cannot do.
 
+use super::Endpoint;
 use crate::text::{As, Name};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -28,6 +29,11 @@ pub struct Target {
     /// Tokens of the largest answer that this target gives; requests that ask for more skip it.
     #[schemars(range(min = 1))]
     pub max_output_tokens: Option<u64>,
+    /// The endpoints that this target has itself, where it differs from what its provider has.
+    pub endpoints: Option<Vec<Endpoint>>,
+    /// How the prompt of a completion is put to a target that has only conversations: the text of the one user
+    /// message, in which `{prompt}` stands for the prompt. Absent: the prompt itself.
+    pub prompt_template: Option<String>,
     /// What this target cannot do; requests that need it skip the target.
     #[schemars(extend("default" = []))]
     pub lacks: Vec<Feature>,

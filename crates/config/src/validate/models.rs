@@ -8,6 +8,7 @@ use crate::{
     problems::Problem,
 };
 use http::HeaderName;
+use sluice_protocol::translate::PROMPT;
 use std::collections::BTreeMap;
 
 impl Check<'_> {
@@ -123,6 +124,12 @@ impl Check<'_> {
                 self.error(&model, codes::BAD_WILDCARD, message, "write the upstream's name for the model");
             }
             self.fits(&at, target.context_window, target.max_output_tokens);
+            self.endpoints(&at, target.endpoints.as_deref());
+            if target.prompt_template.as_ref().is_some_and(|template| !template.contains(PROMPT)) {
+                let message = format!("the prompt has no place in it: `{PROMPT}` is missing");
+                let help = "write {prompt} where the prompt belongs";
+                self.error(&path::field(&at, "prompt_template"), codes::BAD_VALUE, message, help);
+            }
             let same = |other: &Target| other.provider == target.provider && other.model == target.model;
             let provider = path::field(&at, "provider");
             if targets.iter().take(index).any(same) && !self.problems.is_unusable(&provider) {

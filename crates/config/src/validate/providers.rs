@@ -3,12 +3,12 @@
 use super::{Check, names::unique};
 use crate::{
     codes,
-    model::{PoolKey, Provider, Secret},
+    model::{Endpoint, PoolKey, Provider, Secret},
     path,
     problems::Problem,
 };
 use http::{HeaderName, HeaderValue, Uri};
-use sluice_protocol::provider::{DropFields, PRESETS};
+use sluice_protocol::provider::{DropFields, PRESETS, ProviderKind};
 use std::net::IpAddr;
 
 /// Headers of one connection, and those that frame a message: ours to set.
@@ -34,6 +34,8 @@ impl Check<'_> {
         for (index, provider) in providers.iter_mut().enumerate() {
             let at = path::item("providers", index);
             self.base_url(&at, provider);
+            self.api_version(&at, provider);
+            self.endpoints(&at, provider.endpoints.as_deref());
             self.pool(&at, provider);
             self.headers(&path::field(&at, "headers"), &mut provider.headers);
             self.drop_fields(&path::field(&at, "drop_fields"), &provider.drop_fields);
@@ -57,7 +59,9 @@ impl Check<'_> {
         let shown = self.written(&at, &provider.base_url);
         if PRESETS.iter().any(|preset| preset.is_home(&provider.base_url)) {
             // The table knows the few that have no version.
-        } else if !provider.base_url.split('/').skip(3).any(is_version) {
+        } else if provider.preset.kind == ProviderKind::Azure && provider.api_version.is_some() {
+            // Addresses by deployment carry the version as a parameter.
+        } else if !provider.has_version_segment() {
             let help = format!("the rest of the path is appended to it: {}/v1", shown.trim_end_matches('/'));
             self.error(&at, codes::BASE_URL, format!("`{shown}` has no version segment"), help);
         }
@@ -65,6 +69,28 @@ impl Check<'_> {
             let help = "set allow_private: true if this upstream is meant";
             let message = format!("`{shown}` is a private address: every connection to it will be refused");
             self.warning(&at, codes::BASE_URL, message, help);
+        }
+    }
+
+    fn api_version(&mut self, at: &str, provider: &Provider) {
+        let Some(version) = &provider.api_version else { return };
+        let at = path::field(at, "api_version");
+        if provider.preset.kind != ProviderKind::Azure {
+            let help = "only `kind: azure` has addresses with an api-version";
+            return self.error(&at, codes::BAD_VALUE, "this kind has no api-version", help);
+        }
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+        if version.is_empty() || !version.bytes().all(is_plain) {
+            let help = "a date, and perhaps `-preview`: \"2024-10-21\"";
+            self.error(&at, codes::BAD_VALUE, "not an api-version", help);
+        }
+    }
+
+    /// A target without any endpoint could never be asked.
+    pub(super) fn endpoints(&mut self, at: &str, endpoints: Option<&[Endpoint]>) {
+        if endpoints.is_some_and(<[_]>::is_empty) {
+            let help = "name what the upstream has, or leave it out for what is known of its kind";
+            self.error(&path::field(at, "endpoints"), codes::BAD_VALUE, "no endpoint at all", help);
         }
     }
 
@@ -182,11 +208,6 @@ fn parse_url(url: &str) -> Result<String, (&'static str, &'static str)> {
         return Err(("the address has no host", HELP));
     }
     Ok(host.trim_matches(['[', ']']).to_owned())
-}
-
-/// `v1`, `v1beta`, `v2.1`.
-fn is_version(segment: &str) -> bool {
-    segment.strip_prefix('v').is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
 }
 
 /// As far as it shows without asking anybody; the guard proper is at connect time.

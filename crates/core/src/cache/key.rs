@@ -182,6 +182,7 @@ pub const fn kind(dialect: Dialect) -> &'static str {
         Dialect::Embeddings => "embeddings",
         Dialect::Responses => "responses",
         Dialect::Messages => "messages",
+        Dialect::CountTokens => "count_tokens",
     }
 }
 

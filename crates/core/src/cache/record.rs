@@ -244,6 +244,7 @@ const fn number_of(dialect: Dialect) -> u8 {
         Dialect::Embeddings => 3,
         Dialect::Responses => 4,
         Dialect::Messages => 5,
+        Dialect::CountTokens => 6,
     }
 }
 

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     cache::policy::Policy,
-    facts::{Choice, Plan, Skip},
+    facts::{Choice, Plan},
     headers as names,
     stages::{intake, route},
     state::snapshot::Rule,
@@ -38,14 +38,13 @@ impl Run<'_> {
         if let Some(plan) = self.by_session(head).filter(|_| !is_open) {
             return self.planned(false, &plan);
         }
-        let (mut targets, mut not, mut first_by) = (Vec::new(), Vec::new(), None);
+        let (mut targets, mut first_by) = (Vec::new(), None);
         for (at, list) in self.lists(rule).into_iter().enumerate() {
             let choices = list.targets.iter().map(|target| {
-                Choice::new(target.clone(), target.upstream_model(&list.entry.name, list.requested))
+                let model = target.upstream_model(&list.entry.name, list.requested);
+                Choice::new(target.clone(), model, Dialect::Chat)
             });
-            let (served, inactive): (Vec<_>, Vec<_>) =
-                choices.partition(|choice| choice.target.provider.kind.is_active());
-            not.extend(inactive.iter().map(|choice| list.facts(choice, Some(Skip::NotActive))));
+            let served: Vec<_> = choices.collect();
             if let (None, Some(best)) = (first_by, served.first()) {
                 let best = Some(best.target.priority);
                 let rivals = served.iter().filter(|choice| is_rival(choice, best)).count();
@@ -60,7 +59,6 @@ impl Run<'_> {
         targets.sort_by_key(|(group, _)| *group);
         let (groups, mut targets): (Vec<_>, Vec<_>) = targets.into_iter().unzip();
         mark_reach(&mut targets, &groups, self.entry.attempts);
-        targets.extend(not);
         let first_by = first_by.unwrap_or(FirstBy::Nothing);
         Routing { rule: rule.and_then(|at| self.rule(at)), targets, first_by, first_live: None }
     }
@@ -85,7 +83,7 @@ impl Run<'_> {
             return None;
         }
         let body = serde_json::json!({"model": question.model, "prompt": ""}).to_string();
-        let call = intake::read(head, body.into(), Dialect::Completions, Profile::Open).ok()?;
+        let call = intake::read(head, body.into(), Dialect::Completions, Profile::Open, &"".into()).ok()?;
         let headers = &head.headers;
         let came = Instant::now();
         let asking = route::Asking { snapshot, key, headers, call: &call, prompt_tokens: 0, came };

@@ -197,5 +197,6 @@ const fn because(why: Bypass, configured: bool) -> &'static str {
             "it builds on what the upstream keeps, or leaves something there: the Responses API does unless `store` \
              is false"
         }
+        Bypass::Obstacle(Obstacle::Count) => "it asks for the length of a prompt, not for an answer",
     }
 }

@@ -77,6 +77,7 @@ fn bypass(why: Bypass) -> (&'static str, HeaderValue) {
         Bypass::Obstacle(Obstacle::Audio) => texts!("audio"),
         Bypass::Obstacle(Obstacle::Store) => texts!("store"),
         Bypass::Obstacle(Obstacle::Stateful) => texts!("stateful"),
+        Bypass::Obstacle(Obstacle::Count) => texts!("count"),
     }
 }
 

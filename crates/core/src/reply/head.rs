@@ -15,7 +15,7 @@ use crate::{
     },
     telemetry::{
         exchange::{CacheNote, Exchange, Recorder},
-        labels::{EndpointLabel, Outcome},
+        labels::Outcome,
     },
     upstream::{
         attempt::Delivery,
@@ -25,7 +25,7 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
-use sluice_protocol::{Dialect, observe::Facts};
+use sluice_protocol::observe::Facts;
 use std::time::Duration;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -64,9 +64,9 @@ pub fn waiting(
     rules: StreamRules,
 ) -> Response<ReplyBody> {
     let mut response = empty();
-    stream_headers(id, response.headers_mut());
+    stream_headers(id, rules.audience.dialect.is_anthropic(), response.headers_mut());
     cache_headers::write(note, response.headers_mut());
-    limit_headers::write(remaining, rules.audience.dialect == Dialect::Messages, response.headers_mut());
+    limit_headers::write(remaining, rules.audience.dialect.is_anthropic(), response.headers_mut());
     response.map(|()| ReplyBody::stream(StreamReply::waiting(walk, rules)))
 }
 
@@ -129,7 +129,7 @@ pub fn panicked(id: &str, audience: Audience) -> Response<ReplyBody> {
     let problem = render::problem(&error, audience, id);
     let mut response = empty();
     *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    request_id(id, response.headers_mut());
+    request_id(id, audience.dialect.is_anthropic(), response.headers_mut());
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     // Nobody knows how much of the body was read.
     response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -140,23 +140,27 @@ pub fn panicked(id: &str, audience: Audience) -> Response<ReplyBody> {
 
 fn stream_head(recorder: &Recorder) -> Response<()> {
     let mut response = empty();
-    stream_headers(&recorder.id, response.headers_mut());
+    stream_headers(&recorder.id, recorder.endpoint.is_anthropic(), response.headers_mut());
     common(recorder, response.headers_mut());
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
     response
 }
 
-fn stream_headers(id: &str, headers: &mut HeaderMap) {
+fn stream_headers(id: &str, is_anthropic: bool, headers: &mut HeaderMap) {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream; charset=utf-8"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
     // nginx would hold events back otherwise.
     headers.insert(names::ACCEL_BUFFERING, HeaderValue::from_static("no"));
-    request_id(id, headers);
+    request_id(id, is_anthropic, headers);
 }
 
-fn request_id(id: &str, headers: &mut HeaderMap) {
+fn request_id(id: &str, is_anthropic: bool, headers: &mut HeaderMap) {
     // Ids are checked or made by us: always proper header text.
     if let Ok(value) = HeaderValue::from_str(id) {
+        // The name that Anthropic's clients read.
+        if is_anthropic {
+            headers.insert(names::ANTHROPIC_REQUEST_ID, value.clone());
+        }
         headers.insert(names::REQUEST_ID, value);
     }
 }
@@ -174,9 +178,23 @@ pub(super) fn number(value: u64) -> HeaderValue {
     HeaderValue::from_str(itoa::Buffer::new().format(value)).unwrap_or(HeaderValue::from_static("0"))
 }
 
+/// Names of members as a header. A client may have sent any name: those that a header cannot carry, or that are too
+/// many, are told as `…` would be.
+fn listed(names: &[String]) -> HeaderValue {
+    const MOST: usize = 32;
+    let fits =
+        |name: &&String| name.len() <= 64 && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
+    let mut shown: Vec<&str> = names.iter().filter(fits).take(MOST).map(String::as_str).collect();
+    if shown.len() < names.len() {
+        shown.push("...");
+    }
+    // Plain characters are proper header text.
+    HeaderValue::from_str(&shown.join(", ")).unwrap_or(HeaderValue::from_static("..."))
+}
+
 /// Headers of every answer.
 fn common(x: &Exchange, headers: &mut HeaderMap) {
-    request_id(&x.id, headers);
+    request_id(&x.id, x.endpoint.is_anthropic(), headers);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     cache_headers::write(&x.cache, headers);
     if let Some(giver) = &x.cache.giver {
@@ -191,11 +209,9 @@ fn common(x: &Exchange, headers: &mut HeaderMap) {
             headers.insert(names::MODEL, model);
         }
     }
-    limit_headers::write(&x.limits.remaining, x.endpoint == EndpointLabel::Messages, headers);
+    limit_headers::write(&x.limits.remaining, x.endpoint.is_anthropic(), headers);
     x.upstream_head.write(headers);
-    if !x.dropped.is_empty()
-        && let Ok(list) = HeaderValue::from_str(&x.dropped.join(", "))
-    {
-        headers.insert(names::DROPPED, list);
+    if !x.dropped.is_empty() {
+        headers.insert(names::DROPPED, listed(&x.dropped));
     }
 }

@@ -50,7 +50,7 @@ pub fn problem(error: &GatewayError, audience: Audience, request_id: &str) -> Pr
 
 /// Headers that an error adds to the answer.
 pub fn headers(error: &GatewayError, audience: Audience, status: u16, headers: &mut HeaderMap) {
-    let media = if audience.wants_problem_json && audience.dialect != Dialect::Messages {
+    let media = if audience.wants_problem_json && !audience.dialect.is_anthropic() {
         "application/problem+json"
     } else {
         "application/json"

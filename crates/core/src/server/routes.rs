@@ -16,6 +16,8 @@ pub enum Family {
     Contract,
     /// `/v1/…`: OpenAI's words.
     OpenAi,
+    /// `/v1/messages…` and `/anthropic/v1/…`: Anthropic's words, headers and credentials.
+    Anthropic,
 }
 
 /// What was asked for.
@@ -66,6 +68,7 @@ impl Route<'_> {
             Endpoint::Call(Dialect::Embeddings) => EndpointLabel::Embeddings,
             Endpoint::Call(Dialect::Responses) => EndpointLabel::Responses,
             Endpoint::Call(Dialect::Messages) => EndpointLabel::Messages,
+            Endpoint::Call(Dialect::CountTokens) => EndpointLabel::CountTokens,
             Endpoint::Models | Endpoint::Model(_) => EndpointLabel::Models,
         }
     }
@@ -75,7 +78,7 @@ impl Route<'_> {
     pub const fn dialect(&self) -> Dialect {
         match self.endpoint {
             Endpoint::Call(dialect) => dialect,
-            Endpoint::Models | Endpoint::Model(_) => Dialect::Chat,
+            Endpoint::Models | Endpoint::Model(_) => dialect_of(self.family),
         }
     }
 
@@ -95,11 +98,18 @@ impl Route<'_> {
 /// Finds the route of a path.
 #[must_use]
 pub fn find(path: &str) -> Option<Route<'_>> {
-    let (family, rest) = match path.strip_prefix("/openai/v1/") {
-        Some(rest) => (Family::Contract, rest),
-        None => (Family::OpenAi, path.strip_prefix("/v1/")?),
+    let family = family(path);
+    let rest = match family {
+        Family::Contract => path.strip_prefix("/openai/v1/")?,
+        Family::OpenAi => path.strip_prefix("/v1/")?,
+        Family::Anthropic => path.strip_prefix("/anthropic").unwrap_or(path).strip_prefix("/v1/")?,
     };
     let endpoint = match rest {
+        "messages" if family == Family::Anthropic => Endpoint::Call(Dialect::Messages),
+        "messages/count_tokens" if family == Family::Anthropic => Endpoint::Call(Dialect::CountTokens),
+        "completions" | "chat/completions" | "embeddings" | "responses" if family == Family::Anthropic => {
+            return None;
+        }
         "completions" => Endpoint::Call(Dialect::Completions),
         "chat/completions" => Endpoint::Call(Dialect::Chat),
         "embeddings" => Endpoint::Call(Dialect::Embeddings),
@@ -117,7 +127,22 @@ pub fn find(path: &str) -> Option<Route<'_>> {
 /// The family of a path that may not exist, so that even a 404 speaks its language.
 #[must_use]
 pub fn family(path: &str) -> Family {
-    if path.starts_with("/openai/") { Family::Contract } else { Family::OpenAi }
+    if path.starts_with("/openai/") {
+        Family::Contract
+    } else if path.starts_with("/anthropic/") || path == "/v1/messages" || path.starts_with("/v1/messages/") {
+        Family::Anthropic
+    } else {
+        Family::OpenAi
+    }
+}
+
+/// The dialect in which a family's errors are told, where the endpoint does not say.
+#[must_use]
+pub const fn dialect_of(family: Family) -> Dialect {
+    match family {
+        Family::Contract | Family::OpenAi => Dialect::Chat,
+        Family::Anthropic => Dialect::Messages,
+    }
 }
 
 #[cfg(test)]
@@ -126,9 +151,15 @@ mod tests {
 
     #[test]
     fn exact_paths_only() {
-        for path in
-            ["/openai/v1/completions", "/v1/chat/completions", "/v1/models", "/v1/models/poolside/laguna-m.1"]
-        {
+        for path in [
+            "/openai/v1/completions",
+            "/v1/chat/completions",
+            "/v1/models",
+            "/v1/models/poolside/laguna-m.1",
+            "/v1/messages",
+            "/anthropic/v1/messages/count_tokens",
+            "/anthropic/v1/models",
+        ] {
             assert!(find(path).is_some(), "{path}");
         }
         for path in [
@@ -142,6 +173,10 @@ mod tests {
             "/v1/models/",
             "/openai/completions",
             "/v1/chat%2Fcompletions",
+            "/v1/messages/",
+            "/openai/v1/messages",
+            "/anthropic/v1/chat/completions",
+            "/anthropic/messages",
         ] {
             assert!(find(path).is_none(), "{path}");
         }

@@ -6,7 +6,8 @@
 use crate::{
     error::{ErrorKind, GatewayError},
     facts::Caller,
-    server::loopback,
+    headers as names,
+    server::{loopback, routes::Family},
     state::snapshot::{KeyEntry, Snapshot},
     telemetry::{labels::AuthFailure, metrics::Metrics},
 };
@@ -20,7 +21,12 @@ use std::{
 ///
 /// # Errors
 /// `Unauthorized` without a valid key; `HostNotAllowed` in open mode when the request does not come from this machine.
-pub fn identify(snapshot: &Snapshot, head: &Parts, metrics: &Metrics) -> Result<Caller, GatewayError> {
+pub fn identify(
+    snapshot: &Snapshot,
+    head: &Parts,
+    family: Family,
+    metrics: &Metrics,
+) -> Result<Caller, GatewayError> {
     if let Some(open) = &snapshot.open {
         return open_caller(open, snapshot, head);
     }
@@ -29,7 +35,7 @@ pub fn identify(snapshot: &Snapshot, head: &Parts, metrics: &Metrics) -> Result<
         let error = GatewayError::new(ErrorKind::Unauthorized, presented.advice());
         Err(GatewayError { reason: Some(why.as_str()), ..error })
     };
-    let presented = presented(&head.headers);
+    let presented = presented(&head.headers, reads_api_key(family, &head.headers));
     let Presented::Bearer(secret) = presented else { return refuse(AuthFailure::Missing, presented) };
     let Some(key) = snapshot.keys.find(secret) else { return refuse(AuthFailure::Unknown, presented) };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
@@ -57,13 +63,27 @@ fn open_caller(open: &Arc<KeyEntry>, snapshot: &Snapshot, head: &Parts) -> Resul
 #[derive(Clone, Copy)]
 enum Presented<'a> {
     Nothing,
-    /// `x-api-key` or `api-key`, which these paths do not read.
+    /// `x-api-key` or `api-key`, where it is not read.
     OtherHeader,
     OtherScheme,
     Bearer(&'a [u8]),
 }
 
-fn presented(headers: &HeaderMap) -> Presented<'_> {
+/// Anthropic's clients send either header, and the newer ones a bearer key; its model list shares a path with
+/// OpenAI's, and only the version tells whose client asks.
+fn reads_api_key(family: Family, headers: &HeaderMap) -> bool {
+    family == Family::Anthropic || headers.contains_key(names::ANTHROPIC_VERSION)
+}
+
+/// Where both headers are there, the bearer key counts.
+fn presented(headers: &HeaderMap, reads_api_key: bool) -> Presented<'_> {
+    if reads_api_key && !headers.contains_key(header::AUTHORIZATION) {
+        let mut all = headers.get_all(names::API_KEY).iter();
+        if let (Some(value), None) = (all.next(), all.next()) {
+            let secret = value.as_bytes().trim_ascii();
+            return if secret.is_empty() { Presented::Nothing } else { Presented::Bearer(secret) };
+        }
+    }
     let mut all = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (all.next(), all.next()) else {
         // Two credentials are none: who checks which would be anybody's guess.
@@ -132,11 +152,30 @@ mod tests {
             if let Some(value) = value {
                 headers.insert(header::AUTHORIZATION, value.parse().unwrap());
             }
-            presented(&headers).advice()
+            presented(&headers, false).advice()
         };
         assert!(advice(None).starts_with("No API key."));
         assert!(advice(Some("Basic Zm9v")).contains("not one Bearer key"));
         assert!(advice(Some("bearer sk-proj-abc")).contains("OpenAI key"));
         assert_eq!(advice(Some("Bearer sk-sluice-abc")), advice(Some("Bearer nonsense")));
+    }
+
+    #[test]
+    fn an_api_key_header_counts_on_anthropic_s_paths_where_no_bearer_key_is_sent() {
+        let secret = |sent: &[(&'static str, &str)], reads| {
+            let pair = |(name, value): &(&'static str, &str)| {
+                (http::HeaderName::from_static(name), value.parse().unwrap())
+            };
+            match presented(&sent.iter().map(pair).collect(), reads) {
+                Presented::Bearer(secret) => String::from_utf8_lossy(secret).into_owned(),
+                _ => "-".to_owned(),
+            }
+        };
+        let both = [("x-api-key", "one"), ("authorization", "Bearer two")];
+        assert_eq!(secret(&both[..1], true), "one");
+        assert_eq!(secret(&both, true), "two");
+        assert_eq!(secret(&both[..1], false), "-");
+        assert_eq!(secret(&[("x-api-key", " ")], true), "-");
+        assert_eq!(secret(&[("x-api-key", "one"), ("authorization", "Basic Zm9v")], true), "-");
     }
 }

@@ -15,7 +15,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use sluice_config::model::ApiListener;
 use sluice_protocol::{BodyFault, Dialect, Envelope, Profile};
-use std::{error::Error as _, io, time::Duration};
+use std::{error::Error as _, io, sync::Arc, time::Duration};
 
 /// Headers of the client's that upstreams may see. Credentials, cookies and addresses are not among them.
 const FORWARDED: [HeaderName; 4] =
@@ -59,7 +59,13 @@ pub async fn receive(body: Incoming, listener: &ApiListener) -> Result<Bytes, Ga
 ///
 /// # Errors
 /// `BadHeader`, `BadJson`, or `BadBody` with every fault at once.
-pub fn read(head: &Parts, body: Bytes, dialect: Dialect, profile: Profile) -> Result<Call, GatewayError> {
+pub fn read(
+    head: &Parts,
+    body: Bytes,
+    dialect: Dialect,
+    profile: Profile,
+    id: &Arc<str>,
+) -> Result<Call, GatewayError> {
     let patience = patience(&head.headers)?;
     let envelope = Envelope::scan(body, dialect, profile).map_err(bad_body)?;
     let forward = FORWARDED
@@ -67,8 +73,9 @@ pub fn read(head: &Parts, body: Bytes, dialect: Dialect, profile: Profile) -> Re
         .filter(|name| head.headers.contains_key(*name))
         .map(|name| (name.clone(), head.headers.get_all(name).iter().cloned().collect()))
         .collect();
-    let stream = envelope.stream() && dialect != Dialect::Embeddings;
+    let stream = envelope.stream() && dialect.has_streams();
     Ok(Call {
+        id: id.clone(),
         stream,
         shared: false,
         envelope,

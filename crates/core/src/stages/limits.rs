@@ -155,7 +155,7 @@ impl Asking<'_> {
 /// Tokens that the answer may come to. What the client names is taken at its word; what is only guessed is never
 /// more than the bucket has room for, or a guess could refuse a request for ever.
 fn answer(call: &Call, entry: &ModelEntry, learner: &Learner, room: Option<u64>) -> u64 {
-    if call.envelope.dialect() == Dialect::Embeddings {
+    if matches!(call.envelope.dialect(), Dialect::Embeddings | Dialect::CountTokens) {
         return 0;
     }
     let samples = call.envelope.samples();

@@ -3,6 +3,7 @@
 
 pub mod auth;
 pub mod cache;
+pub mod count;
 pub mod intake;
 pub mod limits;
 pub mod models;

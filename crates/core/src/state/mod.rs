@@ -9,6 +9,7 @@ pub mod health_gauges;
 pub mod keys;
 pub mod limit_gauges;
 pub mod limits;
+pub mod paths;
 pub mod prices;
 pub mod provider;
 pub mod routes;

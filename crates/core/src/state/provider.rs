@@ -3,16 +3,17 @@
 use crate::{
     health::{KeyPool, RetryBudget, key_pool::KeySpec, lookout::Door},
     limits::scope::LimitScope,
-    state::handles::ProviderMetrics,
+    state::{handles::ProviderMetrics, paths::Paths},
     upstream::client::UpstreamClient,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Uri, header, uri::PathAndQuery};
+use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use sluice_config::model::{self, OnDisconnect, Secret, StreamUsage, Timeouts};
 use sluice_protocol::{
     Dialect,
-    provider::{self, DropFields, ProviderKind},
+    capability::{self, Family},
+    provider::{DropFields, Endpoints, ProviderKind},
 };
-use std::{pin::Pin, sync::Arc};
+use std::{borrow::Cow, pin::Pin, sync::Arc};
 
 /// One upstream account, ready to be asked.
 pub struct Provider {
@@ -45,7 +46,11 @@ pub struct Provider {
     /// One ready set of headers per credential of the pool, in its order.
     headers: Vec<Headers>,
     base: Uri,
-    paths: [(Dialect, Uri); 5],
+    paths: Paths,
+    /// What it has itself, where the operator says so.
+    endpoints: Option<Endpoints>,
+    /// What its kind is called in the tables of capabilities.
+    preset: &'static str,
     /// What must never appear in a message.
     pub secrets: Vec<Secret>,
 }
@@ -118,8 +123,10 @@ impl Provider {
             metrics,
             on_disconnect: settings.on_client_disconnect,
             headers: with_credentials(settings, &headers)?,
-            paths: paths(&base).ok_or_else(bad_url)?,
+            paths: Paths::of(settings, &base).ok_or_else(bad_url)?,
             base,
+            endpoints: settings.endpoints.as_deref().map(model::Endpoint::set),
+            preset: settings.preset.id,
             secrets: settings
                 .keys
                 .iter()
@@ -129,10 +136,22 @@ impl Provider {
         })
     }
 
-    /// Where requests of a dialect go.
+    /// Where requests of a dialect go. Nowhere, where the model's name cannot be part of an address.
     #[must_use]
-    pub fn uri(&self, dialect: Dialect) -> &Uri {
-        self.paths.iter().find(|(own, _)| *own == dialect).map_or(&self.base, |(_, uri)| uri)
+    pub fn uri(&self, dialect: Dialect, model: &str) -> Option<Cow<'_, Uri>> {
+        self.paths.find(&self.base, dialect, model)
+    }
+
+    /// What is known of a model here.
+    #[must_use]
+    pub fn family(&self, model: &str) -> &'static Family {
+        capability::family(self.preset, model)
+    }
+
+    /// What it has itself for models of a family.
+    #[must_use]
+    pub fn endpoints(&self, family: &Family) -> Endpoints {
+        self.endpoints.unwrap_or(family.endpoints)
     }
 
     /// Headers of a new request, with the credential at this place of the pool.
@@ -214,21 +233,4 @@ fn with_credentials(settings: &model::Provider, common: &HeaderMap) -> Result<Ve
             Ok(Headers::new(common, Some(&(name, value))))
         })
         .collect()
-}
-
-/// One ready address per dialect.
-fn paths(base: &Uri) -> Option<[(Dialect, Uri); 5]> {
-    let at = |dialect: Dialect| {
-        let path = format!("{}{}", base.path().trim_end_matches('/'), provider::path(dialect));
-        let mut parts = base.clone().into_parts();
-        parts.path_and_query = Some(PathAndQuery::try_from(path).ok()?);
-        Some((dialect, Uri::from_parts(parts).ok()?))
-    };
-    Some([
-        at(Dialect::Completions)?,
-        at(Dialect::Chat)?,
-        at(Dialect::Embeddings)?,
-        at(Dialect::Responses)?,
-        at(Dialect::Messages)?,
-    ])
 }

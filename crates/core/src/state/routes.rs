@@ -11,6 +11,7 @@ use crate::{
 };
 use http::{HeaderMap, HeaderValue};
 use sluice_config::model::{self, Strategy};
+use sluice_protocol::{capability::Family, provider::Endpoints};
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -41,6 +42,8 @@ pub struct ModelEntry {
     pub attempts: u32,
     /// Waits before a target is asked again.
     pub backoff: model::Backoff,
+    /// A request of which a target would have to leave something out is not put to it.
+    pub strict: bool,
     /// Whether a cut stream is gone on with elsewhere.
     pub resume: model::Resume,
     /// A second request when the first is slow.
@@ -115,6 +118,10 @@ pub struct Target {
     pub model_header: Option<HeaderValue>,
     /// How it fares.
     pub health: Arc<Health>,
+    /// What is known of its model, where that does not depend on the request.
+    pub known: Option<&'static Family>,
+    /// What it has itself, where the operator says so of this target.
+    pub endpoints: Option<Endpoints>,
     /// The configured target, for its rule of expanding `*` and for what it can take.
     pub settings: model::Target,
     /// Resolved metric handles.
@@ -127,6 +134,18 @@ impl Target {
     pub fn has_key(&self, now: Instant) -> bool {
         let pool = &self.provider.pool;
         if self.is_pattern() { pool.is_ready_for_some(now) } else { pool.is_ready(&self.model, now) }
+    }
+
+    /// What is known of a model here.
+    #[must_use]
+    pub fn family(&self, model: &str) -> &'static Family {
+        self.known.unwrap_or_else(|| self.provider.family(model))
+    }
+
+    /// What it has itself.
+    #[must_use]
+    pub fn endpoints(&self, family: &Family) -> Endpoints {
+        self.endpoints.unwrap_or_else(|| self.provider.endpoints(family))
     }
 
     /// Does the upstream's name depend on the request?

@@ -64,8 +64,14 @@ pub struct CacheSetup {
 }
 
 /// Endpoints that call models.
-const CALLS: &[EndpointLabel] =
-    &[EndpointLabel::Completions, EndpointLabel::Chat, EndpointLabel::Embeddings, EndpointLabel::Responses];
+const CALLS: &[EndpointLabel] = &[
+    EndpointLabel::Completions,
+    EndpointLabel::Chat,
+    EndpointLabel::Embeddings,
+    EndpointLabel::Responses,
+    EndpointLabel::Messages,
+    EndpointLabel::CountTokens,
+];
 
 /// Caps the values of one label; what is beyond shares `_other`.
 pub(super) struct Capped<'a> {
@@ -178,6 +184,7 @@ impl Shape<'_> {
             max_output_tokens: model.max_output_tokens,
             attempts: own.and_then(|own| own.attempts).unwrap_or(common.attempts),
             backoff: common.backoff,
+            strict: model.strict,
             resume: model.resume,
             hedge: model.hedge.as_ref().map(|hedge| Hedge {
                 after: hedge.after,
@@ -208,10 +215,12 @@ impl Shape<'_> {
         Some(Arc::new(Target {
             metrics: TargetMetrics::new(self.metrics, &provider.name, &target.model, self.label),
             health,
-            provider,
             model_header: (!target.model.contains(['*', '{']))
                 .then(|| HeaderValue::from_str(&target.model).ok())
                 .flatten(),
+            known: (!target.model.contains(['*', '{'])).then(|| provider.family(&target.model)),
+            endpoints: target.endpoints.as_deref().map(model::Endpoint::set),
+            provider,
             model: target.model.as_str().into(),
             weight: target.weight,
             priority: target.priority,

@@ -35,10 +35,20 @@ labels! {
         Responses = "responses",
         /// `…/messages`
         Messages = "messages",
+        /// `…/messages/count_tokens`
+        CountTokens = "count_tokens",
         /// `…/models` and `…/models/{id}`
         Models = "models",
         /// Anything else.
         Other = "other",
+    }
+}
+
+impl EndpointLabel {
+    /// Do its clients read Anthropic's headers?
+    #[must_use]
+    pub const fn is_anthropic(self) -> bool {
+        matches!(self, Self::Messages | Self::CountTokens)
     }
 }
 
@@ -163,8 +173,6 @@ labels! {
         NotCached = "not_cached",
         /// Too many requests in flight.
         Overload = "overload",
-        /// A kind of provider that is not served yet.
-        NotActive = "not_active",
     }
 }
 

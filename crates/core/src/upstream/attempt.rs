@@ -27,9 +27,7 @@ use http::{HeaderMap, HeaderValue, header};
 use hyper::body::Incoming;
 use sluice_config::model::Timeouts;
 use sluice_protocol::{
-    Segments,
-    observe::{self, Facts},
-    provider::{self, Encoding},
+    observe::{self, Facts, ReplyFault},
     upstream_error,
 };
 use smallvec::SmallVec;
@@ -105,29 +103,9 @@ pub struct Tried {
     pub answered: Option<Duration>,
 }
 
-impl Tried {
-    /// Nothing was sent.
-    fn unsent(failure: Failure) -> Self {
-        Self {
-            result: Err(failure),
-            dropped: Vec::new(),
-            head: UpstreamHead::default(),
-            waited: Duration::ZERO,
-            answered: None,
-        }
-    }
-}
-
 /// Tries one target. `following` is told what passes on of a stream, where another may have to go on with it.
 pub async fn run(call: &Call, errand: &Errand, following: Option<Box<Following>>) -> Tried {
     let provider = &errand.target.provider;
-    let encoding =
-        Encoding { upstream_model: &errand.model, ask_usage: provider.ask_usage, drop: &provider.drop };
-    let encoded = match provider::encode(provider.kind, &call.envelope, &encoding) {
-        Ok(encoded) => encoded,
-        // Plans hold only targets that can be spoken to.
-        Err(unsupported) => return Tried::unsent(Failure::not_active(unsupported.to_string())),
-    };
     let began = Instant::now();
     let total = began + provider.timeouts.total;
     let clocks = Clocks {
@@ -144,11 +122,10 @@ pub async fn run(call: &Call, errand: &Errand, following: Option<Box<Following>>
         },
     };
     let mut head = UpstreamHead::default();
-    let outgoing = Outgoing { body: encoded.body, strip_usage: encoded.strip_usage, errand };
-    let result = send(call, &outgoing, &clocks, following, &mut head).await;
+    let result = send(call, errand, &clocks, following, &mut head).await;
     let waited = began.elapsed();
     let answered = errand.sent.at().map(|at| at.elapsed());
-    Tried { result, dropped: encoded.dropped, head, waited, answered }
+    Tried { result, dropped: errand.outgoing.dropped.clone(), head, waited, answered }
 }
 
 /// When a try has taken too long.
@@ -220,30 +197,25 @@ impl Clocks {
     }
 }
 
-/// A request for one upstream.
-struct Outgoing<'a> {
-    body: Segments,
-    /// Only we asked for usage.
-    strip_usage: bool,
-    errand: &'a Errand,
-}
-
 async fn send(
     call: &Call,
-    outgoing: &Outgoing<'_>,
+    errand: &Errand,
     clocks: &Clocks,
     following: Option<Box<Following>>,
     head: &mut UpstreamHead,
 ) -> Result<Delivery, Failure> {
-    let Errand { target, key, sent, .. } = outgoing.errand;
+    let Errand { target, key, sent, outgoing, .. } = errand;
     let provider = &target.provider;
     let headers = || {
         let mut headers = provider.headers(call.stream, *key);
-        call.forward_headers(provider.trace, &mut headers);
+        call.forward_headers(outgoing.wire, provider.trace, &mut headers);
         headers
     };
     let dialect = call.envelope.dialect();
-    let asked = provider.client.post(provider.uri(dialect), headers, &outgoing.body, sent);
+    let Some(uri) = provider.uri(outgoing.wire, &errand.model) else {
+        return Err(Failure::no_address());
+    };
+    let asked = provider.client.post(&uri, headers, &outgoing.body, sent);
     let response = clocks.waits(provider, sent, asked).await??;
     let (parts, incoming) = response.into_parts();
     *head = UpstreamHead::of(&parts.headers);
@@ -259,8 +231,12 @@ async fn send(
     if !call.stream {
         let read = read_all(incoming, MAX_ANSWER, ReadClock::new(clocks.idle, clocks.end)).await;
         let body = read.map_err(|fault| clocks.fault(fault))?;
-        let facts = observe::observe_reply(dialect, &body)
-            .map_err(|fault| Failure::bad_answer(status, fault.to_string()))?;
+        let bad = |fault: ReplyFault| Failure::bad_answer(status, fault.to_string());
+        let body = match &outgoing.translation {
+            Some(translation) => translation.reply(&body).map_err(bad)?,
+            None => body,
+        };
+        let facts = observe::observe_reply(dialect, &body).map_err(bad)?;
         return Ok(Delivery::Plain { body, facts, status });
     }
     if !is_event_stream(&parts.headers) {
@@ -271,8 +247,10 @@ async fn send(
         (false, true) => UsageEvents::Strip,
         (false, false) => UsageEvents::Pass,
     };
-    let mut events = EventStream::new(incoming, dialect, usage, clocks.idle, clocks.end).followed(following);
-    let ready = peek(&mut events, clocks, outgoing.errand).await?;
+    let mut events = EventStream::new(incoming, dialect, usage, clocks.idle, clocks.end)
+        .translated(outgoing.translation.as_ref())
+        .followed(following);
+    let ready = peek(&mut events, clocks, errand).await?;
     events.delivered();
     Ok(Delivery::Stream { ready, events: Box::new(Relay::new(events, target.clone())), status })
 }

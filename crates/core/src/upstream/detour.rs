@@ -26,7 +26,7 @@ use crate::{
 use bytes::Bytes;
 use sluice_config::model::Resume;
 use sluice_protocol::{
-    Envelope, Facts,
+    Dialect, Envelope, Facts,
     resume::{self, Delivered, Method},
 };
 use std::{
@@ -213,6 +213,11 @@ impl Detour {
         let (at, key) = (turn.at, turn.key);
         let choice = self.plan.choices.get(at)?;
         let target = choice.target.clone();
+        // A text goes on only where a text is what is asked for.
+        if self.method == Method::Append && choice.wire != Dialect::Completions {
+            self.way.cannot_take(at);
+            return None;
+        }
         let mut holding = std::mem::take(&mut *self.held());
         let shared = self.app.shared_limits();
         let entered = holding
@@ -231,7 +236,10 @@ impl Detour {
             format!(": resumed by {} after {} events\n\n", target.provider.name, delivered.content_events());
         let following = Following::beyond(delivered, self.method, Bytes::from(mark))?;
         let deadline = (Instant::now() + target.provider.timeouts.total).min(self.end);
-        let (mut errand, mut attempt) = Errand::begin(choice, turn, deadline);
+        let Ok((mut errand, mut attempt)) = Errand::begin(&self.plan, call, choice, turn, deadline) else {
+            self.way.cannot_take(at);
+            return None;
+        };
         errand.end = Some(self.end);
         attempt.reason = Some(RESUMED);
         let place = {

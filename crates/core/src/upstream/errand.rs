@@ -1,9 +1,10 @@
-//! One try, from its beginning in the record to what it says of its target and its key.
+//! One try, from the body that it sends and its beginning in the record to what it says of its target and its key.
 //!
-//! Owns what is noted; the asking itself is `attempt`'s.
+//! Owns what is noted; the asking itself is `attempt`'s. A request that a target cannot take without losing what was
+//! asked never becomes a try.
 
 use crate::{
-    facts::Choice,
+    facts::{Call, Choice, Plan},
     state::snapshot::Target,
     telemetry::{exchange::Attempt, labels::AttemptOutcome, metrics::Metrics},
     upstream::{
@@ -13,7 +14,15 @@ use crate::{
         itinerary::Turn,
     },
 };
-use std::{sync::Arc, time::Instant};
+use sluice_protocol::{
+    Dialect, Segments,
+    provider::{self, Encoding},
+    translate::Translation,
+};
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
 
 /// One try: whom it asks, for what, with which credential, and until when.
 #[derive(Clone)]
@@ -32,15 +41,72 @@ pub struct Errand {
     pub end: Option<Instant>,
     /// Told when the request goes out.
     pub sent: Sent,
+    /// What is sent.
+    pub outgoing: Arc<Outgoing>,
+}
+
+/// A request as one target is sent it.
+pub struct Outgoing {
+    /// What is spoken.
+    pub wire: Dialect,
+    /// The body.
+    pub body: Segments,
+    /// Members that were left out.
+    pub dropped: Vec<String>,
+    /// Only we asked for usage.
+    pub strip_usage: bool,
+    /// How the answer becomes the client's, where that speaks otherwise.
+    pub translation: Option<Translation>,
+}
+
+/// The target cannot take the request: in which member, and why.
+#[derive(Debug, Clone)]
+pub struct Unfit {
+    /// The member, in the client's words; several with commas between.
+    pub member: String,
+    /// For people.
+    pub why: String,
+}
+
+impl Outgoing {
+    /// Writes the request for a target.
+    ///
+    /// # Errors
+    /// It cannot be written without losing what was asked, or where the model is strict, without losing anything.
+    pub fn of(plan: &Plan, call: &Call, choice: &Choice) -> Result<Self, Unfit> {
+        let encoding = Encoding { toward: choice.toward(), drop: &choice.target.provider.drop };
+        let encoded = provider::encode(&call.envelope, choice.wire, &encoding)
+            .map_err(|cannot| Unfit { member: cannot.member, why: cannot.why.into_owned() })?;
+        if plan.entry.strict && !encoded.dropped.is_empty() {
+            let why = "the model is strict, and the target does not take this".to_owned();
+            return Err(Unfit { member: encoded.dropped.join(", "), why });
+        }
+        let translates = call.envelope.dialect() != choice.wire;
+        let translation = translates.then(|| {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+            Translation::new(&call.envelope, choice.wire, now, &*call.id)
+        });
+        let provider::Encoded { body, dropped, strip_usage } = encoded;
+        Ok(Self { wire: choice.wire, body, dropped, strip_usage, translation })
+    }
 }
 
 impl Errand {
     /// Begins a try, with its place in the record.
-    #[must_use]
-    pub fn begin(choice: &Choice, turn: Turn, deadline: Instant) -> (Self, Attempt) {
+    ///
+    /// # Errors
+    /// The target cannot take the request.
+    pub fn begin(
+        plan: &Plan,
+        call: &Call,
+        choice: &Choice,
+        turn: Turn,
+        deadline: Instant,
+    ) -> Result<(Self, Attempt), Unfit> {
+        let outgoing = Arc::new(Outgoing::of(plan, call, choice)?);
         let (target, model) = (choice.target.clone(), choice.model.clone());
         let sent = Sent::default();
-        let errand = Self { target, model, key: turn.key, deadline, share: None, end: None, sent };
+        let errand = Self { target, model, key: turn.key, deadline, share: None, end: None, sent, outgoing };
         let attempt = Attempt {
             target: errand.target.clone(),
             model: errand.model.clone(),
@@ -55,7 +121,7 @@ impl Errand {
             facts: None,
             trial: turn.trial,
         };
-        (errand, attempt)
+        Ok((errand, attempt))
     }
 
     /// Notes how it went: in the record, with its target, with its key.

@@ -8,18 +8,18 @@ use crate::{
     facts::{Call, Choice, Plan},
     limits::refusal::Refusal,
     telemetry::{
-        exchange::Recorder,
+        exchange::{Attempt, Recorder},
         labels::{AbortPhase, AttemptOutcome, LimitLabel},
     },
     upstream::{
         abandoned::Asking,
         attempt::{self, Delivery, Tried},
         detour::{self, Detour},
-        errand::Errand,
+        errand::{Errand, Unfit},
         failure::Failure,
         following::Following,
         hedge,
-        itinerary::{Itinerary, Turn},
+        itinerary::Itinerary,
         verdict,
     },
 };
@@ -46,6 +46,7 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
     let mut way = Itinerary::new(&plan);
     let mut failed: Option<(usize, Failure)> = None;
     let mut no_room: Option<Refusal> = None;
+    let mut unfit: Option<(usize, Unfit)> = None;
     if let Some(hedge) = &plan.entry.hedge {
         hedge.budget.earn();
     }
@@ -65,12 +66,16 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
             if let Some((from, failure)) = &failed {
                 fell_back(&plan, *from, choice, failure.verdict.outcome, &recorder);
             }
+            let deadline = plan.deadline;
+            let (errand, attempt) =
+                Errand::begin(&plan, &call, choice, turn, deadline).map_err(Stopped::Unfit)?;
             let (place, tried) = match hedge::patience(&plan, &call, choice) {
                 // Rare, so its state is no part of every request's.
                 Some(patience) => {
-                    Box::pin(hedge::race(&plan, &call, &mut way, turn, patience, &mut recorder)).await
+                    let first = hedge::Runner::new(at, errand, attempt, &mut recorder);
+                    Box::pin(hedge::race(&plan, &call, &mut way, first, patience, &mut recorder)).await
                 }
-                None => ((at, key), one(&plan, &call, choice, turn, share, &mut recorder).await),
+                None => ((at, key), one(&plan, &call, (errand, attempt), share, &mut recorder).await),
             };
             tried.map(|delivery| (place, delivery)).map_err(|failure| Stopped::Failed(place, failure))
         };
@@ -90,6 +95,11 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
                 }
                 way.has_no_room(at);
                 no_room = Some(refusal);
+            }
+            // As if it were not there either: another may take the request.
+            Err(Stopped::Unfit(why)) => {
+                way.cannot_take(at);
+                unfit.get_or_insert((at, why));
             }
             Err(Stopped::Failed((at, key), mut failure)) => {
                 // Nobody waits any more: what was begun was read to its end, and nothing else is begun.
@@ -114,9 +124,10 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
             let tried = verdict::summary(&plan, &way, &recorder, &last);
             last.into_error(&tried)
         }
-        None => match no_room {
-            Some(refusal) => refusal.to_error(),
-            None => verdict::nobody_asked(&plan, &way),
+        None => match (no_room, unfit) {
+            (Some(refusal), _) => refusal.to_error(),
+            (None, Some((at, unfit))) => verdict::unfit(&plan, at, &unfit),
+            (None, None) => verdict::nobody_asked(&plan, &way),
         },
     });
     Walked { recorder, result }
@@ -126,6 +137,8 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
 enum Stopped {
     /// It was not asked.
     NoRoom(Refusal),
+    /// Nor was it where it cannot take the request.
+    Unfit(Unfit),
     /// It was: which choice with which key, and how it failed.
     Failed((usize, usize), Failure),
 }
@@ -155,13 +168,11 @@ async fn enter(choice: &Choice, recorder: &mut Recorder) -> Result<(), Refusal> 
 async fn one(
     plan: &Plan,
     call: &Call,
-    choice: &Choice,
-    turn: Turn,
+    (mut errand, attempt): (Errand, Attempt),
     share: Option<Instant>,
     recorder: &mut Recorder,
 ) -> Result<Delivery, Failure> {
-    recorder.target = Some(choice.target.clone());
-    let (mut errand, attempt) = Errand::begin(choice, turn, plan.deadline);
+    recorder.target = Some(errand.target.clone());
     errand.share = share;
     recorder.attempts.push(attempt);
     let asking = asks(recorder, &errand);

@@ -102,10 +102,10 @@ impl Failure {
         failure
     }
 
-    /// The provider cannot be asked this.
+    /// The model's name can be part of no address.
     #[must_use]
-    pub fn not_active(what: String) -> Self {
-        Self::new(AttemptOutcome::ClientError, ErrorKind::NotActive, what)
+    pub fn no_address() -> Self {
+        Self::new(AttemptOutcome::ClientError, ErrorKind::ModelUnknown, "there can be no such deployment")
     }
 
     /// An answer that is none.
@@ -205,7 +205,7 @@ impl Failure {
     pub fn into_error(self, tried: &str) -> GatewayError {
         let message = match self.verdict.kind {
             // The provider's word on the request itself is for the client as it is.
-            ErrorKind::UpstreamRefused(_) | ErrorKind::NotActive | ErrorKind::Draining => self.message,
+            ErrorKind::UpstreamRefused(_) | ErrorKind::ModelUnknown | ErrorKind::Draining => self.message,
             _ => tried.to_owned(),
         };
         let mut error = GatewayError::new(self.verdict.kind, message).retry_after(self.retry_after);

@@ -8,13 +8,16 @@ use crate::{
     facts::{Call, Choice, Plan},
     limits::{holding::Holding, scope::Spent},
     state::snapshot::ModelEntry,
-    telemetry::{exchange::Recorder, labels::AttemptOutcome},
+    telemetry::{
+        exchange::{Attempt, Recorder},
+        labels::AttemptOutcome,
+    },
     upstream::{
         attempt::{self, Delivery, Tried},
         errand::Errand,
         failover::{self, following},
         failure::Failure,
-        itinerary::{Itinerary, Turn},
+        itinerary::Itinerary,
     },
 };
 use std::{
@@ -37,21 +40,17 @@ pub async fn race(
     plan: &Plan,
     call: &Call,
     way: &mut Itinerary,
-    turn: Turn,
+    first: Runner,
     patience: Duration,
     recorder: &mut Recorder,
 ) -> (Place, Result<Delivery, Failure>) {
     let began = Instant::now();
-    let place = (turn.at, turn.key);
-    let Some(first) = Runner::begin(plan, turn, recorder) else {
-        return (place, Err(Failure::draining()));
-    };
     let _first = failover::asks(recorder, &first.errand);
     let mut asking = pin!(attempt::run(call, &first.errand, following(plan, call)));
     let early = tokio::time::timeout(patience, &mut asking).await;
     let (second, early) = match early {
         Ok(tried) => (None, Some(tried)),
-        Err(_) => (second(plan, way, recorder), None),
+        Err(_) => (second(plan, call, way, recorder), None),
     };
     let Some(second) = second else {
         let mut tried = match early {
@@ -101,7 +100,7 @@ pub async fn race(
 }
 
 /// One of the two.
-struct Runner {
+pub struct Runner {
     /// Its choice in the plan.
     at: usize,
     /// Its place in the record.
@@ -110,12 +109,12 @@ struct Runner {
 }
 
 impl Runner {
-    fn begin(plan: &Plan, turn: Turn, recorder: &mut Recorder) -> Option<Self> {
-        let at = turn.at;
-        let (errand, attempt) = Errand::begin(plan.choices.get(at)?, turn, plan.deadline);
+    /// A try that begins, of the choice at this place of the plan.
+    #[must_use]
+    pub fn new(at: usize, errand: Errand, attempt: Attempt, recorder: &mut Recorder) -> Self {
         recorder.target = Some(errand.target.clone());
         recorder.attempts.push(attempt);
-        Some(Self { at, place: recorder.attempts.len() - 1, errand })
+        Self { at, place: recorder.attempts.len() - 1, errand }
     }
 
     fn result(&self, tried: Tried) -> (Place, Result<Delivery, Failure>) {
@@ -134,10 +133,15 @@ impl Runner {
 }
 
 /// The second request, if there is somebody to ask and room for it.
-fn second(plan: &Plan, way: &mut Itinerary, recorder: &mut Recorder) -> Option<Runner> {
+fn second(plan: &Plan, call: &Call, way: &mut Itinerary, recorder: &mut Recorder) -> Option<Runner> {
     let hedge = plan.entry.hedge.as_ref()?;
     let turn = way.beside(plan, Instant::now(), &hedge.budget)?;
-    let second = Runner::begin(plan, turn, recorder)?;
+    let (at, choice) = (turn.at, plan.choices.get(turn.at)?);
+    let Ok((errand, attempt)) = Errand::begin(plan, call, choice, turn, plan.deadline) else {
+        way.cannot_take(at);
+        return None;
+    };
+    let second = Runner::new(at, errand, attempt, recorder);
     if let Some(attempt) = recorder.attempts.last_mut() {
         attempt.reason = Some("hedge");
     }

@@ -118,6 +118,11 @@ impl Itinerary {
         }
     }
 
+    /// The choice cannot take the request: as if it were not there, for good.
+    pub fn cannot_take(&mut self, at: usize) {
+        self.has_no_room(at);
+    }
+
     /// A try has failed.
     pub fn failed(&mut self, plan: &Plan, at: usize, key: usize, failure: &Failure) {
         let Some((leg, choice)) = self.legs.get_mut(at).zip(plan.choices.get(at)) else { return };

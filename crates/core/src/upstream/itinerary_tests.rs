@@ -9,6 +9,7 @@ use crate::{
     upstream::classify::Verdict,
 };
 use sluice_config::{Env, Options, Source, load};
+use sluice_protocol::Dialect;
 use std::{collections::BTreeMap, path::Path};
 
 const TWO: &str = "[{provider: a, model: x}, {provider: b, model: y}]";
@@ -41,7 +42,7 @@ fn of(entry: Arc<ModelEntry>) -> Plan {
         choices: entry
             .targets
             .iter()
-            .map(|target| Choice::new(target.clone(), target.model.clone()))
+            .map(|target| Choice::new(target.clone(), target.model.clone(), Dialect::Chat))
             .collect(),
         skipped: Vec::new(),
         rule: None,

@@ -125,7 +125,7 @@ async fn follow(
         }
         Opening::End(End::Failed(error)) => {
             return match error.kind {
-                ErrorKind::Draining | ErrorKind::NotActive => Followed::Done(Err(error)),
+                ErrorKind::Draining | ErrorKind::Unserved => Followed::Done(Err(error)),
                 ErrorKind::UpstreamRefused(_) if reader.asked() == call.envelope.body() => {
                     Followed::Done(Err(error))
                 }

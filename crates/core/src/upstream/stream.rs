@@ -16,9 +16,11 @@ use sluice_protocol::{
     observe::{Facts, StreamObserver, Verdict},
     resume::Passed,
     sse::{Decoder, Event},
+    translate::{StreamFault, StreamTranslator, Translation},
 };
 use smallvec::SmallVec;
 use std::{
+    collections::VecDeque,
     pin::Pin,
     task::{Context, Poll},
     time::{Duration, Instant},
@@ -35,6 +37,12 @@ pub struct EventStream {
     body: Option<Incoming>,
     decoder: Decoder,
     observer: StreamObserver,
+    /// The upstream speaks otherwise than the client.
+    translator: Option<Box<StreamTranslator>>,
+    /// Events in the client's dialect that wait for those before them to be taken.
+    queue: VecDeque<Event>,
+    /// The body has ended cleanly.
+    at_end: bool,
     apart: bool,
     /// Usage that waits for the events before it to be taken.
     usage: Option<Bytes>,
@@ -121,6 +129,9 @@ impl EventStream {
             body: Some(body),
             decoder: Decoder::new(MAX_EVENT),
             observer: StreamObserver::new(dialect, usage != UsageEvents::Pass),
+            translator: None,
+            queue: VecDeque::new(),
+            at_end: false,
             apart: usage == UsageEvents::Apart,
             usage: None,
             following: None,
@@ -135,6 +146,13 @@ impl EventStream {
                 waiting_since: None,
             },
         }
+    }
+
+    /// Turns what comes into the client's dialect.
+    #[must_use]
+    pub fn translated(mut self, translation: Option<&Translation>) -> Self {
+        self.translator = translation.map(|translation| Box::new(translation.stream()));
+        self
     }
 
     /// Follows what is passed on.
@@ -208,6 +226,10 @@ impl EventStream {
             if let Some(ending) = &self.ending {
                 return Poll::Ready(Step::End(ending.clone()));
             }
+            if self.at_end {
+                self.ending = Some(self.end_of_body());
+                continue;
+            }
             let Some(body) = &mut self.body else { return Poll::Ready(Step::End(Ending::Truncated)) };
             match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(frame) => {
@@ -222,7 +244,12 @@ impl EventStream {
                         Some(Err(_)) => {
                             self.ending = Some(if self.terminal { Ending::Whole } else { Ending::Truncated });
                         }
-                        None => self.ending = Some(self.at_end()),
+                        None => {
+                            self.at_end = true;
+                            if let Some(translator) = &mut self.translator {
+                                self.queue.extend(translator.end());
+                            }
+                        }
                     }
                 }
                 Poll::Pending => {
@@ -235,7 +262,7 @@ impl EventStream {
     }
 
     /// The body has ended cleanly. An event without its blank line is no event.
-    fn at_end(&self) -> Ending {
+    fn end_of_body(&self) -> Ending {
         if self.following.as_ref().is_some_and(|following| !following.is_past_border()) {
             return Ending::Diverged;
         }
@@ -263,11 +290,11 @@ impl EventStream {
         }
         let mut pass: SmallVec<[Bytes; 8]> = SmallVec::new();
         loop {
-            let event = match self.decoder.next() {
+            let event = match self.next_event() {
                 Ok(Some(event)) => event,
                 Ok(None) => break,
-                Err(_) => {
-                    self.ending = Some(Ending::TooLarge);
+                Err(ending) => {
+                    self.ending = Some(ending);
                     break;
                 }
             };
@@ -318,6 +345,26 @@ impl EventStream {
             }
         }
         join(pass)
+    }
+
+    /// The next event in the client's dialect.
+    fn next_event(&mut self) -> Result<Option<Event>, Ending> {
+        loop {
+            if let Some(event) = self.queue.pop_front() {
+                return Ok(Some(event));
+            }
+            let event = match self.decoder.next() {
+                Ok(Some(event)) => event,
+                Ok(None) => return Ok(None),
+                Err(_) => return Err(Ending::TooLarge),
+            };
+            let Some(translator) = &mut self.translator else { return Ok(Some(event)) };
+            let events = translator.event(&event).map_err(|fault| match fault {
+                StreamFault::Error(data) => Ending::Error(data),
+                StreamFault::Malformed => Ending::Malformed,
+            })?;
+            self.queue.extend(events);
+        }
     }
 
     /// The bytes that pass on of an event; where the stream goes on with another's, only what that one lacked.

@@ -7,7 +7,7 @@ use crate::{
         exchange::{Attempt, Recorder},
         labels::AttemptOutcome,
     },
-    upstream::{failure::Failure, itinerary::Itinerary},
+    upstream::{errand::Unfit, failure::Failure, itinerary::Itinerary},
 };
 use std::{fmt::Write, sync::Arc};
 
@@ -65,6 +65,16 @@ fn in_words(outcome: AttemptOutcome) -> &'static str {
         AttemptOutcome::Timeout => "took too long",
         _ => "gave no usable answer",
     }
+}
+
+/// Nobody was asked: no target can take the request as it is. Tells of the one that comes first.
+pub fn unfit(plan: &Plan, at: usize, unfit: &Unfit) -> GatewayError {
+    let name = plan.choices.get(at).map_or("", |choice| &choice.target.provider.name);
+    let text = format!(
+        "No target of model '{}' can take this request: {name}: {}: {}.",
+        plan.entry.name, unfit.member, unfit.why
+    );
+    GatewayError::new(ErrorKind::Unserved, text).param(unfit.member.clone())
 }
 
 /// Nobody was asked: all keys of all targets are limited or refused.

@@ -33,7 +33,10 @@ pub(crate) enum Opening<'a> {
     /// Sealed thinking, whole at once.
     RedactedThinking(Text<'a>),
     Refusal,
-    ToolCall { id: Text<'a>, name: Text<'a> },
+    ToolCall {
+        id: Text<'a>,
+        name: Text<'a>,
+    },
     /// A block that only the upstream's dialect knows, as far as it is there.
     Native(Json<'a>),
 }

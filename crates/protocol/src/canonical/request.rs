@@ -108,10 +108,7 @@ pub(crate) enum Content<'a> {
         is_error: bool,
     },
     /// What the model thought, which only its own provider can check.
-    Thinking {
-        text: Text<'a>,
-        signature: Option<Text<'a>>,
-    },
+    Thinking { text: Text<'a>, signature: Option<Text<'a>> },
     /// What it thought, sealed.
     RedactedThinking(Text<'a>),
     /// It would not answer.

@@ -65,7 +65,8 @@ mod tests {
 
     #[test]
     fn halves_of_a_character_are_one_when_joined() {
-        let halves = [Text::read(r#""\ud83d""#).expect("a string"), Text::read(r#""\ude00!""#).expect("a string")];
+        let halves =
+            [Text::read(r#""\ud83d""#).expect("a string"), Text::read(r#""\ude00!""#).expect("a string")];
         assert_eq!(Text::joined(&halves, "").meant(), "😀!");
         assert_eq!(Text::joined(&halves, r"\n").json(), r#""\ud83d\n\ude00!""#);
         assert_eq!(Text::read("7"), None);

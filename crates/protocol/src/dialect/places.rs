@@ -51,7 +51,7 @@ pub(crate) fn places(dialect: Dialect) -> Places {
         Dialect::Completions | Dialect::Embeddings => &[],
         Dialect::Chat => CHAT,
         Dialect::Responses => RESPONSES,
-        Dialect::Messages => MESSAGES,
+        Dialect::Messages | Dialect::CountTokens => MESSAGES,
     }
 }
 

@@ -4,7 +4,7 @@ use super::chat::Chunk;
 use super::{Facts, Progress, messages, responses};
 use crate::dialect::Dialect;
 use crate::json::{JsonError, Kind, Scanner};
-use crate::lenient::{is_filled, text};
+use crate::lenient::{self, is_filled, members, text};
 
 /// Why a body with status 200 is not an answer. The text may be shown to clients: it quotes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +15,9 @@ pub enum ReplyFault {
     /// JSON, but not of the dialect.
     #[error("the answer has no `{0}` array")]
     Shape(&'static str),
+    /// JSON, but without the one number that it is all about.
+    #[error("the answer has no `{0}`")]
+    Missing(&'static str),
     /// An error that goes by the status of a success.
     #[error("the answer is an error with the status of a success")]
     Error,
@@ -40,6 +43,23 @@ pub fn observe_reply(dialect: Dialect, body: &[u8]) -> Result<Facts, ReplyFault>
             scanner.finish()?;
             expect(message.blocks, "content", body)?;
             message.content
+        }
+        // A count is no use of the model: nothing is told of tokens.
+        Dialect::CountTokens => {
+            let mut count = None;
+            let mut scanner = Scanner::new(body);
+            members(&mut scanner, |scanner, name| {
+                if name == "input_tokens" {
+                    count = lenient::count(scanner)?;
+                }
+                Ok(())
+            })?;
+            scanner.finish()?;
+            match count {
+                Some(_) => false,
+                None if is_error(body)? => return Err(ReplyFault::Error),
+                None => return Err(ReplyFault::Missing("input_tokens")),
+            }
         }
     };
     let usage = progress.counts.usage(dialect);

@@ -96,6 +96,6 @@ fn read(dialect: Dialect, payload: &[u8], name: &str, progress: &mut Progress) -
         // Embeddings do not stream; were one to, an error is still told from a chunk.
         Dialect::Completions | Dialect::Chat | Dialect::Embeddings => chat::read_event(payload, progress),
         Dialect::Responses => responses::read_event(payload, name, progress),
-        Dialect::Messages => messages::read_event(payload, name, progress),
+        Dialect::Messages | Dialect::CountTokens => messages::read_event(payload, name, progress),
     }
 }

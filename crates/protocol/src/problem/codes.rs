@@ -76,8 +76,6 @@ table! {
         "The budget is spent.";
     INTERNAL_ERROR = "internal_error", 500 Server:
         "A fault of the gateway; the log has it under the request id.";
-    NOT_ACTIVE = "not_active", 501 Server:
-        "Configured, but this version does not serve it yet.";
     UPSTREAM_ERROR = "upstream_error", 502 Server:
         "The upstream could not be reached, failed, or refused our credential.";
     BAD_UPSTREAM_RESPONSE = "bad_upstream_response", 502 Server:

@@ -1,26 +1,26 @@
 //! The body that goes upstream: the client's bytes, with as few edits as can be.
 //!
 //! A member that no edit names travels as it came: order, spelling of numbers, unknown members,
-//! `cache_control` at any depth. Translation between dialects is not here.
+//! `cache_control` at any depth. Where the target speaks another dialect, the body is written anew
+//! ([`crate::translate`]), and the target's `drop_fields` are taken out of what was written.
 
 use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::{DropFields, ProviderKind};
-use crate::dialect::Dialect;
+use super::DropFields;
+use crate::dialect::{Dialect, Profile};
 use crate::envelope::Envelope;
 use crate::json::{JsonError, Scanner};
 use crate::splice::{Segments, Splice};
+use crate::translate::{self, Toward, Untranslatable};
 
 /// What one target wants of a request.
 #[derive(Debug, Clone, Copy)]
 pub struct Encoding<'a> {
-    /// The model's name at the upstream.
-    pub upstream_model: &'a str,
-    /// Ask for the usage chunk of a stream when the client did not.
-    pub ask_usage: bool,
-    /// Members to leave out.
+    /// The target: its name for the model, and what is known of it.
+    pub toward: Toward<'a>,
+    /// Members to leave out, in the words of the dialect that the target is spoken to in.
     pub drop: &'a DropFields,
 }
 
@@ -29,41 +29,49 @@ pub struct Encoding<'a> {
 pub struct Encoded {
     /// The body, sharing the client's bytes.
     pub body: Segments,
-    /// The entries of `drop_fields` that took something out, each once.
+    /// The entries of `drop_fields` that took something out, and the members that had no place in another dialect,
+    /// in the client's words; each once.
     pub dropped: Vec<String>,
     /// The usage chunk was asked for by us alone: it must not reach the client.
     pub strip_usage: bool,
 }
 
-/// The kind cannot be sent this dialect, not yet at least.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("providers of kind `{}` do not serve {} requests yet", kind.as_str(), dialect.as_str())]
-pub struct Unsupported {
-    /// Kind of the provider.
-    pub kind: ProviderKind,
-    /// Dialect of the request.
-    pub dialect: Dialect,
-}
-
-/// Makes the body for one target. Called anew for each attempt, always on the client's own bytes.
+/// Makes the body for one target that is spoken to in `wire`. Called anew for each attempt, always on the client's
+/// own bytes.
 ///
 /// # Errors
-/// The dialect would have to be translated for this kind, and that is not built yet.
-pub fn encode(kind: ProviderKind, call: &Envelope, encoding: &Encoding<'_>) -> Result<Encoded, Unsupported> {
-    match (kind, call.dialect()) {
-        (
-            ProviderKind::OpenAi | ProviderKind::OpenAiCompatible,
-            Dialect::Completions | Dialect::Chat | Dialect::Embeddings | Dialect::Responses,
-        ) => Ok(edit(call, encoding)),
-        (ProviderKind::OpenAi | ProviderKind::OpenAiCompatible, dialect @ Dialect::Messages)
-        | (ProviderKind::Anthropic | ProviderKind::Azure, dialect) => Err(Unsupported { kind, dialect }),
+/// The request holds something that cannot be put in that dialect.
+pub fn encode(call: &Envelope, wire: Dialect, encoding: &Encoding<'_>) -> Result<Encoded, Untranslatable> {
+    if call.dialect() == wire {
+        return Ok(edit(call, encoding));
     }
+    let mut toward = encoding.toward;
+    toward.ask_usage &= !encoding.drop.drops("stream_options");
+    let written = translate::request(call, wire, &toward)?;
+    let mut dropped = written.losses.into_names();
+    let body = Bytes::from(written.body);
+    let body = if encoding.drop.is_empty() {
+        Splice::new(body).into_segments()
+    } else {
+        // What we wrote ourselves is a body of that dialect; were it not, its upstream would say so.
+        match Envelope::scan(body.clone(), wire, Profile::Open) {
+            Ok(envelope) => {
+                let mut splice = Splice::from(&envelope);
+                drop_fields(&envelope, encoding.drop, &mut splice, &mut dropped);
+                splice.into_segments()
+            }
+            Err(_) => Splice::new(body).into_segments(),
+        }
+    };
+    // The writers of streams always tell usage in a chunk of its own, where their dialect has one.
+    Ok(Encoded { body, dropped, strip_usage: may_ask_usage(call) })
 }
 
 fn edit(call: &Envelope, encoding: &Encoding<'_>) -> Encoded {
     let mut splice = Splice::from(call);
-    if call.model() != encoding.upstream_model {
-        let name = json_string(encoding.upstream_model);
+    let Toward { model, ask_usage: asks, .. } = encoding.toward;
+    if call.model() != model {
+        let name = json_string(model);
         match call.member("model") {
             Some(model) => splice.replace(model.value.clone(), name),
             None => splice.insert_member("model", &name),
@@ -74,17 +82,21 @@ fn edit(call: &Envelope, encoding: &Encoding<'_>) -> Encoded {
         splice.remove_member(schema);
     }
     let mut dropped: Vec<String> = Vec::new();
-    for (member, entry) in encoding.drop.find(call) {
+    drop_fields(call, encoding.drop, &mut splice, &mut dropped);
+    let strip_usage = asks && may_ask_usage(call) && !encoding.drop.drops("stream_options");
+    if strip_usage {
+        ask_usage(call, &mut splice);
+    }
+    Encoded { body: splice.into_segments(), dropped, strip_usage }
+}
+
+fn drop_fields(call: &Envelope, drop: &DropFields, splice: &mut Splice, dropped: &mut Vec<String>) {
+    for (member, entry) in drop.find(call) {
         splice.remove_member(&member);
         if !dropped.iter().any(|known| known == entry) {
             dropped.push(entry.to_owned());
         }
     }
-    let strip_usage = encoding.ask_usage && may_ask_usage(call) && !encoding.drop.drops("stream_options");
-    if strip_usage {
-        ask_usage(call, &mut splice);
-    }
-    Encoded { body: splice.into_segments(), dropped, strip_usage }
 }
 
 /// Only streams of these two dialects have the option; a client that asked itself gets the chunk.

@@ -1,10 +1,17 @@
 use super::*;
+use crate::capability;
 use crate::dialect::Profile;
 use crate::json;
+use crate::provider::ProviderKind;
 use std::fmt::Write as _;
 
 fn scan(dialect: Dialect, body: &str) -> Envelope {
     Envelope::scan(Bytes::copy_from_slice(body.as_bytes()), dialect, Profile::Open).expect("a good body")
+}
+
+fn toward(model: &str, ask_usage: bool) -> Toward<'_> {
+    let kind = ProviderKind::OpenAiCompatible;
+    Toward { kind, model, family: &capability::PLAIN, max_output: None, ask_usage, prompt_template: None }
 }
 
 fn drop(fields: &[&str]) -> DropFields {
@@ -16,9 +23,8 @@ fn drop(fields: &[&str]) -> DropFields {
 fn edits(dialect: Dialect, fields: &[&str], ask_usage: bool, bodies: &[&str]) -> String {
     let (fields, mut table) = (drop(fields), String::new());
     for body in bodies {
-        let encoding = Encoding { upstream_model: "m", ask_usage, drop: &fields };
-        let encoded =
-            encode(ProviderKind::OpenAiCompatible, &scan(dialect, body), &encoding).expect("served");
+        let encoding = Encoding { toward: toward("m", ask_usage), drop: &fields };
+        let encoded = encode(&scan(dialect, body), dialect, &encoding).expect("served");
         let after = String::from_utf8(encoded.body.into_bytes().to_vec()).expect("UTF-8");
         json::validate(after.as_bytes()).expect("still JSON");
         let after = if after == *body { "(as it came)".to_owned() } else { after };
@@ -165,8 +171,8 @@ fn nothing_to_change_gives_the_client_s_own_bytes() {
     let call =
         scan(Dialect::Chat, r#"{"model":"m","messages":[{"role":"user"}],"cache_control":{"b":1,"a":2}}"#);
     let fields = DropFields::default();
-    let encoding = Encoding { upstream_model: "m", ask_usage: true, drop: &fields };
-    let body = encode(ProviderKind::OpenAi, &call, &encoding).expect("served").body.into_bytes();
+    let encoding = Encoding { toward: toward("m", true), drop: &fields };
+    let body = encode(&call, call.dialect(), &encoding).expect("served").body.into_bytes();
     assert_eq!((body.as_ptr(), body.len()), (call.body().as_ptr(), call.body().len()));
 }
 
@@ -174,15 +180,7 @@ fn nothing_to_change_gives_the_client_s_own_bytes() {
 fn a_model_s_name_is_escaped() {
     let call = scan(Dialect::Chat, r#"{"model":"a","messages":[{"role":"user"}]}"#);
     let fields = DropFields::default();
-    let encoding = Encoding { upstream_model: "we\"ird\\名", ask_usage: false, drop: &fields };
-    let body = encode(ProviderKind::OpenAi, &call, &encoding).expect("served").body.into_bytes();
+    let encoding = Encoding { toward: toward("we\"ird\\名", false), drop: &fields };
+    let body = encode(&call, call.dialect(), &encoding).expect("served").body.into_bytes();
     assert_eq!(body, r#"{"model":"we\"ird\\名","messages":[{"role":"user"}]}"#.as_bytes());
-}
-
-#[test]
-fn what_would_need_translation_is_said_to_be_missing() {
-    let call = scan(Dialect::Chat, r#"{"model":"a","messages":[{"role":"user"}]}"#);
-    let encoding = Encoding { upstream_model: "m", ask_usage: false, drop: &DropFields::default() };
-    let refusal = encode(ProviderKind::Anthropic, &call, &encoding).expect_err("later");
-    assert_eq!(refusal.to_string(), "providers of kind `anthropic` do not serve chat requests yet");
 }

@@ -1,10 +1,10 @@
 //! Completions and chat: chunks that say `delta` or a piece of `text`, and the whole that they make.
 
 use super::merge::{How, Merged, Slot};
-use crate::raw::{Object, Writer, array};
 use super::{Piece, Replayed, Unconvertible};
 use crate::dialect::Dialect;
 use crate::observe::Verdict;
+use crate::raw::{Object, Writer, array};
 use crate::sse::{DONE, encode_data};
 
 /// Members that every chunk repeats, in OpenAI's order; `object` stands behind the first.

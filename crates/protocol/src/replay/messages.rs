@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::merge::{How, Merged, Slot};
-use crate::raw::{Object, Writer, array, quoted, string};
 use super::{Piece, Unconvertible};
 use crate::json;
+use crate::raw::{Object, Writer, array, quoted, string};
 use crate::sse::encode_named;
 
 /// Where a block's input gathers until it is whole JSON. No block has a member of this name.

@@ -1,9 +1,9 @@
 //! The Responses API: the stream repeats the whole answer in its last event, so that only the way back has to
 //! be made up.
 
-use crate::raw::{Object, Writer};
 use super::{Piece, Unconvertible};
 use crate::observe::Verdict;
+use crate::raw::{Object, Writer};
 use crate::sse::encode_named;
 
 pub(super) fn to_plain(pieces: &[Piece]) -> Result<String, Unconvertible> {

@@ -69,7 +69,7 @@ pub fn may_repeat(call: &Envelope) -> bool {
     let known = match call.dialect() {
         Dialect::Completions => is_one_prompt(call),
         Dialect::Chat => !cacheable::speaks(call),
-        Dialect::Embeddings | Dialect::Responses | Dialect::Messages => false,
+        Dialect::Embeddings | Dialect::Responses | Dialect::Messages | Dialect::CountTokens => false,
     };
     known && is_plain_text(call) && cacheable::repeatable(call) != Repeatable::No
 }

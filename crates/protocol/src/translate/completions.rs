@@ -3,7 +3,10 @@ use super::{Asked, Events, Untranslatable};
 use crate::canonical::{Delta, Reply, Request};
 use crate::envelope::Envelope;
 
-pub(super) fn read_request<'a>(_call: &'a Envelope, _template: Option<&str>) -> Result<Request<'a>, Untranslatable> {
+pub(super) fn read_request<'a>(
+    _call: &'a Envelope,
+    _template: Option<&str>,
+) -> Result<Request<'a>, Untranslatable> {
     Err(Untranslatable::new("model", "not yet"))
 }
 pub(super) fn write_reply(_reply: &Reply<'_>, _asked: &Asked) -> String {

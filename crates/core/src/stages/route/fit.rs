@@ -6,7 +6,7 @@ use sluice_protocol::features::{self, Feature, Needs};
 
 /// What a request asks of its target.
 pub(super) struct Demand {
-    needs: Needs,
+    pub(super) needs: Needs,
     prompt: u64,
     output: Option<u64>,
 }

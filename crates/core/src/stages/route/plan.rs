@@ -14,7 +14,10 @@ use crate::{
 use blake3::Hasher;
 use http::HeaderMap;
 use sluice_config::model::{Condition, Strategy};
-use sluice_protocol::{Usage, affinity, features};
+use sluice_protocol::{
+    Dialect, Usage, affinity, features,
+    kept::{Kept, kept},
+};
 use smallvec::SmallVec;
 use std::{
     sync::Arc,
@@ -41,14 +44,15 @@ pub struct Asking<'a> {
 /// Makes the plan. `draft` is there when the answer may be kept: then the request itself draws its target.
 ///
 /// # Errors
-/// `NotActive`, `Unserved`, `MaxTokens` when no target can take the request.
+/// `Unserved`, `MaxTokens` when no target can take the request.
 pub fn plan(entry: Arc<ModelEntry>, asking: Asking<'_>, draft: Option<&Draft>) -> Result<Plan, GatewayError> {
     let Asking { call, .. } = asking;
     let requested = call.envelope.model().into_owned();
     let rule = entry.rules.iter().position(|rule| asking.holds(rule));
     let own = rule.and_then(|at| entry.rules.get(at)).map_or(&entry.targets, |rule| &rule.targets);
     let sticky = asking.sticky(&entry, draft);
-    let mut sieve = Sieve { asking, demand: None, skipped: Vec::new() };
+    let kept = kept(&call.envelope);
+    let mut sieve = Sieve { asking, kept, demand: None, skipped: Vec::new() };
     let mut choices = sieve.ordered(&entry, own, &requested, sticky.as_ref(), draft);
     for name in &entry.fallbacks {
         let Some(fallback) = asking.snapshot.models.find(name) else { continue };
@@ -68,6 +72,10 @@ pub fn plan(entry: Arc<ModelEntry>, asking: Asking<'_>, draft: Option<&Draft>) -
         }
     }
     let mut skipped = sieve.skipped;
+    if matches!(sieve.kept, Kept::Past(_)) {
+        // What it builds on is with the first; another could only say that it does not know it.
+        choices.truncate(1);
+    }
     if choices.is_empty() {
         choices.extend(roomiest(&mut skipped, asking.prompt_tokens));
     }
@@ -93,6 +101,7 @@ fn together(choices: &[Choice], attempts: u32) -> Duration {
 /// Sorts targets into those that can be asked and those that cannot.
 struct Sieve<'a> {
     asking: Asking<'a>,
+    kept: Kept,
     /// Read when somebody first wants to know.
     demand: Option<Demand>,
     skipped: Vec<Skipped>,
@@ -110,8 +119,8 @@ impl Sieve<'_> {
         let mut choices = SmallVec::new();
         for target in targets {
             let model = target.upstream_model(&entry.name, requested);
-            let choice = Choice::new(target.clone(), model);
-            match self.skip(target) {
+            let choice = Choice::new(target.clone(), model, self.asking.call.envelope.dialect());
+            match self.skip(&choice) {
                 None => choices.push(choice),
                 Some(why) => self.skipped.push(Skipped { choice, why }),
             }
@@ -125,21 +134,45 @@ impl Sieve<'_> {
             }
         };
         order::order(&mut choices, &by);
+        self.put_off(&mut choices);
         choices
+    }
+
+    /// Targets that could only answer without something that is asked for come last: another may have it.
+    fn put_off(&mut self, choices: &mut SmallVec<[Choice; 2]>) {
+        let Asking { call, prompt_tokens, .. } = self.asking;
+        let dialect = call.envelope.dialect();
+        if choices.len() < 2 || choices.iter().all(|choice| choice.wire == dialect) {
+            return;
+        }
+        let needs = self.demand.get_or_insert_with(|| Demand::of(call, prompt_tokens)).needs;
+        choices.sort_by_key(|choice| {
+            choice.wire != dialect && needs.iter().any(|need| choice.family.lacks(need))
+        });
     }
 
     /// Targets of a model that the key may not use.
     fn forbidden(&mut self, entry: &ModelEntry, requested: &str) {
         self.skipped.extend(entry.targets.iter().map(|target| Skipped {
-            choice: Choice::new(target.clone(), target.upstream_model(&entry.name, requested)),
+            choice: Choice::new(
+                target.clone(),
+                target.upstream_model(&entry.name, requested),
+                self.asking.call.envelope.dialect(),
+            ),
             why: Skip::Forbidden,
         }));
     }
 
-    fn skip(&mut self, target: &Target) -> Option<Skip> {
-        if !target.provider.kind.is_active() {
-            return Some(Skip::NotActive);
+    fn skip(&mut self, choice: &Choice) -> Option<Skip> {
+        let dialect = self.asking.call.envelope.dialect();
+        // A count that the target does not make is made here.
+        if !choice.serves(dialect) && dialect != Dialect::CountTokens {
+            return Some(Skip::Endpoint(dialect));
         }
+        if matches!(self.kept, Kept::Past(_)) && choice.wire != dialect {
+            return Some(Skip::State);
+        }
+        let target = &choice.target;
         if !fit::is_told(&target.settings) {
             return None;
         }
@@ -161,6 +194,10 @@ impl Asking<'_> {
     /// What ties the request to others, if anything does: never over the bounds of a tenant, or of those who may
     /// share answers.
     fn sticky(&self, entry: &ModelEntry, draft: Option<&Draft>) -> Option<[u8; 32]> {
+        // Whatever is kept of a tenant's answers is kept in one place, where later requests find it.
+        if kept(&self.call.envelope) != Kept::Nothing {
+            return has_choice(entry).then(|| self.of_tenant(b"kept", &[]));
+        }
         if entry.affinity
             && has_choice(entry)
             && let Some(prefix) = affinity::prefix_digest(&self.call.envelope)
@@ -216,13 +253,6 @@ fn roomiest(skipped: &mut Vec<Skipped>, prompt: u64) -> Option<Choice> {
 fn nowhere(entry: &ModelEntry, skipped: &[Skipped]) -> GatewayError {
     let own = || skipped.iter().filter(|skipped| skipped.why != Skip::Forbidden);
     let all = |is: fn(Skip) -> bool| own().all(|skipped| is(skipped.why));
-    if all(|why| why == Skip::NotActive) {
-        let text = format!(
-            "Model '{}' leads only to providers of a kind that this version does not serve yet.",
-            entry.name
-        );
-        return GatewayError::new(ErrorKind::NotActive, text);
-    }
     let mut reasons: Vec<String> = own().map(|skipped| skipped.why.to_string()).collect();
     reasons.dedup();
     let text = format!("No target of model '{}' can take this request: {}.", entry.name, reasons.join("; "));

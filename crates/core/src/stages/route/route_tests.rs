@@ -22,7 +22,8 @@ tenants: [{{name: team}}]
 providers:
 - {{name: a, kind: openai_compatible, base_url: 'http://127.0.0.1:1/v1', allow_private: true}}
 - {{name: b, kind: openai_compatible, base_url: 'http://127.0.0.1:2/v1', allow_private: true}}
-- {{name: later, kind: azure, base_url: 'http://127.0.0.1:3/v1', allow_private: true}}
+- {{name: numbers, kind: openai_compatible, base_url: 'http://127.0.0.1:3/v1', allow_private: true, endpoints: [embeddings]}}
+- {{name: claude, kind: anthropic, base_url: 'http://127.0.0.1:4/v1', allow_private: true}}
 prices:
 - {{provider: a, model: '*', input: 9, output: 9}}
 - {{provider: b, model: '*', input: 1, output: 1}}
@@ -45,8 +46,13 @@ const WEIGHTED: &str = "
 ";
 
 fn call(body: &str) -> Call {
+    call_of(Dialect::Chat, body)
+}
+
+fn call_of(dialect: Dialect, body: &str) -> Call {
     Call {
-        envelope: Envelope::scan(body.to_owned().into(), Dialect::Chat, Profile::Open).unwrap(),
+        id: "test".into(),
+        envelope: Envelope::scan(body.to_owned().into(), dialect, Profile::Open).unwrap(),
         stream: body.contains("\"stream\":true"),
         shared: false,
         forward: Vec::new(),
@@ -80,13 +86,16 @@ impl<'a> Ask<'a> {
     }
 
     fn plan_with(&self, body: &str, kept: bool) -> Result<Plan, GatewayError> {
-        let call = call(body);
+        self.plan_call(&call(body), kept)
+    }
+
+    fn plan_call(&self, call: &Call, kept: bool) -> Result<Plan, GatewayError> {
         let key = self.snapshot.open.as_ref().unwrap();
         let asking = Asking {
             snapshot: self.snapshot,
             key,
             headers: &self.headers,
-            call: &call,
+            call,
             prompt_tokens: self.tokens,
             came: Instant::now(),
         };
@@ -167,7 +176,7 @@ fn a_target_that_cannot_take_the_request_is_skipped_with_its_reason() {
         "
 - name: m
   targets:
-  - {provider: later, model: z}
+  - {provider: numbers, model: z}
   - {provider: a, model: small, context_window: 100}
   - {provider: a, model: short, max_output_tokens: 50}
   - {provider: a, model: blind, lacks: [images, tools]}
@@ -182,7 +191,7 @@ fn a_target_that_cannot_take_the_request_is_skipped_with_its_reason() {
     assert_eq!(
         why,
         [
-            ("z", Skip::NotActive),
+            ("z", Skip::Endpoint(Dialect::Chat)),
             ("small", Skip::Context(100)),
             ("short", Skip::MaxOutput(50)),
             ("blind", Skip::Lacks(Feature::Tools))
@@ -197,7 +206,7 @@ fn when_no_target_can_take_it_the_client_is_told_why_and_only_a_guess_is_left_to
 - {name: m, targets: [{provider: a, model: s, context_window: 100}, {provider: a, model: l, context_window: 200}]}
 - {name: short, targets: [{provider: a, model: s, max_output_tokens: 50}, {provider: a, model: t, max_output_tokens: 60}]}
 - {name: blind, targets: [{provider: a, model: s, lacks: [structured_output]}]}
-- {name: azure, targets: [{provider: later, model: z}]}
+- {name: numbers, targets: [{provider: numbers, model: z}]}
 ",
     );
     let ask = |tokens| Ask { tokens, ..Ask::new(&snapshot) }.plan(&body(""));
@@ -215,7 +224,9 @@ fn when_no_target_can_take_it_the_client_is_told_why_and_only_a_guess_is_left_to
     let (kind, text) = refused("blind", r#","response_format":{"type":"json_object"}"#);
     let told = "No target of model 'blind' can take this request: cannot take structured output.";
     assert_eq!((kind, &*text), (ErrorKind::Unserved, told));
-    assert_eq!(refused("azure", "").0, ErrorKind::NotActive);
+    let (kind, text) = refused("numbers", "");
+    let told = "No target of model 'numbers' can take this request: has no endpoint for chat.";
+    assert_eq!((kind, &*text), (ErrorKind::Unserved, told));
 }
 
 #[test]
@@ -330,4 +341,50 @@ fn the_clients_patience_bounds_all_tries() {
     };
     assert_eq!(asking_with(Some(Duration::from_millis(300))), Duration::from_millis(300));
     assert_eq!(asking_with(None), Duration::from_secs(3 * 30 * 60), "what three tries may take");
+}
+
+#[test]
+fn a_request_goes_to_whom_nothing_of_it_has_to_be_left_out_first() {
+    let snapshot = snapshot(
+        "- {name: m, targets: [{provider: claude, model: c, weight: 100}, {provider: a, model: o}]}",
+    );
+    let first = |more: &str| firsts((0..200).map(|_| Ask::new(&snapshot).plan(&body(more)).unwrap()));
+    assert!(first("")["c"] > 150, "by weight: both can take it");
+    for more in [r#","n":2"#, r#","logprobs":true"#] {
+        assert_eq!(first(more), BTreeMap::from([("o".to_owned(), 200)]), "{more}");
+        assert_eq!(
+            names(&Ask::new(&snapshot).plan(&body(more)).unwrap()),
+            ["o", "c"],
+            "still the second choice"
+        );
+    }
+}
+
+#[test]
+fn what_builds_on_kept_state_goes_where_that_is_and_nowhere_else() {
+    let snapshot = snapshot(
+        "
+- name: m
+  targets: [{provider: claude, model: c}, {provider: a, model: one}, {provider: b, model: two}]
+- {name: stateless, targets: [{provider: claude, model: c}]}
+",
+    );
+    let plan = |members: &str| {
+        let body = format!(r#"{{"model":"m","input":"x"{members}}}"#);
+        Ask::new(&snapshot).plan_call(&call_of(Dialect::Responses, &body), false)
+    };
+    let past = r#","previous_response_id":"resp_1""#;
+    let bound = plan(past).unwrap();
+    let [home] = names(&bound)[..] else { panic!("one place alone: {:?}", names(&bound)) };
+    let keeps: Vec<_> = (0..50).map(|_| plan("").unwrap()).collect();
+    let keeper = |plan: &Plan| names(plan).into_iter().find(|name| *name != "c").unwrap().to_owned();
+    assert!(keeps.iter().all(|plan| keeper(plan) == home), "an answer is kept where it will be looked for");
+    assert!(
+        firsts((0..50).map(|_| plan(r#","store":false"#).unwrap())).len() > 1,
+        "what is not kept is shared"
+    );
+    let body = r#"{"model":"stateless","input":"x","previous_response_id":"resp_1"}"#;
+    let refused = Ask::new(&snapshot).plan_call(&call_of(Dialect::Responses, body), false).err().unwrap();
+    assert_eq!(refused.kind, ErrorKind::Unserved);
+    assert!(refused.message.contains("no Responses API"), "{}", refused.message);
 }
