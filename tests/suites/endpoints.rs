@@ -193,15 +193,6 @@ async fn unknown_paths_are_404_and_known_ones_say_their_method() {
 }
 
 #[tokio::test]
-async fn kinds_that_come_later_say_so() {
-    let upstream = Upstream::script([Answer::json(CHAT_REPLY)]).await;
-    let gateway = Config::to(&upstream).kind("anthropic").start().await;
-    let answer = gateway.post(CHAT, chat()).await.expect(501);
-    assert!(!answer.message().is_empty());
-    assert_eq!(upstream.calls(), 0);
-}
-
-#[tokio::test]
 async fn private_addresses_are_refused_unless_the_provider_allows_them() {
     let upstream = Upstream::script([Answer::json(CHAT_REPLY)]).await;
     let gateway = Config::to(&upstream).public_only().start().await;

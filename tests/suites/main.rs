@@ -10,6 +10,8 @@ mod admin;
 #[cfg(test)]
 mod admin_health;
 #[cfg(test)]
+mod anthropic;
+#[cfg(test)]
 mod auth;
 #[cfg(test)]
 mod budgets;
@@ -130,5 +132,7 @@ mod support;
 mod tidy;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod translation;
 #[cfg(test)]
 mod usage_cli;

@@ -114,6 +114,7 @@ pub(crate) enum Endpoint {
     Chat,
     Embeddings,
     Responses,
+    Messages,
 }
 
 #[derive(Debug, Args)]

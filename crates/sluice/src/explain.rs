@@ -74,6 +74,7 @@ fn answer(args: &ExplainArgs) -> Result<Explanation, Refusal> {
         Endpoint::Chat => Dialect::Chat,
         Endpoint::Embeddings => Dialect::Embeddings,
         Endpoint::Responses => Dialect::Responses,
+        Endpoint::Messages => Dialect::Messages,
     });
     let question = Question { model: args.model.clone(), key: args.key.clone(), endpoint, body, headers };
     // Connections are set up as far as they go without a network.

@@ -36,7 +36,7 @@ impl Run<'_> {
         let rule = decisive.and_then(|(at, verdict)| (verdict == Verdict::Holds).then_some(at));
         let is_open = decisive.is_some() && rule.is_none();
         if let Some(plan) = self.by_session(head).filter(|_| !is_open) {
-            return self.planned(false, &plan);
+            return self.planned(false, &plan, None);
         }
         let (mut targets, mut first_by) = (Vec::new(), None);
         for (at, list) in self.lists(rule).into_iter().enumerate() {

@@ -2,8 +2,9 @@
 
 use super::{Run, live::HealthFacts};
 use crate::{
-    facts::{Choice, Plan, Skip},
+    facts::{Call, Choice, Plan, Skip},
     state::snapshot::{ModelEntry, Target},
+    upstream::errand::Outgoing,
 };
 use serde::Serialize;
 use sluice_config::model::{Condition, Strategy};
@@ -54,6 +55,12 @@ pub(super) struct TargetFacts {
     pub(super) fallback: Option<String>,
     /// Can the tries come to it, should all before it fail?
     pub(super) reachable: bool,
+    /// What the request is put in for it, where that is not what the client speaks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) translated: Option<&'static str>,
+    /// Members that it would not be sent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) dropped: Vec<String>,
     /// Is it asked at all?
     pub(super) served: bool,
     /// Why not.
@@ -64,6 +71,22 @@ pub(super) struct TargetFacts {
     /// The same for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) health_text: Option<String>,
+}
+
+impl TargetFacts {
+    /// Writes the request as this target would be sent it, and tells what becomes of it.
+    fn write(&mut self, plan: &Plan, call: &Call, choice: &Choice) {
+        match Outgoing::of(plan, call, choice) {
+            Ok(outgoing) => {
+                self.translated = outgoing.translation.map(|_| crate::cache::key::kind(outgoing.wire));
+                self.dropped = outgoing.dropped;
+            }
+            Err(unfit) => {
+                self.served = false;
+                self.skipped = Some(format!("{}: {}", unfit.member, unfit.why));
+            }
+        }
+    }
 }
 
 /// What decides which target is asked first.
@@ -127,7 +150,7 @@ pub(super) fn mark_reach(targets: &mut [TargetFacts], groups: &[Group], attempts
 
 impl Run<'_> {
     /// By the plan; `kept` says whether the answer may be.
-    pub(super) fn planned(&self, kept: bool, plan: &Plan) -> Routing {
+    pub(super) fn planned(&self, kept: bool, plan: &Plan, call: Option<&Call>) -> Routing {
         let lists = self.lists(plan.rule);
         let is_settled = kept || plan.sticky.is_some();
         let list_of = |choice: &Choice| {
@@ -150,7 +173,16 @@ impl Run<'_> {
         }
         asked.sort_by_key(|(group, place, _)| (*group, *place));
         let groups: Vec<Group> = asked.iter().map(|(group, ..)| *group).collect();
-        let mut targets: Vec<_> = asked.into_iter().map(|(.., choice)| told(choice, None)).collect();
+        let mut targets: Vec<_> = asked
+            .into_iter()
+            .map(|(.., choice)| {
+                let mut facts = told(choice, None);
+                if let Some(call) = call {
+                    facts.write(plan, call, choice);
+                }
+                facts
+            })
+            .collect();
         mark_reach(&mut targets, &groups, self.entry.attempts);
         targets.extend(plan.skipped.iter().map(|skipped| told(&skipped.choice, Some(skipped.why))));
         let first_by = self.first_by(kept, plan, &lists);
@@ -213,6 +245,8 @@ fn facts(choice: &Choice, skip: Option<Skip>) -> TargetFacts {
         weight: target.weight,
         fallback: None,
         reachable: skip.is_none(),
+        translated: None,
+        dropped: Vec::new(),
         served: skip.is_none(),
         skipped: skip.map(|why| why.to_string()),
         health: None,

@@ -40,7 +40,7 @@ impl fmt::Display for Explanation {
 impl Explanation {
     fn show_targets(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let first = match self.routing.first_by {
-            FirstBy::Nothing => "none that this version can speak to: 501",
+            FirstBy::Nothing => "none can be asked",
             FirstBy::Priority => "the first is asked first: it has no rival of its priority",
             FirstBy::Request => {
                 "the first is asked first: drawn by the request itself, so equal requests meet it"
@@ -77,6 +77,12 @@ impl Explanation {
             }
             if let Some(health) = &target.health_text {
                 write!(f, "  {health}")?;
+            }
+            if let Some(wire) = target.translated {
+                write!(f, "  put as {}", wire.replace('_', " "))?;
+            }
+            if !target.dropped.is_empty() {
+                write!(f, "  without {}", target.dropped.join(", "))?;
             }
             match &target.skipped {
                 Some(why) => writeln!(f, "  skipped: {why}")?,
