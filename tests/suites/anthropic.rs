@@ -41,6 +41,10 @@ pub async fn claude(upstream: &Upstream) -> Gateway {
     Config::to(upstream).kind("anthropic").start().await
 }
 
+fn streamed() -> String {
+    HI.replace("\"max_tokens\"", "\"stream\":true,\"max_tokens\"")
+}
+
 fn post(path: &str, body: &str) -> Request {
     Request::post(path, body.to_owned()).header("x-api-key", KEY).header("anthropic-version", "2026-10-21")
 }
@@ -55,7 +59,7 @@ async fn bodies_and_answers_pass_byte_for_byte_where_both_ends_speak_it() {
         assert_eq!(answer.text(), MESSAGE);
         assert_eq!(answer.get("request-id"), answer.get("x-request-id"));
     }
-    let received = upstream.request();
+    let received = &upstream.requests()[1];
     assert_eq!(received.text(), body);
     assert!(received.head.starts_with("POST /v1/messages HTTP/1.1"), "{}", received.head);
     assert_eq!(received.header("x-api-key"), Some("sk-provider-secret"));
@@ -68,11 +72,10 @@ async fn bodies_and_answers_pass_byte_for_byte_where_both_ends_speak_it() {
 async fn a_stream_passes_as_it_came_and_is_counted_with_its_caches() {
     let upstream = Upstream::script([Answer::sse(message_events())]).await;
     let gateway = claude(&upstream).await;
-    let answer =
-        post(MESSAGES, &HI.replace('}', "").replace("\"hi\"", "\"hi\"}],\"stream\":true}")).send(gateway.api).await;
+    let answer = post(MESSAGES, &streamed()).send(gateway.api).await;
     assert_eq!(answer.expect(200).text(), message_events());
     gateway
-        .metric_is("sluice_tokens_total{class=\"cache_read\",key=\"test\",model=\"m\",provider=\"up\"}", 100.0)
+        .metric_is("sluice_tokens_total{model=\"m\",provider=\"up\",type=\"cache_read\"}", 100.0)
         .await;
 }
 
@@ -119,7 +122,7 @@ async fn a_count_is_made_by_the_upstream_that_can_and_here_otherwise() {
     let gateway = claude(&upstream).await;
     assert_eq!(post(COUNT, body).send(gateway.api).await.expect(200).json(), json!({"input_tokens": 17}));
     assert!(upstream.request().head.starts_with("POST /v1/messages/count_tokens "));
-    gateway.metric_is("sluice_tokens_total{class=\"input\",key=\"test\",model=\"m\",provider=\"up\"}", 0.0).await;
+    gateway.metric_is("sluice_tokens_total{model=\"m\",provider=\"up\",type=\"input\"}", 0.0).await;
 
     let other = Upstream::script([Answer::json(CHAT_REPLY)]).await;
     let gateway = Gateway::before(&other).await;
@@ -162,8 +165,7 @@ async fn an_upstream_that_speaks_chat_alone_answers_it_too() {
     assert_eq!((received.header("anthropic-version"), received.header("anthropic-beta")), (None, None));
     assert_eq!(received.header("authorization"), Some("Bearer sk-provider-secret"));
 
-    let streamed = post(MESSAGES, &HI.replace("\"max_tokens\"", "\"stream\":true,\"max_tokens\""));
-    let text = streamed.send(gateway.api).await.expect(200).text();
+    let text = post(MESSAGES, &streamed()).send(gateway.api).await.expect(200).text();
     let names: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("event: ")).collect();
     assert_eq!(
         names,
