@@ -19,11 +19,7 @@ pub(super) fn write_reply(_reply: &Reply<'_>, _asked: &Asked) -> String {
 #[derive(Debug, Default)]
 pub(super) struct StreamReader {}
 impl StreamReader {
-    pub(super) fn read(
-        &mut self,
-        _event: &Event,
-        _give: &mut dyn FnMut(Delta<'_>),
-    ) -> Result<(), StreamFault> {
+    pub(super) fn read(&mut self, _event: &Event, _give: &mut dyn FnMut(Delta<'_>)) -> Result<(), StreamFault> {
         Err(StreamFault::Malformed)
     }
     pub(super) fn is_finished(&self) -> bool {

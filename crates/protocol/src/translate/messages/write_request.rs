@@ -121,12 +121,16 @@ fn write_metadata(out: &mut Writer, request: &Request<'_>) {
 /// `service_tier`. What OpenAI calls the default is what Anthropic gives to those who want no priority; its other
 /// tiers have no counterpart.
 fn write_tier(out: &mut Writer, extra: &Extra<'_>, client: Dialect, losses: &mut Losses) {
-    match string(&extra.value).as_deref() {
-        _ if client == Dialect::Messages => out.raw("service_tier", &extra.value),
-        Some("auto") => out.string("service_tier", "auto"),
-        Some("default") => out.string("service_tier", "standard_only"),
-        _ => return losses.add("service_tier"),
+    let tier = match string(&extra.value).as_deref() {
+        _ if client == Dialect::Messages => &*extra.value,
+        Some("auto") => r#""auto""#,
+        Some("default") => r#""standard_only""#,
+        _ => {
+            losses.add("service_tier");
+            return;
+        }
     };
+    out.raw("service_tier", tier);
 }
 
 /// Does a member go to the upstream as it is?

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::*;
-use crate::canonical::{Block, Content, Format, Media, Source, Text, Tool, ToolChoice};
+use crate::canonical::{Content, Format, Media, Source, Text, Tool, ToolChoice};
 use crate::capability::{Family, PLAIN, Thinking};
 use crate::dialect::Profile;
 use crate::envelope::Envelope;
@@ -550,6 +550,40 @@ fn a_request_of_the_same_dialect_is_kept_whole() {
     assert_eq!(written["model"].take(), "claude-x");
     sent["model"].take();
     assert_eq!(written, sent);
+}
+
+#[test]
+fn a_fault_is_told_by_the_place_that_the_client_knows() {
+    let result = r#"{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"x"},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c","content":[{"type":"text","text":"a"},{"type":"image","source":{"type":"base64","media_type":"image/bmp","data":""}}]}]}]}"#;
+    let spoken = r#"{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image","source":{"type":"base64","media_type":"image/bmp","data":""}}]}]}"#;
+    let call = r#"{"model":"m","max_tokens":1,"messages":[{"role":"assistant","content":[{"type":"text","text":"a"},{"type":"tool_use","id":"c","name":"f","input":7}]}]}"#;
+    for (body, client, member) in [
+        (result, Dialect::Chat, "messages[1].content[1]"),
+        (result, Dialect::Responses, "input[1].output[1]"),
+        (result, Dialect::Messages, "messages[1].content[0].content[1]"),
+        (spoken, Dialect::Chat, "messages[0].content[1]"),
+        (spoken, Dialect::Responses, "input[0].content[1]"),
+        (spoken, Dialect::Completions, "prompt"),
+        (call, Dialect::Chat, "messages[0].tool_calls[0]"),
+        (call, Dialect::Responses, "input[0]"),
+        (call, Dialect::Messages, "messages[0].content[1]"),
+    ] {
+        let refusal = write(body, client, family(Thinking::Budget), AS_IS).expect_err("a fault");
+        assert_eq!(refusal.member, member, "{client:?}: {}", refusal.why);
+    }
+}
+
+#[test]
+fn losses_are_told_in_the_clients_words() {
+    let body = r#"{"model":"m","max_tokens":900,"stop_sequences":[" "],"output_config":{"effort":"high"},"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":[{"type":"thinking","thinking":"a"},{"type":"text","text":"b"}]},{"role":"user","content":"Hi"}]}"#;
+    for (client, names) in [
+        (Dialect::Chat, ["thinking", "reasoning_effort", "stop"].as_slice()),
+        (Dialect::Responses, &["reasoning", "stop"]),
+        (Dialect::Messages, &["thinking", "stop_sequences"]),
+    ] {
+        let (_, losses) = write(body, client, family(Thinking::Budget), AS_IS).expect("a body");
+        assert_eq!(losses, names, "{client:?}");
+    }
 }
 
 #[path = "write_request/stable_tests.rs"]

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::media::write_media;
 use super::piece::{Piece, PieceKind};
+use super::place;
 use super::spaces::is_blank;
 use crate::canonical::{Block, Content, Text};
 use crate::dialect::Dialect;
@@ -78,12 +79,16 @@ fn write_result<'a>(
     losses: &mut Losses,
 ) -> Result<Given<'a>, Untranslatable> {
     let (mut pieces, mut marks) = (Vec::new(), Vec::new());
-    for block in content {
+    for (index, block) in content.iter().enumerate() {
+        let at = &place::of_result(client, at, index);
         if !matches!(
             &block.content,
             Content::Text(_) | Content::Refusal(_) | Content::Media(_) | Content::Native { .. }
         ) {
-            return Err(Untranslatable::new(at, "a tool's result holds texts, pictures and documents only"));
+            return Err(Untranslatable::new(
+                &**at,
+                "a tool's result holds texts, pictures and documents only",
+            ));
         }
         let piece = write_block(block, client, at, losses)?;
         // The last one counts, since it covers the others.

@@ -34,8 +34,8 @@ pub(super) fn write_stop(out: &mut Writer, request: &Request<'_>, losses: &mut L
     }
 }
 
-/// `temperature`, `top_p` and `top_k`. A value that changes nothing is not worth a refusal: it is left out where
-/// the upstream does not take it, and nobody is told.
+/// `temperature`, `top_p` and `top_k`. Clients like to say what goes without saying, some models refuse even that, so
+/// a temperature or a share of 1 is left out and nobody is told.
 pub(super) fn write_sampling(
     out: &mut Writer,
     request: &Request<'_>,
@@ -47,36 +47,37 @@ pub(super) fn write_sampling(
     let has_temperature = request.temperature.as_deref().is_some_and(|value| !is_one(value));
     for (name, value) in given {
         let Some(value) = value.as_deref() else { continue };
-        let is_neutral = name != "top_k" && is_one(value);
-        let is_taken = !is_refused(request, toward, name)
-            && match name {
-                // While it thinks, it chooses its words freely.
-                "temperature" => !is_thinking,
-                // Newer models take one of the two; the client's temperature is the more telling.
-                "top_p" if is_thinking => value.parse::<f64>().is_ok_and(|share| share >= 0.95),
-                "top_p" => !has_temperature || request.dialect == Dialect::Messages,
-                _ => !is_thinking,
-            };
-        let is_plain = is_neutral && request.dialect != Dialect::Messages;
-        match (is_taken, is_plain) {
-            (true, false) => {
-                // OpenAI's scale goes up to 2.
-                let is_above = name == "temperature" && Number::new(value).compare(1) == Ordering::Greater;
-                if is_above {
-                    losses.add(name);
-                }
-                out.raw(name, if is_above { "1" } else { value });
-            }
-            (false, false) if !is_neutral => losses.add(name),
-            _ => {}
+        if request.dialect == Dialect::Messages {
+            out.raw(name, value);
+            continue;
+        }
+        if name != "top_k" && is_one(value) {
+            continue;
+        }
+        let is_taken = match name {
+            // While it thinks, it chooses its words freely.
+            "top_p" if is_thinking => value.parse::<f64>().is_ok_and(|share| share >= 0.95),
+            // Newer models take one of the two; the client's temperature is the more telling.
+            "top_p" => !has_temperature,
+            _ => !is_thinking,
+        };
+        // OpenAI's scale goes up to 2.
+        let is_above = name == "temperature" && Number::new(value).compare(1) == Ordering::Greater;
+        let is_taken = is_taken && !is_refused(request, toward, name);
+        if !is_taken || is_above {
+            losses.add(name);
+        }
+        if is_taken {
+            out.raw(name, if is_above { "1" } else { value });
         }
     }
 }
 
 /// Models that think by an effort may choose their words by themselves at all times; the table says which.
 fn is_refused(request: &Request<'_>, toward: &Toward<'_>, name: &str) -> bool {
+    let treatment = toward.family.treatment(request.dialect, name);
     toward.family.thinking == Thinking::Adaptive
-        && matches!(toward.family.treatment(request.dialect, name), Treatment::Dropped | Treatment::Refused)
+        && matches!(treatment, Treatment::Dropped | Treatment::Refused)
 }
 
 fn is_one(number: &str) -> bool {

@@ -67,7 +67,9 @@ fn as_asked(
         }
         known.map(quoted)
     });
-    if is_on && obstacles.are_in_the_way(kind.as_deref() == Some("enabled")) {
+    let is_hindered =
+        client != Dialect::Messages && obstacles.are_in_the_way(kind.as_deref() == Some("enabled"));
+    if is_on && is_hindered {
         losses.add("thinking");
         return Thoughts { thinking: None, effort, is_on: false };
     }
