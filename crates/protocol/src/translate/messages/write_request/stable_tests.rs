@@ -46,20 +46,26 @@ fn step() -> impl Strategy<Value = Vec<String>> {
     ]
 }
 
-fn body(turns: &[String]) -> String {
+fn body(system: &str, turns: &[String]) -> String {
     let turns = turns.join(",");
     format!(
-        r#"{{"model":"m","max_tokens":5000,"system":[{{"type":"text","text":"Be brief","cache_control":{{"type":"ephemeral"}}}}],"tools":[{{"name":"f","input_schema":{{"type":"object"}}}}],"metadata":{{"user_id":"u"}},"output_config":{{"effort":"low"}},"cache_control":{{"type":"ephemeral"}},"messages":[{{"role":"user","content":"Hi"}},{turns}]}}"#
+        r#"{{"model":"m","max_tokens":5000,"system":{system},"tools":[{{"name":"f","input_schema":{{"type":"object"}}}}],"metadata":{{"user_id":"u"}},"output_config":{{"effort":"low"}},"cache_control":{{"type":"ephemeral"}},"messages":[{{"role":"user","content":"Hi"}},{turns}]}}"#
     )
 }
 
+const PLAIN: &str = r#""Be brief""#;
+const MARKED: &str = r#"[{"type":"text","text":"Be brief","cache_control":{"type":"ephemeral"}}]"#;
+
 proptest! {
     #[test]
-    fn a_turn_more_changes_nothing_before_it(steps in prop::collection::vec(step(), 2..7)) {
+    fn a_turn_more_changes_nothing_before_it(
+        system in prop::sample::select(vec![PLAIN, MARKED]),
+        steps in prop::collection::vec(step(), 2..7),
+    ) {
         let shorter: Vec<_> = steps[..steps.len() - 1].concat();
         let longer = steps.concat();
         let write = |turns: &[String]| {
-            write(&body(turns), Dialect::Chat, family(Thinking::Adaptive), |request| request.reasoning = None)
+            write(&body(system, turns), Dialect::Chat, family(Thinking::Adaptive), |request| request.reasoning = None)
         };
         let (shorter, _) = write(&shorter).expect("a body");
         let (longer, _) = write(&longer).expect("a body");
@@ -80,7 +86,7 @@ fn thinking_by_effort_stays_through_a_tool_loop() {
         r#"{"role":"user","content":[{"type":"tool_result","tool_use_id":"c","content":"1"}]}"#.to_owned(),
     );
     let write = |turns: &[String]| {
-        write(&body(turns), Dialect::Chat, family(Thinking::Adaptive), |_| {}).expect("a body").0
+        write(&body(PLAIN, turns), Dialect::Chat, family(Thinking::Adaptive), |_| {}).expect("a body").0
     };
     let (shorter, longer) = (write(&asks), write(&loops));
     assert!(shorter.contains(r#""thinking":{"type":"adaptive"}"#));
