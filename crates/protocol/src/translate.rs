@@ -10,7 +10,10 @@
 
 mod chat;
 mod completions;
+mod halves;
 mod messages;
+mod openai_answer;
+mod openai_usage;
 mod responses;
 
 use std::borrow::Cow;

@@ -1,9 +1,23 @@
-//! STUB chat
-use super::{Asked, Events, Losses, StreamFault, Toward, Untranslatable};
-use crate::canonical::{Delta, Reply, Request};
+//! Chat completions, as clients and OpenAI-compatible upstreams speak them.
+
+mod read_calls;
+mod read_choice;
+mod read_head;
+mod read_message;
+mod read_reply;
+mod read_stream;
+mod write_parts;
+mod write_reply;
+mod write_stream;
+
+pub(super) use read_reply::read_reply;
+pub(super) use read_stream::StreamReader;
+pub(super) use write_reply::write_reply;
+pub(super) use write_stream::StreamWriter;
+
+use super::{Losses, Toward, Untranslatable};
+use crate::canonical::Request;
 use crate::envelope::Envelope;
-use crate::raw::Garbled;
-use crate::sse::Event;
 
 pub(super) fn read_request(_call: &Envelope) -> Result<Request<'_>, Untranslatable> {
     Err(Untranslatable::new("model", "not yet"))
@@ -14,29 +28,4 @@ pub(super) fn write_request(
     _losses: &mut Losses,
 ) -> Result<String, Untranslatable> {
     Err(Untranslatable::new("model", "not yet"))
-}
-pub(super) fn read_reply(_text: &str) -> Result<Reply<'_>, Garbled> {
-    Err(Garbled)
-}
-pub(super) fn write_reply(_reply: &Reply<'_>, _asked: &Asked) -> String {
-    String::new()
-}
-#[derive(Debug, Default)]
-pub(super) struct StreamReader {}
-impl StreamReader {
-    pub(super) fn read(&mut self, _event: &Event, _give: &mut dyn FnMut(Delta<'_>)) -> Result<(), StreamFault> {
-        Err(StreamFault::Malformed)
-    }
-    pub(super) fn is_finished(&self) -> bool {
-        false
-    }
-}
-pub(super) struct StreamWriter {
-    _asked: Asked,
-}
-impl StreamWriter {
-    pub(super) fn new(asked: Asked) -> Self {
-        Self { _asked: asked }
-    }
-    pub(super) fn write(&mut self, _delta: &Delta<'_>, _out: &mut Events) {}
 }

@@ -1,20 +1,16 @@
-//! STUB completions
-use super::{Asked, Events, Untranslatable};
-use crate::canonical::{Delta, Reply, Request};
+//! Completions, as clients speak them: a prompt and the text that follows.
+
+mod logprobs;
+mod write_reply;
+mod write_stream;
+
+pub(super) use write_reply::write_reply;
+pub(super) use write_stream::StreamWriter;
+
+use super::Untranslatable;
+use crate::canonical::Request;
 use crate::envelope::Envelope;
 
 pub(super) fn read_request<'a>(_call: &'a Envelope, _template: Option<&str>) -> Result<Request<'a>, Untranslatable> {
     Err(Untranslatable::new("model", "not yet"))
-}
-pub(super) fn write_reply(_reply: &Reply<'_>, _asked: &Asked) -> String {
-    String::new()
-}
-pub(super) struct StreamWriter {
-    _asked: Asked,
-}
-impl StreamWriter {
-    pub(super) fn new(asked: Asked) -> Self {
-        Self { _asked: asked }
-    }
-    pub(super) fn write(&mut self, _delta: &Delta<'_>, _out: &mut Events) {}
 }
