@@ -10,8 +10,11 @@
 
 mod chat;
 mod completions;
+mod halves;
 mod messages;
+mod openai_answer;
 mod openai_request;
+mod openai_usage;
 mod responses;
 
 use std::borrow::Cow;

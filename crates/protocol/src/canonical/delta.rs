@@ -15,7 +15,8 @@ pub(crate) enum Delta<'a> {
     Piece { choice: u64, block: u64, piece: Piece<'a> },
     /// A block is whole.
     Close { choice: u64, block: u64 },
-    /// Probabilities of what came with this event, in chat's form.
+    /// Probabilities of what comes with this event, in chat's form. Given before the pieces that they are of, so that
+    /// a writer can send both together.
     Logprobs { choice: u64, json: Json<'a> },
     /// A choice is whole.
     Finish { choice: u64, stop: Stop<'a> },
