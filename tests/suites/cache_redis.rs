@@ -202,10 +202,10 @@ async fn an_entry_has_a_name_that_tells_nothing_and_a_life_of_its_own() {
     let _ = stored(two.api, 1, "").await;
     let keys = redis.keys("*");
     let entry =
-        keys.iter().find_map(|key| key.strip_prefix("mine:cache:1:")).unwrap_or_else(|| panic!("{keys:?}"));
+        keys.iter().find_map(|key| key.strip_prefix("mine:cache:2:")).unwrap_or_else(|| panic!("{keys:?}"));
     assert!(entry.len() == 64 && entry.bytes().all(|byte| byte.is_ascii_hexdigit()), "{entry}");
     assert!(keys.iter().all(|key| key.starts_with("mine:")), "{keys:?}");
-    let redis::Reply::Number(left) = redis.ask(&[b"PTTL", format!("mine:cache:1:{entry}").as_bytes()]) else {
+    let redis::Reply::Number(left) = redis.ask(&[b"PTTL", format!("mine:cache:2:{entry}").as_bytes()]) else {
         panic!("no life")
     };
     assert!((80_000..=100_000).contains(&left), "{left}");

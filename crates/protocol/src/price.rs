@@ -13,36 +13,51 @@ pub struct Price {
     input: u64,
     cached_input: u64,
     cache_write: u64,
+    cache_write_long: u64,
     output: u64,
 }
 
 impl Price {
     /// Takes prices as they are published, in USD per million tokens. What is not told apart costs what input
-    /// costs.
+    /// costs, and a cache entry that lives for an hour what any other costs.
     #[must_use]
     pub fn per_million(input: f64, cached_input: Option<f64>, cache_write: Option<f64>, output: f64) -> Self {
-        let pico = |usd: f64| (usd * 1e6).round() as u64;
+        let cache_write = pico(cache_write.unwrap_or(input));
         Self {
             input: pico(input),
             cached_input: pico(cached_input.unwrap_or(input)),
-            cache_write: pico(cache_write.unwrap_or(input)),
+            cache_write,
+            cache_write_long: cache_write,
             output: pico(output),
         }
+    }
+
+    /// The same, with a price of its own for cache entries that live for an hour, where there is one.
+    #[must_use]
+    pub fn with_long_cache_write(self, usd_per_million: Option<f64>) -> Self {
+        Self { cache_write_long: usd_per_million.map_or(self.cache_write_long, pico), ..self }
     }
 
     /// What an answer costs, in nano-dollars, rounded to the nearest.
     #[must_use]
     pub fn cost(&self, usage: &Usage) -> u64 {
         let fresh = usage.input.saturating_sub(usage.cache_read).saturating_sub(usage.cache_write);
+        let long = usage.cache_write_long.min(usage.cache_write);
         let parts = [
             (fresh, self.input),
             (usage.cache_read, self.cached_input),
-            (usage.cache_write, self.cache_write),
+            (usage.cache_write - long, self.cache_write),
+            (long, self.cache_write_long),
             (usage.output, self.output),
         ];
         let pico: u128 = parts.iter().map(|(tokens, price)| u128::from(*tokens) * u128::from(*price)).sum();
         u64::try_from((pico + 500) / 1000).unwrap_or(u64::MAX)
     }
+}
+
+/// 10⁻¹² USD per token.
+fn pico(usd_per_million: f64) -> u64 {
+    (usd_per_million * 1e6).round() as u64
 }
 
 #[cfg(test)]
@@ -57,6 +72,7 @@ mod tests {
             output,
             cache_read,
             cache_write,
+            cache_write_long: 0,
             reasoning: output,
         };
         assert_eq!(price.cost(&usage(1_000_000, 0, 0, 0)), 150_000_000);
@@ -67,5 +83,16 @@ mod tests {
         assert_eq!(Price::per_million(0.0125, None, None, 0.0).cost(&usage(1, 0, 0, 0)), 13, "12.5 nano");
         assert_eq!(price.cost(&usage(1, 0, 5, 0)), 375, "odd counts do not wrap");
         assert_eq!(Price::per_million(1e6, None, None, 1e6).cost(&usage(u64::MAX, 0, 0, 0)), u64::MAX);
+    }
+
+    #[test]
+    fn an_entry_that_lives_for_an_hour_has_a_price_of_its_own_or_that_of_any_other() {
+        let usage = Usage { input: 10, cache_write: 10, cache_write_long: 4, ..Usage::default() };
+        let price = Price::per_million(2.0, Some(0.2), Some(2.5), 10.0);
+        assert_eq!(price.cost(&usage), 25_000);
+        assert_eq!(price.with_long_cache_write(None).cost(&usage), 25_000);
+        assert_eq!(price.with_long_cache_write(Some(4.0)).cost(&usage), 6 * 2_500 + 4 * 4_000);
+        let odd = Usage { cache_write_long: 99, ..usage };
+        assert_eq!(price.with_long_cache_write(Some(4.0)).cost(&odd), 40_000, "never more than is written");
     }
 }

@@ -17,6 +17,8 @@ pub struct Usage {
     pub cache_read: u64,
     /// Prompt tokens written to the provider's prompt cache; part of `input`.
     pub cache_write: u64,
+    /// Of those the ones that live for an hour, which cost more; part of `cache_write`.
+    pub cache_write_long: u64,
     /// Tokens spent on reasoning; part of `output`.
     pub reasoning: u64,
 }
@@ -30,6 +32,8 @@ pub(crate) struct Counts {
     total: Option<u64>,
     cache_read: Option<u64>,
     cache_write: Option<u64>,
+    cache_write_short: Option<u64>,
+    cache_write_long: Option<u64>,
     reasoning: Option<u64>,
 }
 
@@ -44,7 +48,8 @@ impl Counts {
             "prompt_tokens_details"
             | "input_tokens_details"
             | "completion_tokens_details"
-            | "output_tokens_details" => members(scanner, |scanner, name| self.set(name, scanner)),
+            | "output_tokens_details"
+            | "cache_creation" => members(scanner, |scanner, name| self.set(name, scanner)),
             name => self.set(name, scanner),
         })?;
         Ok(true)
@@ -58,7 +63,11 @@ impl Counts {
             // OpenAI; DeepSeek; Anthropic.
             "cached_tokens" | "prompt_cache_hit_tokens" | "cache_read_input_tokens" => &mut self.cache_read,
             "cache_write_tokens" | "cache_creation_input_tokens" => &mut self.cache_write,
-            "reasoning_tokens" => &mut self.reasoning,
+            // Anthropic tells apart how long they live.
+            "ephemeral_5m_input_tokens" => &mut self.cache_write_short,
+            "ephemeral_1h_input_tokens" => &mut self.cache_write_long,
+            // OpenAI; Anthropic.
+            "reasoning_tokens" | "thinking_tokens" => &mut self.reasoning,
             _ => return Ok(()),
         };
         *place = count(scanner)?.or(*place);
@@ -70,95 +79,59 @@ impl Counts {
         if self.input.is_none() && self.output.is_none() {
             return None;
         }
+        let (short, long) =
+            (self.cache_write_short.unwrap_or_default(), self.cache_write_long.unwrap_or_default());
+        let cache_write = self.cache_write.unwrap_or_else(|| short.saturating_add(long));
         let mut usage = Usage {
             input: self.input.unwrap_or_default(),
             output: self.output.unwrap_or_default(),
             cache_read: self.cache_read.unwrap_or_default(),
-            cache_write: self.cache_write.unwrap_or_default(),
+            cache_write,
+            cache_write_long: long,
             reasoning: self.reasoning.unwrap_or_default(),
         };
         if dialect.is_anthropic() {
             // Anthropic's `input_tokens` are those that the prompt cache had no part in.
             usage.input = usage.input.saturating_add(usage.cache_read).saturating_add(usage.cache_write);
+        } else if self.input.is_some() && self.output.is_some() {
+            usage.add_what_a_total_has_more(self.total.unwrap_or_default());
         }
-        // Some count reasoning beside the answer, not in it; their total gives it away.
-        let beside = usage.input.saturating_add(usage.output).saturating_add(usage.reasoning);
-        if self.total == Some(beside) {
-            usage.output = usage.output.saturating_add(usage.reasoning);
-        }
+        usage.make_disjoint(self.total.is_some());
         Some(usage)
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn usage(dialect: Dialect, objects: &[&str]) -> Option<Usage> {
-        let mut counts = Counts::default();
-        for object in objects {
-            counts.read(&mut Scanner::new(object.as_bytes())).expect("valid JSON");
+impl Usage {
+    /// Some count beside prompt and answer what others count in them, or do not tell it at all; their total gives it
+    /// away.
+    fn add_what_a_total_has_more(&mut self, total: u64) {
+        let more = total.saturating_sub(self.input.saturating_add(self.output));
+        let cached = self.cache_read.saturating_add(self.cache_write);
+        if more == cached && more != self.reasoning {
+            self.input = self.input.saturating_add(more);
+            return;
         }
-        counts.usage(dialect)
+        self.output = self.output.saturating_add(more);
+        if self.reasoning == 0 {
+            self.reasoning = more;
+        }
     }
 
-    #[test]
-    fn every_provider_s_names_are_known() {
-        let chat = |object| usage(Dialect::Chat, &[object]);
-        assert_eq!(
-            chat(
-                r#"{"prompt_tokens":100,"completion_tokens":20,"total_tokens":120,
-                    "prompt_tokens_details":{"cached_tokens":64,"cache_write_tokens":16,"audio_tokens":0},
-                    "completion_tokens_details":{"reasoning_tokens":12,"accepted_prediction_tokens":0}}"#
-            ),
-            Some(Usage { input: 100, output: 20, cache_read: 64, cache_write: 16, reasoning: 12 }),
-            "OpenAI"
-        );
-        assert_eq!(
-            chat(
-                r#"{"prompt_tokens":9,"completion_tokens":3,"total_tokens":12,"prompt_cache_hit_tokens":4,"prompt_cache_miss_tokens":5}"#
-            ),
-            Some(Usage { input: 9, output: 3, cache_read: 4, ..Usage::default() }),
-            "DeepSeek"
-        );
-        assert_eq!(
-            usage(
-                Dialect::Responses,
-                &[
-                    r#"{"input_tokens":36,"input_tokens_details":{"cached_tokens":8},"output_tokens":87,"output_tokens_details":{"reasoning_tokens":7},"total_tokens":123}"#
-                ]
-            ),
-            Some(Usage { input: 36, output: 87, cache_read: 8, cache_write: 0, reasoning: 7 }),
-            "Responses"
-        );
-        assert_eq!(
-            usage(Dialect::Embeddings, &[r#"{"prompt_tokens":5,"total_tokens":5}"#]),
-            Some(Usage { input: 5, ..Usage::default() }),
-            "embeddings"
-        );
-    }
-
-    #[test]
-    fn a_messages_stream_is_counted_over_both_of_its_usage_objects() {
-        let start = r#"{"input_tokens":10,"cache_creation_input_tokens":200,"cache_read_input_tokens":3000,"output_tokens":1}"#;
-        let delta = r#"{"output_tokens":42}"#;
-        assert_eq!(
-            usage(Dialect::Messages, &[start, delta]),
-            Some(Usage { input: 3210, output: 42, cache_read: 3000, cache_write: 200, reasoning: 0 })
-        );
-    }
-
-    #[test]
-    fn reasoning_that_is_counted_beside_the_answer_is_added_to_it() {
-        let beside = r#"{"prompt_tokens":10,"completion_tokens":5,"total_tokens":115,"completion_tokens_details":{"reasoning_tokens":100}}"#;
-        assert_eq!(usage(Dialect::Chat, &[beside]).map(|usage| usage.output), Some(105));
-    }
-
-    #[test]
-    fn odd_values_are_passed_over() {
-        let odd = r#"{"prompt_tokens":7.0,"completion_tokens":null,"prompt_tokens_details":null,"completion_tokens_details":[1],
-            "total_tokens":"9","cached_tokens":-3,"cache_write_tokens":1e99,"cost":{"usd":0.1}}"#;
-        assert_eq!(usage(Dialect::Chat, &[odd]), Some(Usage { input: 7, ..Usage::default() }));
-        assert_eq!(usage(Dialect::Chat, &["null", "{}", r#"{"cost":1}"#]), None);
+    /// No part is larger than what it is part of.
+    fn make_disjoint(&mut self, total_is_known: bool) {
+        self.cache_read = self.cache_read.min(self.input);
+        self.cache_write = self.cache_write.min(self.input - self.cache_read);
+        self.cache_write_long = self.cache_write_long.min(self.cache_write);
+        // More reasoning than the answer has tokens is no part of it. By a total that leaves it out it is none of
+        // these tokens (Perplexity); without a total it stands beside the answer.
+        match self.reasoning > self.output {
+            true if total_is_known => self.reasoning = 0,
+            true => self.output = self.output.saturating_add(self.reasoning),
+            false => {}
+        }
     }
 }
+
+#[cfg(test)]
+#[path = "usage_tests.rs"]
+mod tests;

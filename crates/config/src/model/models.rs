@@ -184,6 +184,9 @@ pub struct Price {
     /// Input written to the provider's prompt cache; defaults to `input`.
     #[schemars(range(min = 0))]
     pub cache_write: Option<f64>,
+    /// Input written there to live for an hour; defaults to `cache_write`.
+    #[schemars(range(min = 0))]
+    pub cache_write_1h: Option<f64>,
     /// Output.
     #[schemars(range(min = 0))]
     pub output: f64,

@@ -15,7 +15,7 @@
 //! 111   8  life granted, in milliseconds
 //! 119   8  length of the body as the upstream sent it
 //! 127      provider, upstream model, tenant, key, model: each a length (8) and UTF-8
-//!          if usage is known: input, output, cache read, cache write, reasoning (8 each)
+//!          if usage is known: input, output, cache read, cache write, of it for an hour, reasoning (8 each)
 //!          number of usage events (8), and for each where it starts and ends in the body (8 each)
 //!          the body: as it was, or one LZ4 block
 //! ```
@@ -39,7 +39,7 @@ use std::{
 const MAGIC: &[u8; 4] = b"SLUC";
 
 /// To be raised with every change of the layout; records of other versions are misses.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;
 
 /// Bodies from this size on are worth compressing: 16 KiB.
 pub const COMPRESS_FROM: usize = 16 * 1024;
@@ -111,8 +111,8 @@ pub fn seal(key: &CacheKey, entry: &Entry, compress_from: usize) -> Vec<u8> {
         rest.extend_from_slice(name.as_bytes());
     }
     if let Some(usage) = entry.usage {
-        let Usage { input, output, cache_read, cache_write, reasoning } = usage;
-        for count in [input, output, cache_read, cache_write, reasoning] {
+        let Usage { input, output, cache_read, cache_write, cache_write_long, reasoning } = usage;
+        for count in [input, output, cache_read, cache_write, cache_write_long, reasoning] {
             put(&mut rest, count);
         }
     }
@@ -294,6 +294,7 @@ impl<'a> Reader<'a> {
             output: self.number()?,
             cache_read: self.number()?,
             cache_write: self.number()?,
+            cache_write_long: self.number()?,
             reasoning: self.number()?,
         })
     }

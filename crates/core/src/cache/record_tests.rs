@@ -39,7 +39,7 @@ prop_compose! {
         ],
         stream in any::<bool>(),
         dialect in proptest::sample::select(Dialect::ALL.to_vec()),
-        counts in any::<Option<[u32; 5]>>(),
+        counts in any::<Option<[u32; 6]>>(),
         cuts in proptest::collection::btree_set(0..300usize, 0..6),
         names in any::<[String; 5]>(),
         generation in any::<[u64; 4]>(),
@@ -53,8 +53,9 @@ prop_compose! {
             body: Bytes::from(body),
             usage_events: cuts.chunks_exact(2).map(|pair| pair[0]..pair[1]).collect(),
             usage: counts.map(|counts| {
-                let [input, output, cache_read, cache_write, reasoning] = counts.map(u64::from);
-                Usage { input, output, cache_read, cache_write, reasoning }
+                let [input, output, cache_read, cache_write, cache_write_long, reasoning] =
+                    counts.map(u64::from);
+                Usage { input, output, cache_read, cache_write, cache_write_long, reasoning }
             }),
             giver: Giver::new(&provider, &model),
             provider,

@@ -172,7 +172,14 @@ mod tests {
 
     #[test]
     fn classes_of_tokens_do_not_overlap() {
-        let usage = Usage { input: 100, output: 20, cache_read: 64, cache_write: 16, reasoning: 12 };
+        let usage = Usage {
+            input: 100,
+            output: 20,
+            cache_read: 64,
+            cache_write: 16,
+            cache_write_long: 4,
+            reasoning: 12,
+        };
         let tokens = Tokens::from(&usage);
         assert_eq!(tokens, Tokens { input: 20, cache_read: 64, cache_write: 16, output: 20, reasoning: 12 });
         assert_eq!(tokens.input + tokens.cache_read + tokens.cache_write, usage.input);

@@ -71,7 +71,8 @@ fn row(price: &model::Price) -> Row {
         provider: price.provider.clone(),
         model: prefix.unwrap_or(&price.model).to_owned(),
         exact: prefix.is_none(),
-        price: Price::per_million(price.input, price.cached_input, price.cache_write, price.output),
+        price: Price::per_million(price.input, price.cached_input, price.cache_write, price.output)
+            .with_long_cache_write(price.cache_write_1h),
     }
 }
 

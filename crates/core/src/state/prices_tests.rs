@@ -1,5 +1,6 @@
 use super::*;
 use sluice_config::{Env, Options, Source, load};
+use sluice_protocol::usage::Usage;
 use std::path::Path;
 
 fn table(yaml: &str) -> PriceTable {
@@ -44,7 +45,7 @@ fn the_closest_row_counts() {
 fn a_published_price_holds_for_its_provider_at_its_own_address() {
     let table = with_prices("");
     assert_eq!(table.find("home", "gpt-4.1-mini"), price(0.4, 0.1, 1.6));
-    let sonnet = Some(Price::per_million(3.0, Some(0.3), Some(3.75), 15.0));
+    let sonnet = Some(Price::per_million(3.0, Some(0.3), Some(3.75), 15.0).with_long_cache_write(Some(6.0)));
     assert_eq!(table.find("claude", "claude-sonnet-4-5"), sonnet);
     for (provider, model) in [
         ("elsewhere", "gpt-4.1-mini"),
@@ -91,4 +92,17 @@ fn the_version_follows_the_prices_and_nothing_else() {
     assert_ne!(version(a), bare);
     assert_ne!(version(a), version(b));
     assert_eq!(version(&format!("{a}, {b}")), version(&format!("{b}, {a}")));
+}
+
+#[test]
+fn a_configured_price_of_entries_that_live_for_an_hour_counts() {
+    let table = with_prices(
+        "{provider: mine, model: own, input: 2, cache_write: 2.5, cache_write_1h: 4, output: 0},
+         {provider: mine, model: any, input: 2, cache_write: 2.5, output: 0}",
+    );
+    let cost = |model| {
+        let usage = Usage { input: 10, cache_write: 10, cache_write_long: 10, ..Usage::default() };
+        table.find("mine", model).map(|price| price.cost(&usage))
+    };
+    assert_eq!((cost("own"), cost("any")), (Some(40_000), Some(25_000)));
 }

@@ -40,13 +40,16 @@ pub fn find(rows: &[Published], model: &str) -> Option<Price> {
 impl Published {
     fn parse(line: &'static str) -> Option<Self> {
         let fields: Vec<&str> = line.split(',').collect();
-        let [kind, model, input, cached_input, cache_write, output, as_of] = fields.try_into().ok()?;
+        let [kind, model, input, cached_input, cache_write, cache_write_1h, output, as_of] =
+            fields.try_into().ok()?;
         let usd = |text: &str| if text.is_empty() { Some(None) } else { text.parse().ok().map(Some) };
-        let price = match (usd(input)?, usd(cached_input)?, usd(cache_write)?, usd(output)?) {
-            (Some(input), cached_input, cache_write, Some(output)) => {
-                Some(Price::per_million(input, cached_input, cache_write, output))
-            }
-            (None, None, None, None) => None,
+        let caching = (usd(cached_input)?, usd(cache_write)?, usd(cache_write_1h)?);
+        let price = match (usd(input)?, caching, usd(output)?) {
+            (Some(input), (cached_input, cache_write, cache_write_1h), Some(output)) => Some(
+                Price::per_million(input, cached_input, cache_write, output)
+                    .with_long_cache_write(cache_write_1h),
+            ),
+            (None, (None, None, None), None) => None,
             _ => return None,
         };
         Some(Self { kind, model, price, as_of })
