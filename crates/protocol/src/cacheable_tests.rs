@@ -1,7 +1,7 @@
 use super::*;
 use crate::dialect::Profile;
-use Dialect::{Chat, Completions, Embeddings, Messages, Responses};
-use Obstacle::{Audio, HostedTools, SeveralSamples, Stateful, Store};
+use Dialect::{Chat, Completions, CountTokens, Embeddings, Messages, Responses};
+use Obstacle::{Audio, Count, HostedTools, SeveralSamples, Stateful, Store};
 
 /// A sound request of a dialect, with further members.
 fn call(dialect: Dialect, more: &str) -> Envelope {
@@ -9,7 +9,7 @@ fn call(dialect: Dialect, more: &str) -> Envelope {
         Completions => r#""prompt":"p""#,
         Chat => r#""messages":[{"role":"user","content":"hi"}]"#,
         Embeddings | Responses => r#""input":"hi""#,
-        Messages => r#""max_tokens":1,"messages":[{"role":"user","content":"hi"}]"#,
+        Messages | CountTokens => r#""max_tokens":1,"messages":[{"role":"user","content":"hi"}]"#,
     };
     let comma = if more.is_empty() { "" } else { "," };
     let body = format!(r#"{{"model":"m",{own}{comma}{more}}}"#);
@@ -28,6 +28,7 @@ fn plain_requests_have_no_obstacle() {
         check(dialect, r#""stream":true,"temperature":1,"store":null,"x":{"tools":[1]}"#, None);
     }
     check(Responses, r#""store":false"#, None);
+    check(CountTokens, r#""seed":7"#, Some(Count));
 }
 
 #[test]
@@ -162,5 +163,5 @@ fn only_a_request_that_says_so_is_repeatable() {
 #[test]
 fn every_obstacle_has_its_word() {
     let words = Obstacle::ALL.map(Obstacle::as_str);
-    assert_eq!(words, ["several-samples", "hosted-tools", "audio", "store", "stateful"]);
+    assert_eq!(words, ["several-samples", "hosted-tools", "audio", "store", "stateful", "count"]);
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::dialect::Profile;
-use Dialect::{Chat, Completions, Embeddings, Messages, Responses};
+use Dialect::{Chat, Completions, CountTokens, Embeddings, Messages, Responses};
 use Feature::{Images, Logprobs, Samples, StructuredOutput, Tools};
 
 /// A call of a dialect with further members; a conversation among them goes in place of the usual one.
@@ -10,8 +10,8 @@ fn call(dialect: Dialect, more: &str) -> Envelope {
         Embeddings => r#""input":"image""#,
         Responses if more.contains("\"input\"") => r#""x":1"#,
         Responses => r#""input":"image""#,
-        Chat | Messages if more.contains("\"messages\"") => r#""max_tokens":1"#,
-        Chat | Messages => r#""max_tokens":1,"messages":[{"role":"user","content":"an image"}]"#,
+        Chat | Messages | CountTokens if more.contains("\"messages\"") => r#""max_tokens":1"#,
+        Chat | Messages | CountTokens => r#""max_tokens":1,"messages":[{"role":"user","content":"an image"}]"#,
     };
     let comma = if more.is_empty() { "" } else { "," };
     let body = format!(r#"{{"model":"m",{own}{comma}{more}}}"#);

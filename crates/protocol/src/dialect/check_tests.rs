@@ -32,6 +32,7 @@ fn with(dialect: Dialect, name: &str, value: &str) -> String {
         Dialect::Chat => &[("model", r#""m""#), ("messages", r#"[{"role":"user","content":"p"}]"#)],
         Dialect::Embeddings => &[("model", r#""m""#), ("input", r#""p""#)],
         Dialect::Responses => &[("model", r#""m""#)],
+        Dialect::CountTokens => &[("model", r#""m""#), ("messages", r#"[{"role":"user","content":"p"}]"#)],
         Dialect::Messages => {
             &[("model", r#""m""#), ("max_tokens", "9"), ("messages", r#"[{"role":"user","content":"p"}]"#)]
         }

@@ -48,7 +48,7 @@ fn piece(dialect: Dialect, text: &str) -> Value {
         Dialect::Responses => {
             json!({"type": "response.output_text.delta", "item_id": "msg_1", "delta": text, "logprobs": []})
         }
-        Dialect::Messages => {
+        Dialect::Messages | Dialect::CountTokens => {
             json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}})
         }
         Dialect::Chat | Dialect::Embeddings => delta(&json!({"content": text})),
@@ -62,7 +62,7 @@ fn answer(dialect: Dialect, text: &str) -> Value {
             {"id": "msg_1", "type": "message", "role": "assistant",
              "content": [{"type": "output_text", "text": text, "annotations": [], "logprobs": []}]}
         ]}),
-        Dialect::Messages => {
+        Dialect::Messages | Dialect::CountTokens => {
             json!({"role": "assistant", "model": "claude", "content": [{"type": "text", "text": text}]})
         }
         Dialect::Chat | Dialect::Embeddings => {

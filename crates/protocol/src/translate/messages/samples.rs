@@ -89,7 +89,7 @@ pub(super) fn steps(script: &str) -> Vec<Step> {
                 let [input, output, cache_read, cache_write, reasoning] = counts[..] else {
                     panic!("five counts")
                 };
-                let usage = Usage { input, output, cache_read, cache_write, reasoning };
+                let usage = Usage { input, output, cache_read, cache_write, reasoning, ..Usage::default() };
                 Step::Tokens(Tokens { usage, native: Vec::new() })
             }
             "open" => {
@@ -227,7 +227,7 @@ fn shown_stop(stop: &Stop<'_>) -> String {
 }
 
 fn shown_tokens(tokens: &Tokens<'_>) -> String {
-    let Usage { input, output, cache_read, cache_write, reasoning } = tokens.usage;
+    let Usage { input, output, cache_read, cache_write, reasoning, .. } = tokens.usage;
     let mut out = format!(
         "tokens {input} in ({cache_read} read, {cache_write} written), {output} out ({reasoning} thought)"
     );

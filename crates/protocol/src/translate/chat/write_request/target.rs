@@ -72,7 +72,7 @@ impl<'t> Target<'t> {
     ) -> &'static str {
         match self.client {
             Dialect::Responses => responses,
-            Dialect::Messages => messages,
+            Dialect::Messages | Dialect::CountTokens => messages,
             Dialect::Chat | Dialect::Completions | Dialect::Embeddings => openai,
         }
     }
