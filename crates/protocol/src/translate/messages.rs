@@ -1,5 +1,6 @@
-//! Anthropic's Messages API: the room of its wire format. Who asks and what is asked has its files beside those of
-//! the answers; nothing of another dialect is known here.
+//! Anthropic's Messages API: requests and answers, each read and written.
+//!
+//! Owns the wire format, for upstreams that speak it and for clients that do. No other dialect is known here.
 
 mod halves;
 mod incoming;
@@ -32,12 +33,19 @@ pub(super) fn write_request(
 }
 
 #[cfg(test)]
-mod samples;
+mod reply_heard;
 
 #[cfg(test)]
-#[path = "messages/reply_golden_tests.rs"]
-mod reply_golden_tests;
+mod reply_samples;
 
 #[cfg(test)]
-#[path = "messages/reply_law_tests.rs"]
+mod read_golden_tests;
+
+#[cfg(test)]
 mod reply_law_tests;
+
+#[cfg(test)]
+mod stream_golden_tests;
+
+#[cfg(test)]
+mod write_golden_tests;
