@@ -21,12 +21,19 @@ pub(super) use write_request::write_request;
 pub(super) use write_stream::StreamWriter;
 
 #[cfg(test)]
-mod samples;
+mod reply_heard;
 
 #[cfg(test)]
-#[path = "messages/reply_golden_tests.rs"]
-mod reply_golden_tests;
+mod reply_samples;
 
 #[cfg(test)]
-#[path = "messages/reply_law_tests.rs"]
+mod read_golden_tests;
+
+#[cfg(test)]
 mod reply_law_tests;
+
+#[cfg(test)]
+mod stream_golden_tests;
+
+#[cfg(test)]
+mod write_golden_tests;

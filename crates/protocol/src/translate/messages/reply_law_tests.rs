@@ -7,24 +7,18 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::samples::{Step, asked, events, written};
+use super::reply_heard::{Heard, Said};
+use super::reply_samples::{Step, asked, events, written};
 use super::{StreamReader, StreamWriter, read_reply, write_reply};
 use crate::canonical::{Block, Choice, Content, Delta, Head, Opening, Piece, Reply, Stop, Text, Tokens};
+use crate::dialect::Dialect;
 use crate::json;
-use crate::observe::Finish;
+use crate::observe::{Finish, StreamObserver, Verdict};
 use crate::raw::{Object, quoted};
+use crate::replay;
 use crate::sse::{self, Decoder, Event};
 use crate::translate::Events;
 use crate::usage::Usage;
-
-/// What an answer says, brought to what Messages can say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Said {
-    Text(String),
-    Thinking(String, Option<String>),
-    Sealed(String),
-    Call(String, String),
-}
 
 fn said() -> impl Strategy<Value = Said> {
     let text = || "[ -~é😀\n]{1,12}";
@@ -120,78 +114,6 @@ fn steps_of(answer: &[Said], cut: usize, usage: Usage) -> Vec<Step> {
     steps.push(Step::Tokens(Tokens { usage, native: Vec::new() }));
     steps.push(Step::End);
     steps
-}
-
-/// Takes the steps that a reader gives, and holds it to their order.
-#[derive(Debug, Default)]
-struct Heard {
-    begun: bool,
-    finished: bool,
-    ended: bool,
-    open: BTreeSet<u64>,
-    calls: BTreeSet<u64>,
-    blocks: Vec<Said>,
-    native: BTreeSet<u64>,
-    pieces: Vec<String>,
-    usage: Option<Usage>,
-}
-
-impl Heard {
-    fn take(&mut self, delta: &Delta<'_>) {
-        assert!(!self.ended, "nothing comes after the end");
-        match delta {
-            Delta::Begin(_) => assert!(!std::mem::replace(&mut self.begun, true), "one beginning"),
-            Delta::Open { choice: 0, block, opening } => {
-                assert!(self.begun && !self.finished);
-                assert_eq!(*block, self.blocks.len() as u64, "numbered in order");
-                let is_call = matches!(opening, Opening::ToolCall { .. });
-                assert!(
-                    self.open.iter().all(|open| is_call && self.calls.contains(open)),
-                    "only calls side by side"
-                );
-                self.open.insert(*block);
-                if is_call {
-                    self.calls.insert(*block);
-                }
-                self.blocks.push(match opening {
-                    Opening::Text | Opening::Refusal => Said::Text(String::new()),
-                    Opening::Thinking => Said::Thinking(String::new(), None),
-                    Opening::RedactedThinking(data) => Said::Sealed(data.meant().into_owned()),
-                    Opening::ToolCall { name, .. } => Said::Call(name.meant().into_owned(), String::new()),
-                    Opening::Native(_) => {
-                        self.native.insert(*block);
-                        Said::Text(String::new())
-                    }
-                });
-            }
-            Delta::Piece { choice: 0, block, piece } => {
-                assert!(self.open.contains(block), "pieces of what is open");
-                let said = &mut self.blocks[usize::try_from(*block).expect("a small number")];
-                match (said, piece) {
-                    (_, Piece::Native(json)) => json::validate(json.as_bytes()).expect("JSON"),
-                    (Said::Text(all) | Said::Thinking(all, _), Piece::Text(text)) => {
-                        self.pieces.push(text.inside().to_owned());
-                        all.push_str(&text.meant());
-                    }
-                    (Said::Thinking(_, seal), Piece::Signature(text)) => {
-                        *seal = Some(text.meant().into_owned())
-                    }
-                    (Said::Call(_, all), Piece::Arguments(text)) => all.push_str(&text.meant()),
-                    (said, piece) => panic!("{piece:?} in {said:?}"),
-                }
-            }
-            Delta::Close { choice: 0, block } => assert!(self.open.remove(block), "closed once"),
-            Delta::Finish { choice: 0, .. } => {
-                assert!(self.open.is_empty() && !std::mem::replace(&mut self.finished, true));
-            }
-            Delta::Tokens(tokens) => self.usage = Some(tokens.usage),
-            Delta::End => {
-                assert!(self.begun && self.open.is_empty());
-                self.ended = true;
-            }
-            other => panic!("{other:?} is not of Messages"),
-        }
-    }
 }
 
 /// Events as they come over the wire.
@@ -340,6 +262,26 @@ proptest! {
     }
 
     #[test]
+    fn a_stream_that_is_written_is_a_good_one_to_those_who_only_watch(
+        answer in proptest::collection::vec(said(), 0..6), cut in 1..9_usize, usage in usage()
+    ) {
+        let written = written(&steps_of(&answer, cut, usage));
+        let mut observer = StreamObserver::new(Dialect::Messages, true);
+        for event in &written {
+            let verdict = observer.observe(event);
+            prop_assert!(matches!(verdict, Verdict::Forward | Verdict::Content | Verdict::Terminal));
+        }
+        prop_assert!(observer.ended_well());
+        prop_assert_eq!(observer.facts().finish, Some(Finish::Length));
+        let seen = observer.facts().usage.map(|seen| Usage { reasoning: usage.reasoning, ..seen });
+        prop_assert_eq!(seen, Some(usage));
+        let bytes: Vec<u8> = written.iter().flat_map(|event| event.raw.to_vec()).collect();
+        let plain = String::from_utf8(replay::to_plain(Dialect::Messages, &bytes).expect("whole")).expect("UTF-8");
+        let read = read_reply(&plain).expect("an answer");
+        prop_assert_eq!(Said::of(&read.choices[0].blocks), answer);
+    }
+
+    #[test]
     fn a_whole_answer_that_is_written_is_read_as_it_was(
         answer in proptest::collection::vec(said(), 0..6), usage in usage()
     ) {
@@ -351,16 +293,7 @@ proptest! {
         };
         let body = write_reply(&reply, &asked());
         let read = read_reply(&body).expect("an answer");
-        let blocks: Vec<Said> = read.choices[0].blocks.iter().map(|block| match &block.content {
-            Content::Text(text) => Said::Text(text.meant().into_owned()),
-            Content::Thinking { text, signature } => Said::Thinking(
-                text.meant().into_owned(), signature.as_ref().map(|seal| seal.meant().into_owned())),
-            Content::RedactedThinking(data) => Said::Sealed(data.meant().into_owned()),
-            Content::ToolCall { name, arguments, .. } =>
-                Said::Call(name.meant().into_owned(), arguments.to_string()),
-            other => panic!("{other:?}"),
-        }).collect();
-        prop_assert_eq!(blocks, answer);
+        prop_assert_eq!(Said::of(&read.choices[0].blocks), answer);
         prop_assert_eq!(read.head.id, reply.head.id);
         prop_assert_eq!(read.choices[0].stop.as_ref().map(|stop| stop.finish), Some(Finish::Length));
         let tokens = read.tokens.expect("counts");
