@@ -175,6 +175,50 @@ fn any_json() -> impl Strategy<Value = String> {
     })
 }
 
+const MEMBERS: &[&str] = &[
+    "tools",
+    "tool_choice",
+    "functions",
+    "function_call",
+    "response_format",
+    "thinking",
+    "reasoning",
+    "user",
+    "stop",
+    "reasoning_effort",
+    "logprobs",
+    "best_of",
+    "suffix",
+    "top_k",
+    "cache_control",
+    "x\u{e9}",
+];
+
+/// A message that has a role, and else whatever there is.
+fn any_message() -> impl Strategy<Value = String> {
+    const NAMES: &[&str] = &[
+        "content",
+        "content",
+        "tool_calls",
+        "function_call",
+        "refusal",
+        "cache_control",
+        "thinking_blocks",
+        "reasoning_details",
+        "reasoning",
+        "name",
+        "tool_call_id",
+        "audio",
+    ];
+    let roles = prop::sample::select(&["system", "developer", "user", "assistant", "tool", "function"][..]);
+    (roles, prop::collection::btree_map(prop::sample::select(NAMES), any_json(), 0..3)).prop_map(
+        |(role, members)| {
+            let members: String = members.iter().map(|(name, json)| format!(",\"{name}\":{json}")).collect();
+            format!(r#"{{"role":"{role}"{members}}}"#)
+        },
+    )
+}
+
 proptest! {
     #[test]
     fn a_longer_conversation_begins_with_the_same_bytes(
@@ -216,15 +260,16 @@ proptest! {
     #[test]
     fn whatever_comes_is_written_as_json_or_refused(
         kind in kinds(),
-        dialect in prop_oneof![Just(Dialect::Chat), Just(Dialect::Completions)],
-        messages in prop::collection::vec(any_json(), 1..4),
-        values in prop::collection::vec(any_json(), 9),
+        messages in prop::collection::vec(any_message(), 1..4),
+        name in prop::sample::select(MEMBERS),
+        value in any_json(),
     ) {
-        let names = ["tools", "tool_choice", "functions", "function_call", "response_format", "thinking", "reasoning", "user", "x\u{e9}"];
-        let members: Vec<_> = names.iter().zip(&values).map(|(name, value)| format!("\"{name}\":{value}")).collect();
-        let asked = if dialect == Dialect::Chat { "messages" } else { "prompt" };
-        for members in [members.join(","), "\"seed\":1".to_owned()] {
-            let body = format!(r#"{{"model":"m",{members},"{asked}":[{}]}}"#, messages.join(","));
+        for (dialect, conversation) in [
+            (Dialect::Chat, format!(r#""messages":[{}]"#, messages.join(","))),
+            (Dialect::Chat, r#""messages":[{"role":"user","content":"a"}]"#.to_owned()),
+            (Dialect::Completions, format!(r#""prompt":{}"#, quoted(&messages.join(",")))),
+        ] {
+            let body = format!(r#"{{"model":"m",{conversation},"{name}":{value}}}"#);
             if let Some(written) = written(kind, dialect, &body) {
                 prop_assert!(Object::parse(&written).is_ok(), "{}", written);
                 prop_assert!(written.contains(r#","messages":["#));
