@@ -74,9 +74,7 @@ async fn a_stream_passes_as_it_came_and_is_counted_with_its_caches() {
     let gateway = claude(&upstream).await;
     let answer = post(MESSAGES, &streamed()).send(gateway.api).await;
     assert_eq!(answer.expect(200).text(), message_events());
-    gateway
-        .metric_is("sluice_tokens_total{model=\"m\",provider=\"up\",type=\"cache_read\"}", 100.0)
-        .await;
+    gateway.metric_is("sluice_tokens_total{model=\"m\",provider=\"up\",type=\"cache_read\"}", 100.0).await;
 }
 
 #[tokio::test]
@@ -89,7 +87,10 @@ async fn either_header_is_a_key_and_a_wrong_one_is_refused_in_its_words() {
     for request in [plain.clone(), plain.clone().header("x-api-key", "sk-ant-wrong")] {
         let answer = request.send(gateway.api).await.expect(401);
         let body = answer.json();
-        assert_eq!((&body["type"], &body["error"]["type"]), (&json!("error"), &json!("authentication_error")));
+        assert_eq!(
+            (&body["type"], &body["error"]["type"]),
+            (&json!("error"), &json!("authentication_error"))
+        );
         assert_eq!(body["request_id"], answer.get("request-id"));
     }
     let chat = Request::post("/v1/chat/completions", crate::support::chat()).header("x-api-key", KEY);
@@ -117,7 +118,8 @@ async fn faults_are_told_in_its_form() {
 
 #[tokio::test]
 async fn a_count_is_made_by_the_upstream_that_can_and_here_otherwise() {
-    let body = r#"{"model":"m","messages":[{"role":"user","content":"How many tokens are in this sentence?"}]}"#;
+    let body =
+        r#"{"model":"m","messages":[{"role":"user","content":"How many tokens are in this sentence?"}]}"#;
     let upstream = Upstream::script([Answer::json(r#"{"input_tokens":17}"#)]).await;
     let gateway = claude(&upstream).await;
     assert_eq!(post(COUNT, body).send(gateway.api).await.expect(200).json(), json!({"input_tokens": 17}));
@@ -136,11 +138,18 @@ async fn a_count_is_made_by_the_upstream_that_can_and_here_otherwise() {
 async fn models_are_listed_in_the_shape_of_whoever_asks() {
     let upstream = Upstream::script([Answer::json(MESSAGE)]).await;
     let gateway = claude(&upstream).await;
-    let ours = |path: &str| Request::get(path).header("x-api-key", KEY).header("anthropic-version", "2023-06-01");
+    let ours =
+        |path: &str| Request::get(path).header("x-api-key", KEY).header("anthropic-version", "2023-06-01");
     let list = ours("/v1/models?limit=20").send(gateway.api).await.expect(200).json();
     assert_eq!((&list["data"][0]["type"], &list["data"][0]["id"]), (&json!("model"), &json!("m")));
-    assert_eq!((&list["has_more"], &list["first_id"], &list["last_id"]), (&json!(false), &json!("m"), &json!("m")));
-    assert_eq!(ours("/anthropic/v1/models/m").send(gateway.api).await.expect(200).json()["display_name"], "m");
+    assert_eq!(
+        (&list["has_more"], &list["first_id"], &list["last_id"]),
+        (&json!(false), &json!("m"), &json!("m"))
+    );
+    assert_eq!(
+        ours("/anthropic/v1/models/m").send(gateway.api).await.expect(200).json()["display_name"],
+        "m"
+    );
     assert_eq!(gateway.get("/v1/models").await.expect(200).json()["object"], "list");
 }
 
@@ -157,7 +166,10 @@ async fn an_upstream_that_speaks_chat_alone_answers_it_too() {
     let gateway = Gateway::before(&upstream).await;
     let answer = post(MESSAGES, HI).header("anthropic-beta", "one").send(gateway.api).await.expect(200);
     let said = answer.json();
-    assert_eq!((&said["type"], &said["content"]), (&json!("message"), &json!([{"type": "text", "text": "hi"}])));
+    assert_eq!(
+        (&said["type"], &said["content"]),
+        (&json!("message"), &json!([{"type": "text", "text": "hi"}]))
+    );
     assert_eq!((&said["stop_reason"], &said["usage"]["input_tokens"]), (&json!("end_turn"), &json!(3)));
     let received = upstream.request();
     assert!(received.head.starts_with("POST /v1/chat/completions "), "{}", received.head);

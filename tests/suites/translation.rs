@@ -3,7 +3,9 @@
 
 use crate::{
     anthropic::{MESSAGE, MESSAGES, claude, message_events},
-    support::{CHAT, CHAT_REPLY, COMPLETION_REPLY, COMPLETIONS, EMBEDDINGS, RESPONSES, STRICT, chat, chat_stream},
+    support::{
+        CHAT, CHAT_REPLY, COMPLETION_REPLY, COMPLETIONS, EMBEDDINGS, RESPONSES, STRICT, chat, chat_stream,
+    },
 };
 use serde_json::{Value, json};
 use sluice_tests::{
@@ -30,7 +32,10 @@ async fn a_chat_reaches_claude_and_its_answer_comes_back_as_chat() {
     let answer = gateway.post(CHAT, body).await.expect(200);
     assert_eq!(answer.get("x-sluice-dropped"), "logit_bias");
     let said = answer.json();
-    assert_eq!((&said["object"], &said["choices"][0]["message"]["content"]), (&json!("chat.completion"), &json!("hi")));
+    assert_eq!(
+        (&said["object"], &said["choices"][0]["message"]["content"]),
+        (&json!("chat.completion"), &json!("hi"))
+    );
     assert_eq!(said["usage"]["prompt_tokens"], 123);
     assert_eq!(said["usage"]["prompt_tokens_details"]["cached_tokens"], 100);
     assert_eq!(said["usage"]["total_tokens"], 124);
@@ -41,9 +46,7 @@ async fn a_chat_reaches_claude_and_its_answer_comes_back_as_chat() {
     assert!(received.text().contains(r#""cache_control":{"ttl":"1h","type":"ephemeral","x":1.10}"#));
     assert_eq!(received.json()["system"], "Be short.");
     assert!(received.json()["max_tokens"].as_u64().is_some_and(|most| most >= 1024), "{}", received.text());
-    gateway
-        .metric_is("sluice_dropped_fields_total{field=\"logit_bias\",provider=\"up\"}", 1.0)
-        .await;
+    gateway.metric_is("sluice_dropped_fields_total{field=\"logit_bias\",provider=\"up\"}", 1.0).await;
 }
 
 #[tokio::test]
@@ -53,7 +56,8 @@ async fn a_stream_from_claude_is_a_chat_stream_with_usage_only_where_that_is_ask
     let text = gateway.post(CHAT, chat_stream()).await.expect(200).text();
     assert!(text.ends_with("data: [DONE]\n\n"), "{text}");
     let chunks = events(&text);
-    let said: String = chunks.iter().filter_map(|one| one["choices"][0]["delta"]["content"].as_str()).collect();
+    let said: String =
+        chunks.iter().filter_map(|one| one["choices"][0]["delta"]["content"].as_str()).collect();
     assert_eq!(said, "hi");
     assert!(chunks.iter().all(|one| one["choices"] != json!([])), "nobody asked for usage: {text}");
     let asked = chat_stream().replace("true}", "true,\"stream_options\":{\"include_usage\":true}}");
@@ -73,7 +77,10 @@ async fn the_contract_s_endpoint_works_with_every_provider() {
         let config = if kind == "anthropic" { config } else { config.provider("endpoints: [chat]") };
         let gateway = config.start().await;
         let answer = gateway.post(STRICT, r#"{"model":"m","prompt":"Once"}"#).await.expect(200).json();
-        assert_eq!((&answer["object"], &answer["choices"][0]["text"]), (&json!("text_completion"), &json!("hi")));
+        assert_eq!(
+            (&answer["object"], &answer["choices"][0]["text"]),
+            (&json!("text_completion"), &json!("hi"))
+        );
         assert_eq!(answer["choices"][0]["finish_reason"], "stop");
         let received = upstream.request();
         assert!(received.head.starts_with(&format!("POST {path} ")), "{}", received.head);
@@ -87,7 +94,10 @@ async fn a_template_says_how_a_prompt_is_put() {
     let entry = r#"{name: t, targets: [{provider: up, model: t, endpoints: [chat], prompt_template: "Continue: {prompt}"}]}"#;
     let gateway = Config::to(&upstream).model_entry(entry).start().await;
     let _ = gateway.post(COMPLETIONS, r#"{"model":"t","prompt":"Once \"upon\""}"#).await.expect(200);
-    assert_eq!(upstream.request().json()["messages"], json!([{"role": "user", "content": "Continue: Once \"upon\""}]));
+    assert_eq!(
+        upstream.request().json()["messages"],
+        json!([{"role": "user", "content": "Continue: Once \"upon\""}])
+    );
 }
 
 #[tokio::test]
@@ -99,8 +109,10 @@ async fn responses_are_served_by_chat_and_what_is_kept_elsewhere_is_refused_in_c
     let item = answer["output"].as_array().expect("output").iter().find(|item| item["type"] == "message");
     assert_eq!(item.expect("a message")["content"][0]["text"], "hi");
     let before = upstream.calls();
-    let answer =
-        gateway.post(RESPONSES, r#"{"model":"m","input":"hi","previous_response_id":"resp_1"}"#).await.expect(400);
+    let answer = gateway
+        .post(RESPONSES, r#"{"model":"m","input":"hi","previous_response_id":"resp_1"}"#)
+        .await
+        .expect(400);
     assert!(answer.message().contains("Responses API"), "{}", answer.text());
     assert_eq!(upstream.calls(), before);
 }
@@ -111,13 +123,20 @@ async fn what_no_target_can_take_is_refused_before_anybody_is_asked() {
     let gateway = claude(&upstream).await;
     let audio = r#"{"model":"m","messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"aGk=","format":"wav"}}]}]}"#;
     let answer = gateway.post(CHAT, audio).await.expect(400);
-    assert!(answer.json()["error"]["param"].as_str().unwrap_or_default().contains("messages[0]"), "{}", answer.text());
+    assert!(
+        answer.json()["error"]["param"].as_str().unwrap_or_default().contains("messages[0]"),
+        "{}",
+        answer.text()
+    );
     let answer = gateway.post(EMBEDDINGS, r#"{"model":"m","input":"x"}"#).await.expect(400);
     assert!(answer.message().contains("embeddings"), "{}", answer.text());
     let answer = gateway.post(COMPLETIONS, r#"{"model":"m","prompt":["a","b"]}"#).await.expect(400);
     assert_eq!(answer.json()["error"]["param"], "prompt", "{}", answer.text());
     assert_eq!(upstream.calls(), 0);
-    assert_eq!(gateway.metric("sluice_upstream_attempts_total{outcome=\"client_error\",provider=\"up\"}").await, 0.0);
+    assert_eq!(
+        gateway.metric("sluice_upstream_attempts_total{outcome=\"client_error\",provider=\"up\"}").await,
+        0.0
+    );
 }
 
 #[tokio::test]
@@ -131,7 +150,9 @@ async fn a_strict_model_goes_elsewhere_or_refuses_rather_than_leave_anything_out
         .model_entry("{name: two, strict: true, targets: [{provider: up, model: c}, {provider: other, model: o, priority: 1}]}")
         .start()
         .await;
-    let ask = |model: &str| chat().replace("\"m\"", &format!("\"{model}\"")).replace("]}", "],\"logit_bias\":{\"1\":2}}");
+    let ask = |model: &str| {
+        chat().replace("\"m\"", &format!("\"{model}\"")).replace("]}", "],\"logit_bias\":{\"1\":2}}")
+    };
     let answer = gateway.post(CHAT, ask("alone")).await.expect(400);
     assert!(answer.message().contains("logit_bias"), "{}", answer.text());
     assert_eq!(answer.json()["error"]["param"], "logit_bias");
@@ -144,16 +165,21 @@ async fn a_strict_model_goes_elsewhere_or_refuses_rather_than_leave_anything_out
 
 #[tokio::test]
 async fn a_dead_claude_falls_back_to_another_dialect_and_back() {
-    for (kind, first, second) in [
-        ("anthropic", MESSAGE, CHAT_REPLY),
-        ("openai_compatible", CHAT_REPLY, CHAT_REPLY),
-    ] {
-        let dead = Upstream::script([Answer::error(529, r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#)]).await;
+    for (kind, first, second) in
+        [("anthropic", MESSAGE, CHAT_REPLY), ("openai_compatible", CHAT_REPLY, CHAT_REPLY)]
+    {
+        let dead = Upstream::script([Answer::error(
+            529,
+            r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#,
+        )])
+        .await;
         let live = Upstream::script([Answer::json(second)]).await;
         let gateway = Config::to(&dead)
             .kind(kind)
             .also("live", &live.base_url())
-            .model_entry("{name: both, targets: [{provider: up, model: a}, {provider: live, model: b, priority: 1}]}")
+            .model_entry(
+                "{name: both, targets: [{provider: up, model: a}, {provider: live, model: b, priority: 1}]}",
+            )
             .start()
             .await;
         let answer = gateway.post(CHAT, chat().replace("\"m\"", "\"both\"")).await.expect(200);
@@ -167,15 +193,23 @@ async fn a_dead_claude_falls_back_to_another_dialect_and_back() {
 #[tokio::test]
 async fn malformed_answers_are_errors_and_nothing_is_invented() {
     let good = message_events();
-    for body in ["", "{", "[]", "{}", r#"{"content":"hi"}"#, r#"{"content":[{"type":"text","text":7}]}"#, r#"{"type":"error","error":{"type":"api_error","message":"no"}}"#]
-    {
+    for body in [
+        "",
+        "{",
+        "[]",
+        "{}",
+        r#"{"content":"hi"}"#,
+        r#"{"content":[{"type":"text","text":7}]}"#,
+        r#"{"type":"error","error":{"type":"api_error","message":"no"}}"#,
+    ] {
         let upstream = Upstream::script([Answer::json(body)]).await;
         let gateway = claude(&upstream).await;
         let answer = gateway.post(CHAT, chat()).await.expect(502);
         assert_eq!(answer.code(), "bad_upstream_response", "{body}: {}", answer.text());
     }
     // Each fault after the first piece of text, which the client then has.
-    let upto = good.find("\"text\":\"i\"").and_then(|at| good[..at].rfind("event: ")).expect("the second piece");
+    let upto =
+        good.find("\"text\":\"i\"").and_then(|at| good[..at].rfind("event: ")).expect("the second piece");
     for bad in [
         "event: content_block_delta\ndata: {\"type\":\"content_block_delta\"\n\n",
         "event: content_block_delta\ndata: nonsense\n\n",
@@ -202,7 +236,11 @@ async fn equal_requests_share_a_translated_answer_and_are_answered_from_the_cach
     let again = gateway.post(CHAT, seeded.clone()).await.expect(200);
     assert_eq!((again.get("x-sluice-cache"), again.text()), ("hit", first.text()));
     let stream = gateway.post(CHAT, seeded.replace("\"seed\"", "\"stream\":true,\"seed\"")).await.expect(200);
-    assert!(stream.get("x-sluice-cache").starts_with("hit") && stream.text().contains("[DONE]"), "{}", stream.text());
+    assert!(
+        stream.get("x-sluice-cache").starts_with("hit") && stream.text().contains("[DONE]"),
+        "{}",
+        stream.text()
+    );
     assert_eq!(upstream.calls(), 1);
 }
 
@@ -216,7 +254,10 @@ async fn azure_is_asked_by_deployment_or_by_version_with_its_own_credential() {
     let received = upstream.request();
     let line = "POST /openai/deployments/gpt%204%2Fo/chat/completions?api-version=2024-10-21 HTTP/1.1";
     assert!(received.head.starts_with(line), "{}", received.head);
-    assert_eq!((received.header("api-key"), received.header("authorization")), (Some("sk-provider-secret"), None));
+    assert_eq!(
+        (received.header("api-key"), received.header("authorization")),
+        (Some("sk-provider-secret"), None)
+    );
 
     let by_version = format!("http://{}/openai/v1", upstream.address());
     let gateway = Config::to_url(&by_version).kind("azure").start().await;
@@ -231,14 +272,22 @@ async fn azure_s_filter_is_told_as_what_it_is() {
     let upstream = Upstream::script([Answer::error(400, refusal)]).await;
     let gateway = Config::to(&upstream).kind("azure").start().await;
     let answer = gateway.post(CHAT, chat()).await.expect(400);
-    assert_eq!((answer.code(), answer.message()), ("content_filter".into(), "The response was filtered.".into()));
+    assert_eq!(
+        (answer.code(), answer.message()),
+        ("content_filter".into(), "The response was filtered.".into())
+    );
 }
 
 #[tokio::test]
 async fn drop_fields_hold_for_what_is_written_anew() {
     let upstream = Upstream::script([Answer::json(CHAT_REPLY), Answer::json(COMPLETION_REPLY)]).await;
-    let gateway = Config::to(&upstream).provider("endpoints: [chat]").provider("drop_fields: [temperature]").start().await;
-    let body = r#"{"model":"m","max_tokens":9,"temperature":0.5,"messages":[{"role":"user","content":"hi"}]}"#;
+    let gateway = Config::to(&upstream)
+        .provider("endpoints: [chat]")
+        .provider("drop_fields: [temperature]")
+        .start()
+        .await;
+    let body =
+        r#"{"model":"m","max_tokens":9,"temperature":0.5,"messages":[{"role":"user","content":"hi"}]}"#;
     let answer = Request::post(MESSAGES, body).bearer(KEY).send(gateway.api).await.expect(200);
     assert_eq!(answer.get("x-sluice-dropped"), "temperature");
     assert_eq!(upstream.request().json().get("temperature"), None);

@@ -220,7 +220,8 @@ impl Run<'_> {
                 .map(|call| call.envelope.dialect())
                 .or(self.question.endpoint)
                 .map(crate::cache::key::kind),
-            routing: plan.map_or_else(|| self.without_body(head), |(kept, plan)| self.planned(kept, plan, call)),
+            routing: plan
+                .map_or_else(|| self.without_body(head), |(kept, plan)| self.planned(kept, plan, call)),
             limits: self.limits(),
             cache: self.caching(head, call, decided.as_ref())?,
             notes,

@@ -11,7 +11,9 @@ fn call(dialect: Dialect, more: &str) -> Envelope {
         Responses if more.contains("\"input\"") => r#""x":1"#,
         Responses => r#""input":"image""#,
         Chat | Messages | CountTokens if more.contains("\"messages\"") => r#""max_tokens":1"#,
-        Chat | Messages | CountTokens => r#""max_tokens":1,"messages":[{"role":"user","content":"an image"}]"#,
+        Chat | Messages | CountTokens => {
+            r#""max_tokens":1,"messages":[{"role":"user","content":"an image"}]"#
+        }
     };
     let comma = if more.is_empty() { "" } else { "," };
     let body = format!(r#"{{"model":"m",{own}{comma}{more}}}"#);

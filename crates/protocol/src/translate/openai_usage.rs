@@ -154,7 +154,14 @@ mod tests {
     #[test]
     fn anthropic_s_cache_counts_are_in_the_prompt_and_beside_it() {
         let tokens = Tokens {
-            usage: Usage { input: 3210, output: 42, cache_read: 3000, cache_write: 0, reasoning: 0, ..Usage::default() },
+            usage: Usage {
+                input: 3210,
+                output: 42,
+                cache_read: 3000,
+                cache_write: 0,
+                reasoning: 0,
+                ..Usage::default()
+            },
             native: vec![
                 ("cache_creation_input_tokens".into(), "0".into()),
                 ("cache_read_input_tokens".into(), "3000".into()),

@@ -36,7 +36,14 @@ fn usage() -> impl Strategy<Value = Usage> {
     (0..1000_u64, 0..1000_u64, 0..1000_u64, 0..1000_u64, 0..1000_u64).prop_map(
         |(new, read, write, plain, thought)| {
             let (input, output) = (new + read + write, plain + thought);
-            Usage { input, output, cache_read: read, cache_write: write, reasoning: thought, ..Usage::default() }
+            Usage {
+                input,
+                output,
+                cache_read: read,
+                cache_write: write,
+                reasoning: thought,
+                ..Usage::default()
+            }
         },
     )
 }

@@ -115,7 +115,14 @@ mod tests {
         let tokens = counted.tokens().expect("counts");
         assert_eq!(
             tokens.usage,
-            Usage { input: 3210, output: 42, cache_read: 3000, cache_write: 200, reasoning: 30, ..Usage::default() }
+            Usage {
+                input: 3210,
+                output: 42,
+                cache_read: 3000,
+                cache_write: 200,
+                reasoning: 30,
+                ..Usage::default()
+            }
         );
         let native: Vec<_> = tokens.native.iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(
@@ -134,11 +141,25 @@ mod tests {
     fn the_classes_of_a_prompt_sum_to_what_the_upstream_counted() {
         let written = |usage| write_usage(Some(&Tokens { usage, native: Vec::new() }));
         assert_eq!(
-            written(Usage { input: 100, output: 20, cache_read: 64, cache_write: 16, reasoning: 12, ..Usage::default() }),
+            written(Usage {
+                input: 100,
+                output: 20,
+                cache_read: 64,
+                cache_write: 16,
+                reasoning: 12,
+                ..Usage::default()
+            }),
             r#"{"input_tokens":20,"cache_creation_input_tokens":16,"cache_read_input_tokens":64,"output_tokens":20,"output_tokens_details":{"thinking_tokens":12}}"#
         );
         assert_eq!(
-            written(Usage { input: 10, output: 1, cache_read: 64, cache_write: u64::MAX, reasoning: 2, ..Usage::default() }),
+            written(Usage {
+                input: 10,
+                output: 1,
+                cache_read: 64,
+                cache_write: u64::MAX,
+                reasoning: 2,
+                ..Usage::default()
+            }),
             r#"{"input_tokens":0,"cache_creation_input_tokens":0,"cache_read_input_tokens":10,"output_tokens":1,"output_tokens_details":{"thinking_tokens":1}}"#
         );
         assert_eq!(

@@ -22,7 +22,8 @@ fn call(id: &str, arguments: &'static str) -> Block<'static> {
 
 fn reply(blocks: Vec<Block<'static>>, native: &'static str) -> Reply<'static> {
     let stop = Stop { finish: Finish::parse(native), native: native.into(), sequence: None };
-    let usage = Usage { input: 100, output: 20, cache_read: 64, cache_write: 0, reasoning: 0 };
+    let usage =
+        Usage { input: 100, output: 20, cache_read: 64, cache_write: 0, reasoning: 0, ..Usage::default() };
     Reply {
         head: Head { id: Some(Text::of("chatcmpl-1")), model: Some(Text::of("gpt-5.2")), ..Head::default() },
         choices: vec![Choice { index: 0, blocks, stop: Some(stop), logprobs: None }],
@@ -43,7 +44,14 @@ fn write_cases() -> Vec<(&'static str, Reply<'static>)> {
     none.choices.clear();
     let mut counted = reply(vec![said("Hi")], "stop");
     counted.tokens = Some(Tokens {
-        usage: Usage { input: 100, output: 20, cache_read: 64, cache_write: 16, reasoning: 12 },
+        usage: Usage {
+            input: 100,
+            output: 20,
+            cache_read: 64,
+            cache_write: 16,
+            reasoning: 12,
+            ..Usage::default()
+        },
         native: vec![("cost".into(), "0.00120".into())],
     });
     let mut sequence = reply(vec![said("1, 2, ")], "stop");

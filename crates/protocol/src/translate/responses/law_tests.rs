@@ -54,7 +54,14 @@ fn replies() -> impl Strategy<Value = Reply<'static>> {
             },
             choices: vec![Choice { index: 0, blocks, stop, logprobs: None }],
             tokens: tokens.map(|(input, output, read, reasoning)| Tokens {
-                usage: Usage { input, output, cache_read: read, cache_write: 0, reasoning, ..Usage::default() },
+                usage: Usage {
+                    input,
+                    output,
+                    cache_read: read,
+                    cache_write: 0,
+                    reasoning,
+                    ..Usage::default()
+                },
                 native: vec![("vendor".into(), "1.50".into())],
             }),
         },

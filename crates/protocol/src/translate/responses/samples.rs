@@ -158,7 +158,14 @@ pub(super) fn reply(blocks: Vec<Block<'static>>, stop: Stop<'static>) -> Reply<'
         },
         choices: vec![Choice { index: 0, blocks, stop: Some(stop), logprobs: None }],
         tokens: Some(Tokens {
-            usage: Usage { input: 36, output: 12, cache_read: 8, cache_write: 0, reasoning: 5, ..Usage::default() },
+            usage: Usage {
+                input: 36,
+                output: 12,
+                cache_read: 8,
+                cache_write: 0,
+                reasoning: 5,
+                ..Usage::default()
+            },
             native: Vec::new(),
         }),
     }

@@ -13,7 +13,7 @@ pub(super) fn of_block(request: &Request<'_>, turn: &Turn<'_>, index: usize) -> 
     let block = turn.blocks.get(index).map(|block| &block.content);
     match request.dialect {
         Dialect::Completions | Dialect::Embeddings => "prompt".to_owned(),
-        Dialect::Messages => format!("messages[{at}].content[{index}]"),
+        Dialect::Messages | Dialect::CountTokens => format!("messages[{at}].content[{index}]"),
         // There a result is a message or an item of its own.
         Dialect::Chat if block.is_some_and(is_result) => format!("messages[{at}]"),
         // Calls and thoughts stand beside the content.

@@ -168,7 +168,7 @@ fn budget(effort: &str, max_tokens: &str) -> Option<i64> {
 /// What the client calls it.
 fn member(client: Dialect) -> &'static str {
     match client {
-        Dialect::Messages => "thinking",
+        Dialect::Messages | Dialect::CountTokens => "thinking",
         Dialect::Responses => "reasoning",
         Dialect::Chat | Dialect::Completions | Dialect::Embeddings => "reasoning_effort",
     }
