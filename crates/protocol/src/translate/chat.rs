@@ -29,3 +29,13 @@ pub(super) fn write_request(
 ) -> Result<String, Untranslatable> {
     Err(Untranslatable::new("model", "not yet"))
 }
+
+#[cfg(test)]
+#[path = "chat/write_tests.rs"]
+mod write_tests;
+
+#[cfg(test)]
+mod answer_property_tests;
+
+#[cfg(test)]
+mod answer_speech;

@@ -14,3 +14,7 @@ use crate::envelope::Envelope;
 pub(super) fn read_request<'a>(_call: &'a Envelope, _template: Option<&str>) -> Result<Request<'a>, Untranslatable> {
     Err(Untranslatable::new("model", "not yet"))
 }
+
+#[cfg(test)]
+#[path = "completions/answer_tests.rs"]
+mod answer_tests;
