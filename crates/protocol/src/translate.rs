@@ -8,6 +8,8 @@
 //! Output is stable: what a client sends again is written again byte for byte, with `messages` last, so that a
 //! conversation that is one turn longer begins with the same bytes and meets the upstream's prompt cache.
 
+#[cfg(test)]
+mod answer_samples;
 mod chat;
 mod completions;
 mod halves;

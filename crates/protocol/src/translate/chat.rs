@@ -18,3 +18,13 @@ pub(super) use read_stream::StreamReader;
 pub(super) use write_reply::write_reply;
 pub(super) use write_request::write_request;
 pub(super) use write_stream::StreamWriter;
+
+#[cfg(test)]
+#[path = "chat/write_tests.rs"]
+mod write_tests;
+
+#[cfg(test)]
+mod answer_property_tests;
+
+#[cfg(test)]
+mod answer_speech;

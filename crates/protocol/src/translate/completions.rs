@@ -8,3 +8,7 @@ mod write_stream;
 pub(super) use read_request::read_request;
 pub(super) use write_reply::write_reply;
 pub(super) use write_stream::StreamWriter;
+
+#[cfg(test)]
+#[path = "completions/answer_tests.rs"]
+mod answer_tests;

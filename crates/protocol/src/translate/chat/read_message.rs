@@ -81,9 +81,11 @@ fn push_thinking<'a>(message: &Object<'a>, parts: &mut Vec<Part<'a>>) -> Result<
     }
     // Who has blocks says the same in a string beside them, unless there is nothing but a seal in the blocks.
     if !blocks.iter().any(|part| matches!(part, Part::Thinking(Thought { text: Some(_), .. }))) {
-        let said = REASONING.iter().find_map(|name| text(message, name));
-        let said = said.map_or_else(|| reasoning_details(message), |text| Ok(vec![text]))?;
-        parts.extend(said.into_iter().map(thinking));
+        match (REASONING.iter().find_map(|name| text(message, name)), blocks.first_mut()) {
+            (Some(said), Some(Part::Thinking(sealed))) => sealed.text = Some(said),
+            (Some(said), _) => parts.push(thinking(said)),
+            (None, _) => parts.extend(reasoning_details(message)?.into_iter().map(thinking)),
+        }
     }
     parts.append(&mut blocks);
     Ok(())

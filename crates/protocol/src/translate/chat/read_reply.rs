@@ -61,3 +61,7 @@ fn read_call<'a>(call: Called<'a>, id: impl FnOnce() -> Text<'a>) -> Result<Opti
     let arguments = call.arguments.map_or_else(String::new, |arguments| arguments.meant().into_owned());
     Ok(Some(Content::ToolCall { id: call.id.unwrap_or_else(id), name, arguments: arguments.into() }))
 }
+
+#[cfg(test)]
+#[path = "read_reply_tests.rs"]
+mod tests;

@@ -109,3 +109,7 @@ fn is_error(chunk: &Object<'_>) -> bool {
 fn is_array(json: Option<&str>) -> bool {
     json.is_some_and(|json| json.starts_with('['))
 }
+
+#[cfg(test)]
+#[path = "read_stream_tests.rs"]
+mod tests;

@@ -120,6 +120,11 @@ impl Choice {
     }
 
     fn grow(&mut self, choice: u64, block: u64, piece: &Piece<'_>, out: &mut Chunks<'_>) {
+        if let Piece::Text(text) | Piece::Arguments(text) | Piece::Signature(text) = piece
+            && text.is_empty()
+        {
+            return;
+        }
         let delta = match (self.blocks.get_mut(&block), piece) {
             (Some(Kind::Text), Piece::Text(text)) => member("content", text.json()),
             (Some(Kind::Refusal), Piece::Text(text)) => member("refusal", text.json()),
@@ -133,7 +138,7 @@ impl Choice {
                 member("thinking_blocks", &array([thinking_block(*number, "\"\"", Some(signature))]))
             }
             (Some(Kind::Call { number, has_arguments }), Piece::Arguments(arguments)) => {
-                *has_arguments |= !arguments.is_empty();
+                *has_arguments = true;
                 arguments_of(*number, arguments)
             }
             _ => return,

@@ -61,6 +61,7 @@ impl StreamWriter {
                 let logprobs = state.logprobs.take();
                 if let Piece::Text(text) = piece
                     && state.texts.contains(block)
+                    && !text.is_empty()
                 {
                     let logprobs = state.tell(logprobs);
                     push(out, front, *choice, text.json(), logprobs.as_deref(), None);
