@@ -61,6 +61,11 @@ fn answers() -> Vec<(&'static str, &'static str, Reply<'static>)> {
             HI,
             reply(vec![said("I look."), called("call_1", "now", "")], for_calls()),
         ),
+        (
+            "an_empty_text_before_a_call",
+            HI,
+            reply(vec![said(""), called("call_1", "now", "{}")], for_calls()),
+        ),
         ("reasoning_that_nobody_signed", HI, reply(vec![thought("Let me see", None), said("42")], ended())),
         (
             "signed_reasoning_before_a_call",

@@ -22,6 +22,8 @@ pub(crate) struct StreamWriter {
     choice: Option<u64>,
     /// Blocks that are not whole yet.
     open: BTreeMap<u64, Place>,
+    /// Blocks that were announced and have nothing in them yet.
+    waiting: BTreeMap<u64, Opening<'static>>,
     /// Items that were not told as done.
     undone: BTreeSet<usize>,
     sequence: u64,
@@ -49,6 +51,7 @@ impl StreamWriter {
             answer: Answer::default(),
             choice: None,
             open: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             undone: BTreeSet::new(),
             sequence: 0,
             said: None,
@@ -74,7 +77,7 @@ impl StreamWriter {
         match delta {
             Delta::Begin(_) => {}
             Delta::Open { choice, block, opening } if self.follows(*choice) => {
-                self.open(*block, opening, out);
+                self.announce(*block, opening, out);
             }
             Delta::Piece { choice, block, piece } if self.follows(*choice) => self.piece(*block, piece, out),
             Delta::Close { choice, block } if self.follows(*choice) => self.close(*block, out),
@@ -112,6 +115,18 @@ impl StreamWriter {
         }
     }
 
+    fn announce(&mut self, block: u64, opening: &Opening<'_>, out: &mut Events) {
+        let waiting = match opening {
+            Opening::Text => Opening::Text,
+            Opening::Refusal => Opening::Refusal,
+            Opening::Thinking => Opening::Thinking,
+            Opening::RedactedThinking(_) | Opening::ToolCall { .. } | Opening::Native(_) => {
+                return self.open(block, opening, out);
+            }
+        };
+        self.waiting.insert(block, waiting);
+    }
+
     fn open(&mut self, block: u64, opening: &Opening<'_>, out: &mut Events) {
         let known = self.answer.len();
         let Some(place) = self.answer.open(opening) else { return };
@@ -131,7 +146,13 @@ impl StreamWriter {
 
     fn piece(&mut self, block: u64, piece: &Piece<'_>, out: &mut Events) {
         let (Piece::Text(text) | Piece::Arguments(text) | Piece::Signature(text)) = piece else { return };
-        let Some(place) = self.open.get(&block).copied().filter(|_| !text.is_empty()) else { return };
+        if text.is_empty() {
+            return;
+        }
+        if let Some(opening) = self.waiting.remove(&block) {
+            self.open(block, &opening, out);
+        }
+        let Some(place) = self.open.get(&block).copied() else { return };
         match self.answer.push(place, piece) {
             Pushed::Text => self.text(place, text, out),
             Pushed::Refusal => self.delta(out, "response.refusal.delta", place, "content_index", text),
@@ -191,6 +212,7 @@ impl StreamWriter {
     }
 
     fn close(&mut self, block: u64, out: &mut Events) {
+        self.waiting.remove(&block);
         let Some(place) = self.open.remove(&block) else { return };
         let Some((text, logprobs)) = self.answer.said(place) else { return };
         let part = self.answer.part(place);
