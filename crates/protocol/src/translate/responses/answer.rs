@@ -145,18 +145,18 @@ impl Answer {
         }
     }
 
-    /// Adds probabilities, items of a list, to the newest text. Says whether there is one.
-    pub(super) fn push_logprobs(&mut self, items: &str) -> bool {
+    /// Adds probabilities, items of a list, to the newest text.
+    pub(super) fn push_logprobs(&mut self, items: &str) {
         let parts = self.items.iter_mut().flat_map(|item| match item {
             Item::Message(parts) => parts.as_mut_slice(),
             _ => &mut [],
         });
-        let Some(part) = parts.filter(|part| !part.is_refusal).last() else { return false };
-        if !part.logprobs.is_empty() {
-            part.logprobs.push(',');
+        if let Some(part) = parts.filter(|part| !part.is_refusal).last().filter(|_| !items.is_empty()) {
+            if !part.logprobs.is_empty() {
+                part.logprobs.push(',');
+            }
+            part.logprobs.push_str(items);
         }
-        part.logprobs.push_str(items);
-        true
     }
 
     /// An item's id, a JSON string.

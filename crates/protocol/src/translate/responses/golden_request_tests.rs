@@ -153,6 +153,10 @@ const CASES: &[(&str, &str)] = &[
     ("refused_stored_prompt", r#"{"model":"m","prompt":{"id":"pmpt_1"}}"#),
     ("refused_without_input", r#"{"model":"m","instructions":"Go"}"#),
     (
+        "refused_with_nothing_in_it",
+        r#"{"model":"m","input":[{"role":"assistant","content":null},{"type":"reasoning","summary":[]}]}"#,
+    ),
+    (
         "refused_reference",
         r#"{"model":"m","input":[{"role":"user","content":"Hi"},{"type":"item_reference","id":"rs_1"}]}"#,
     ),

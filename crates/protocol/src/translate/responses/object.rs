@@ -40,12 +40,31 @@ fn put(block: &Block<'_>, answer: &mut Answer) {
         // A model's answer has no others but those of tools that its provider runs.
         Content::Media(_) | Content::ToolResult { .. } | Content::Native { .. } => return,
     };
+    let signature = match &block.content {
+        Content::Thinking { signature, .. } => signature.clone().map(Piece::Signature),
+        _ => None,
+    };
+    let mut pieces = piece.into_iter().chain(signature).filter(|piece| !says_nothing(piece)).peekable();
+    if pieces.peek().is_none() && waits(&opening) {
+        return;
+    }
     let Some(place) = answer.open(&opening) else { return };
-    if let Some(piece) = piece {
+    for piece in pieces {
         answer.push(place, &piece);
     }
-    if let Content::Thinking { signature: Some(signature), .. } = &block.content {
-        answer.push(place, &Piece::Signature(signature.clone()));
+}
+
+/// Is a block of this kind nothing until something is in it? Many upstreams begin with an empty text what is going
+/// to be a call.
+fn waits(opening: &Opening<'_>) -> bool {
+    matches!(opening, Opening::Text | Opening::Refusal | Opening::Thinking)
+}
+
+/// Pieces that are empty, or of a kind that has no place here.
+fn says_nothing(piece: &Piece<'_>) -> bool {
+    match piece {
+        Piece::Text(text) | Piece::Arguments(text) | Piece::Signature(text) => text.is_empty(),
+        Piece::Native(_) => true,
     }
 }
 
@@ -62,8 +81,10 @@ pub(super) struct Frame {
 /// How an answer ended.
 #[derive(Debug, Default)]
 pub(super) struct Ending {
-    /// Why it is not whole, a JSON string.
-    cut: Option<String>,
+    /// It is not whole.
+    is_cut: bool,
+    /// Why not, in the words of this API.
+    reason: Option<&'static str>,
     /// The upstream's own word, a JSON string, where this API has none for it.
     native: Option<String>,
 }
@@ -71,27 +92,28 @@ pub(super) struct Ending {
 impl Ending {
     pub(super) fn of(stop: Option<&Stop<'_>>) -> Self {
         let Some(stop) = stop else { return Self::default() };
-        let cut = |reason: &str| Self { cut: Some(raw::quoted(reason)), native: None };
+        let cut = |reason| Self { is_cut: true, reason: Some(reason), native: None };
         match stop.finish {
             Finish::Stop | Finish::ToolCalls => Self::default(),
             Finish::Length => cut("max_output_tokens"),
             Finish::ContentFilter => cut("content_filter"),
-            Finish::Other => match &*stop.native {
+            Finish::Other => Self {
                 // Words that say themselves that more was to come.
-                word @ ("abort" | "aborted" | "cancelled" | "error" | "pause_turn") => cut(word),
-                word => Self { cut: None, native: (!word.is_empty()).then(|| raw::quoted(word)) },
+                is_cut: matches!(&*stop.native, "abort" | "aborted" | "cancelled" | "error" | "pause_turn"),
+                reason: None,
+                native: (!stop.native.is_empty()).then(|| raw::quoted(&stop.native)),
             },
         }
     }
 
     /// What has become of the item that was written last.
     pub(super) fn last(&self) -> Status {
-        if self.cut.is_some() { Status::Incomplete } else { Status::Completed }
+        if self.is_cut { Status::Incomplete } else { Status::Completed }
     }
 
     /// The event that ends a stream.
     pub(super) fn event(&self) -> &'static str {
-        if self.cut.is_some() { "response.incomplete" } else { "response.completed" }
+        if self.is_cut { "response.incomplete" } else { "response.completed" }
     }
 }
 
@@ -125,7 +147,7 @@ impl Frame {
         ending: &Ending,
         usage: Option<&str>,
     ) -> String {
-        let status = if ending.cut.is_some() { "incomplete" } else { "completed" };
+        let status = if ending.is_cut { "incomplete" } else { "completed" };
         self.write(asked, status, ending, &answer.output(ending.last()), usage)
     }
 
@@ -141,7 +163,7 @@ impl Frame {
         let body = std::str::from_utf8(asked.call.body()).ok().and_then(|body| Object::parse(body).ok());
         let body = body.unwrap_or_default();
         let sent = |name: &str, default: &'static str| body.some(name).unwrap_or(default);
-        let details = ending.cut.as_ref().map(|reason| format!("{{\"reason\":{reason}}}"));
+        let details = ending.reason.map(|reason| format!("{{\"reason\":\"{reason}\"}}"));
         let tier = self.service_tier.as_deref().unwrap_or_else(|| sent("service_tier", "\"default\""));
         let mut out = Writer::new();
         out.raw("id", &format!("\"resp_{}\"", self.stem))

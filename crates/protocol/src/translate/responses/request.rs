@@ -31,9 +31,12 @@ pub(crate) fn read_request(call: &Envelope) -> Result<Request<'_>, Untranslatabl
     for (name, value) in body.iter().filter(|(_, value)| *value != "null") {
         member(name, value, &mut request, &mut lost)?;
     }
-    match body.some("input") {
-        Some(items) => input::read(items, &mut request.turns, &mut lost)?,
-        None => return Err(Untranslatable::new("input", "there is nothing to answer")),
+    let items = body.some("input");
+    if let Some(items) = items {
+        input::read(items, &mut request.turns, &mut lost)?;
+    }
+    if items.is_none() || request.turns.is_empty() {
+        return Err(Untranslatable::new("input", "there is nothing to answer"));
     }
     request.extras = lost.extras;
     Ok(request)

@@ -22,23 +22,16 @@ pub(crate) struct StreamWriter {
     choice: Option<u64>,
     /// Blocks that are not whole yet.
     open: BTreeMap<u64, Place>,
+    /// Blocks that were announced and have nothing in them yet.
+    waiting: BTreeMap<u64, Opening<'static>>,
     /// Items that were not told as done.
     undone: BTreeSet<usize>,
     sequence: u64,
-    /// The text event that was written last, while nothing came after it.
-    said: Option<Said>,
     /// Probabilities that came before their text.
     logprobs: Option<String>,
     usage: Option<String>,
     ending: Ending,
     ended: bool,
-}
-
-/// A text event as far as it can be written again with its probabilities.
-struct Said {
-    place: Place,
-    sequence: u64,
-    delta: String,
 }
 
 impl StreamWriter {
@@ -49,9 +42,9 @@ impl StreamWriter {
             answer: Answer::default(),
             choice: None,
             open: BTreeMap::new(),
+            waiting: BTreeMap::new(),
             undone: BTreeSet::new(),
             sequence: 0,
-            said: None,
             logprobs: None,
             usage: None,
             ending: Ending::default(),
@@ -63,10 +56,6 @@ impl StreamWriter {
         if self.ended {
             return;
         }
-        if out.0.is_empty() {
-            // What was written for an earlier event of the upstream has gone out.
-            self.said = None;
-        }
         match delta {
             Delta::Begin(head) => self.begin(head, out),
             _ => self.begin(&Head::default(), out),
@@ -74,11 +63,11 @@ impl StreamWriter {
         match delta {
             Delta::Begin(_) => {}
             Delta::Open { choice, block, opening } if self.follows(*choice) => {
-                self.open(*block, opening, out);
+                self.announce(*block, opening, out);
             }
             Delta::Piece { choice, block, piece } if self.follows(*choice) => self.piece(*block, piece, out),
             Delta::Close { choice, block } if self.follows(*choice) => self.close(*block, out),
-            Delta::Logprobs { choice, json } if self.follows(*choice) => self.logprobs(json, out),
+            Delta::Logprobs { choice, json } if self.follows(*choice) => self.logprobs(json),
             Delta::Finish { choice, stop } if self.follows(*choice) => {
                 self.ending = Ending::of(Some(stop));
                 self.finish(out);
@@ -112,6 +101,18 @@ impl StreamWriter {
         }
     }
 
+    fn announce(&mut self, block: u64, opening: &Opening<'_>, out: &mut Events) {
+        let waiting = match opening {
+            Opening::Text => Opening::Text,
+            Opening::Refusal => Opening::Refusal,
+            Opening::Thinking => Opening::Thinking,
+            Opening::RedactedThinking(_) | Opening::ToolCall { .. } | Opening::Native(_) => {
+                return self.open(block, opening, out);
+            }
+        };
+        self.waiting.insert(block, waiting);
+    }
+
     fn open(&mut self, block: u64, opening: &Opening<'_>, out: &mut Events) {
         let known = self.answer.len();
         let Some(place) = self.answer.open(opening) else { return };
@@ -131,7 +132,13 @@ impl StreamWriter {
 
     fn piece(&mut self, block: u64, piece: &Piece<'_>, out: &mut Events) {
         let (Piece::Text(text) | Piece::Arguments(text) | Piece::Signature(text)) = piece else { return };
-        let Some(place) = self.open.get(&block).copied().filter(|_| !text.is_empty()) else { return };
+        if text.is_empty() {
+            return;
+        }
+        if let Some(opening) = self.waiting.remove(&block) {
+            self.open(block, &opening, out);
+        }
+        let Some(place) = self.open.get(&block).copied() else { return };
         match self.answer.push(place, piece) {
             Pushed::Text => self.text(place, text, out),
             Pushed::Refusal => self.delta(out, "response.refusal.delta", place, "content_index", text),
@@ -154,44 +161,32 @@ impl StreamWriter {
     }
 
     fn text(&mut self, place: Place, text: &Text<'_>, out: &mut Events) {
-        let logprobs = self.logprobs.take();
-        if let Some(items) = &logprobs {
-            self.answer.push_logprobs(items);
-        }
-        let sequence = self.sequence;
-        self.text_event(place, text.json(), logprobs.as_deref(), out);
-        if logprobs.is_none() {
-            self.said = Some(Said { place, sequence, delta: text.json().to_owned() });
-        }
-    }
-
-    fn text_event(&mut self, place: Place, delta: &str, logprobs: Option<&str>, out: &mut Events) {
+        let logprobs = self.logprobs.take().unwrap_or_default();
+        self.answer.push_logprobs(&logprobs);
         self.placed(out, "response.output_text.delta", place, |event| {
             event
                 .number("content_index", place.part)
-                .raw("delta", delta)
-                .raw("logprobs", &format!("[{}]", logprobs.unwrap_or_default()));
+                .raw("delta", text.json())
+                .raw("logprobs", &format!("[{logprobs}]"));
         });
     }
 
-    /// Probabilities come with a text, before it or behind.
-    fn logprobs(&mut self, json: &str, out: &mut Events) {
+    /// They come before their text.
+    fn logprobs(&mut self, json: &str) {
         let Some(items) = answer::logprobs(json) else { return };
-        let Some(said) = self.said.take() else {
-            match &mut self.logprobs {
-                Some(earlier) => *earlier = format!("{earlier},{items}"),
-                None => self.logprobs = Some(items),
-            }
-            return;
-        };
-        self.answer.push_logprobs(&items);
-        out.0.pop();
-        self.sequence = said.sequence;
-        self.text_event(said.place, &said.delta, Some(&items), out);
+        self.logprobs = Some(match self.logprobs.take() {
+            Some(earlier) => format!("{earlier},{items}"),
+            None => items,
+        });
     }
 
     fn close(&mut self, block: u64, out: &mut Events) {
+        self.waiting.remove(&block);
         let Some(place) = self.open.remove(&block) else { return };
+        if self.answer.is_message(place.item) {
+            // Of an end that has no text.
+            self.answer.push_logprobs(&self.logprobs.take().unwrap_or_default());
+        }
         let Some((text, logprobs)) = self.answer.said(place) else { return };
         let part = self.answer.part(place);
         match logprobs {
@@ -216,9 +211,6 @@ impl StreamWriter {
 
     /// The choice is whole.
     fn finish(&mut self, out: &mut Events) {
-        if let Some(items) = self.logprobs.take() {
-            self.answer.push_logprobs(&items);
-        }
         let open: Vec<u64> = self.open.keys().copied().collect();
         for block in open {
             self.close(block, out);
@@ -297,7 +289,6 @@ impl StreamWriter {
     }
 
     fn event(&mut self, out: &mut Events, name: &'static str, members: impl FnOnce(&mut Writer)) {
-        self.said = None;
         let mut event = Writer::new();
         event.string("type", name).number("sequence_number", self.sequence);
         members(&mut event);
