@@ -52,7 +52,7 @@ fn several_samples_need_a_seed() {
 
 #[test]
 fn what_is_stored_upstream_is_not_stored_here() {
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::ALL.into_iter().filter(|dialect| *dialect != CountTokens) {
         check(dialect, r#""store":true"#, Some(Store));
         check(dialect, r#""store":"yes""#, Some(Store));
         check(dialect, r#""store":false"#, None);

@@ -62,6 +62,7 @@ fn usage() -> impl Strategy<Value = Usage> {
             cache_read,
             cache_write,
             reasoning,
+            ..Usage::default()
         },
     )
 }

@@ -14,7 +14,14 @@ fn head() -> Head<'static> {
 /// As Anthropic counts: what its cache had no part in is told apart.
 fn tokens() -> Tokens<'static> {
     Tokens {
-        usage: Usage { input: 3210, output: 42, cache_read: 3000, cache_write: 200, reasoning: 0 },
+        usage: Usage {
+            input: 3210,
+            output: 42,
+            cache_read: 3000,
+            cache_write: 200,
+            reasoning: 0,
+            ..Usage::default()
+        },
         native: vec![
             ("cache_creation_input_tokens".into(), "200".into()),
             ("cache_read_input_tokens".into(), "3000".into()),

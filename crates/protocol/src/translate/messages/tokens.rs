@@ -120,8 +120,8 @@ mod tests {
                 output: 42,
                 cache_read: 3000,
                 cache_write: 200,
-                reasoning: 30,
-                ..Usage::default()
+                cache_write_long: 50,
+                reasoning: 30
             }
         );
         let native: Vec<_> = tokens.native.iter().map(|(name, value)| format!("{name}={value}")).collect();

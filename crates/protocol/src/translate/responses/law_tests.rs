@@ -57,9 +57,10 @@ fn replies() -> impl Strategy<Value = Reply<'static>> {
                 usage: Usage {
                     input,
                     output,
-                    cache_read: read,
+                    // A part is never more than the whole.
+                    cache_read: read.min(input),
                     cache_write: 0,
-                    reasoning,
+                    reasoning: reasoning.min(output),
                     ..Usage::default()
                 },
                 native: vec![("vendor".into(), "1.50".into())],
