@@ -6,6 +6,7 @@
 mod drop_fields;
 mod encode;
 mod endpoints;
+mod own_seals;
 mod presets;
 
 pub use drop_fields::{DropFieldFault, DropFields};

@@ -35,6 +35,9 @@ use crate::sse::{self, Event};
 /// Stands for the prompt in a template.
 pub const PROMPT: &str = "{prompt}";
 
+/// How a text begins in which a Responses client carries what another provider's model thought.
+pub(crate) const SEAL: &str = responses::MARK;
+
 /// Whom a request is written for.
 #[derive(Debug, Clone, Copy)]
 pub struct Toward<'a> {

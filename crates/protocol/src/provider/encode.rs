@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-use super::DropFields;
+use super::{DropFields, own_seals};
 use crate::dialect::{Dialect, Profile};
 use crate::envelope::Envelope;
 use crate::json::{JsonError, Scanner};
@@ -80,6 +80,9 @@ fn edit(call: &Envelope, encoding: &Encoding<'_>) -> Encoded {
     // A note for editors; upstreams that know their members refuse it.
     if let Some(schema) = call.member("$schema") {
         splice.remove_member(schema);
+    }
+    for item in own_seals::find(call) {
+        splice.remove_member(&item);
     }
     let mut dropped: Vec<String> = Vec::new();
     drop_fields(call, encoding.drop, &mut splice, &mut dropped);

@@ -39,6 +39,8 @@ fn delta(name: &str) -> How {
         "function_call" => How::Members(function),
         "annotations" | "images" | "token_ids" => How::Append,
         "reasoning_details" => How::Indexed(reasoning),
+        // A seal holds for its own thought alone.
+        "thinking_blocks" => How::Numbered(thinking),
         "obfuscation" => How::Drop,
         name if name.starts_with("reasoning") => How::Concat,
         // The role; and what nobody knows, which may be a value or may be a piece.
@@ -65,6 +67,14 @@ fn function(name: &str) -> How {
 fn reasoning(name: &str) -> How {
     match name {
         "text" | "summary" | "data" => How::Concat,
+        "type" => How::Once,
+        _ => How::Last,
+    }
+}
+
+fn thinking(name: &str) -> How {
+    match name {
+        "thinking" | "signature" | "data" => How::Concat,
         "type" => How::Once,
         _ => How::Last,
     }

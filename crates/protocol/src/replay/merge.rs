@@ -23,6 +23,8 @@ pub(super) enum How {
     Append,
     /// Arrays of objects, joined by their `index`, or by position where they have none.
     Indexed(Table),
+    /// The same, where nobody but the `index` says which belong together.
+    Numbered(Table),
     /// Objects, joined member by member.
     Members(Table),
 }
@@ -122,15 +124,15 @@ impl<'a> Slot<'a> {
                 let Self::Items(list) = self else { return Err(Unconvertible) };
                 list.extend(items(value)?);
             }
-            How::Indexed(table) => {
+            How::Indexed(table) | How::Numbered(table) => {
                 if is_empty {
                     *self = Self::Indexed(BTreeMap::new());
                 }
                 let Self::Indexed(list) = self else { return Err(Unconvertible) };
                 for (position, item) in (0..).zip(items(value)?) {
                     let item = Object::parse(item)?;
-                    let index =
-                        if item.some("index").is_some() { item.count("index") } else { Some(position) };
+                    let by_position = matches!(how, How::Indexed(_)) && item.some("index").is_none();
+                    let index = if by_position { Some(position) } else { item.count("index") };
                     list.entry(index.ok_or(Unconvertible)?).or_default().add(&item, table)?;
                 }
             }

@@ -32,3 +32,41 @@ fn streamed(dialect: Dialect, body: &str) -> String {
     }
     String::from_utf8(replayed.events).expect("text")
 }
+
+#[test]
+fn thoughts_are_joined_by_their_number_and_never_by_a_guess() {
+    let chunk = |delta: &str| {
+        format!(r#"data: {{"id":"c","choices":[{{"index":0,"delta":{delta},"finish_reason":null}}]}}"#)
+            + "\n\n"
+    };
+    let end = "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+    let block = |number: u64, members: &str| {
+        chunk(&format!(r#"{{"thinking_blocks":[{{"type":"thinking","index":{number},{members}}}]}}"#))
+    };
+    let stream = [
+        chunk(r#"{"role":"assistant","content":null}"#),
+        block(0, r#""thinking":"Hm""#),
+        block(0, r#""thinking":"m.""#),
+        block(0, r#""thinking":"","signature":"s1""#),
+        block(1, r#""thinking":"So.""#),
+        block(1, r#""thinking":"","signature":"s2""#),
+        chunk(r#"{"content":"Yes"}"#),
+        end.to_owned(),
+    ]
+    .concat();
+    let whole = plain(Dialect::Chat, &stream);
+    let said: serde_json::Value = serde_json::from_str(&whole).expect("JSON");
+    let thoughts = &said["choices"][0]["message"]["thinking_blocks"];
+    assert_eq!(
+        (&thoughts[0]["thinking"], &thoughts[0]["signature"]),
+        (&"Hmm.".into(), &"s1".into()),
+        "{whole}"
+    );
+    assert_eq!(
+        (&thoughts[1]["thinking"], &thoughts[1]["signature"]),
+        (&"So.".into(), &"s2".into()),
+        "{whole}"
+    );
+    let unnumbered = stream.replace(r#""index":1,"#, "").replace(r#""index":0,"thinking""#, r#""thinking""#);
+    assert_eq!(to_plain(Dialect::Chat, unnumbered.as_bytes()), Err(Unconvertible));
+}

@@ -32,6 +32,11 @@ impl Halves {
     }
 }
 
+/// Where a text, as it is written between quotes, is to be cut so that it does not end in a first half.
+pub(super) fn whole(inside: &str) -> usize {
+    first_half_at_end(inside).unwrap_or(inside.len())
+}
+
 /// A text of what stands between its quotes.
 fn written(inside: &str) -> Text<'static> {
     Text::read(&format!("\"{inside}\"")).map_or_else(|| Text::of(""), Text::into_owned)

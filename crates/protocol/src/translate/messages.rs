@@ -1,7 +1,6 @@
 //! Anthropic's Messages API: the room of its wire format. Requests have their files beside those of the answers;
 //! nothing of another dialect is known here.
 
-mod halves;
 mod incoming;
 mod outgoing;
 mod read_reply;

@@ -15,6 +15,7 @@ mod tools;
 
 pub(super) use object::write_reply;
 pub(super) use request::read_request;
+pub(super) use seal::MARK;
 pub(super) use stream::StreamWriter;
 
 #[cfg(test)]

@@ -3,11 +3,11 @@
 //! Owns what waits: pieces of a block whose turn has not come, a block that has nothing in it yet, and the end of a
 //! piece that only makes sense with the next. The order of blocks belongs to the [writer](super::StreamWriter).
 
-use super::halves::whole;
 use super::write_reply::{call_block, input, sealed_block, text_block, thinking_block};
 use crate::canonical::{Opening, Piece, Text};
 use crate::raw::{self, Writer, quoted};
 use crate::translate::Events;
+use crate::translate::halves::whole;
 
 /// A block that is not wholly written.
 #[derive(Debug)]

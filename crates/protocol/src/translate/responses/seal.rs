@@ -11,7 +11,7 @@ use crate::canonical::{Content, Text};
 use crate::raw::{self, Object, Writer};
 
 /// Tells our texts from those of others, and what is in them.
-const MARK: &str = "sluice1.";
+pub(in crate::translate) const MARK: &str = "sluice1.";
 
 /// Thinking with its signature, both as they are written between quotes, as a JSON string.
 pub(super) fn thinking(text: &str, signature: &str) -> String {
