@@ -64,7 +64,8 @@ def test_the_words_are_the_upstreams(anywhere):
     body = {"model": anywhere.model("mock-stream-5"), "messages": HI}
     assert client.chat.completions.create(**body).choices[0].message.content == routes.WORDS
     chunks = list(client.chat.completions.create(**body, stream=True))
-    assert {chunk.object for chunk in chunks} == {"chat.completion.chunk"}
+    # Azure tells what its filters found in the prompt before all else, in an event without choices.
+    assert {chunk.object for chunk in chunks if chunk.choices} == {"chat.completion.chunk"}
     assert len({chunk.id for chunk in chunks if chunk.id}) == 1
     assert all(chunk.usage is None for chunk in chunks), "usage that nobody asked for"
     choices = [choice for chunk in chunks for choice in chunk.choices]
