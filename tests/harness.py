@@ -110,6 +110,7 @@ def gateway(
     models,
     *,
     more="",
+    more_providers=(),
     provider_members="",
     key_members='models: ["*"]',
     more_keys="",
@@ -119,7 +120,7 @@ def gateway(
     """Sluice in front of one `openai_compatible` upstream, with one key.
 
     `models` are names or whole entries; `more` is further YAML at top level, `provider_members` a further line of
-    the provider.
+    the provider. `more_providers` are whole entries beside it.
     """
     api, admin = f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
     key, digest = new_key("suite")
@@ -134,6 +135,7 @@ providers:
     allow_private: true
     keys: [{{name: main, value: sk-provider-secret}}]
     {provider_members}
+{chr(10).join(more_providers)}
 models:
 {chr(10).join(lines)}
 auth: {{mode: keys}}

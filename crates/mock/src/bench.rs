@@ -21,7 +21,7 @@ use crate::responses::Responses;
 use crate::spent::Spent;
 use crate::state::State;
 use crate::stats::Ticket;
-use crate::talk::{Dialect, Part};
+use crate::talk::{Dialect, Part, Spot};
 
 /// The models this is for.
 pub(crate) const PREFIX: &str = "bench";
@@ -80,8 +80,11 @@ struct Chunks {
 impl Bench {
     /// Makes the answers.
     pub(crate) fn new(settings: BenchSettings) -> Self {
-        let completions = |include_usage| -> Box<dyn Dialect> { Box::new(Completions { include_usage }) };
-        let chat = |include_usage| -> Box<dyn Dialect> { Box::new(Chat { include_usage }) };
+        let completions = |include_usage| -> Box<dyn Dialect> {
+            Box::new(Completions { include_usage, ..Completions::default() })
+        };
+        let chat =
+            |include_usage| -> Box<dyn Dialect> { Box::new(Chat { include_usage, ..Chat::default() }) };
         Self {
             settings,
             completions: Prepared::new(settings, completions),
@@ -114,17 +117,17 @@ impl Prepared {
 
 impl Chunks {
     fn new(answer: &Answer, dialect: &mut dyn Dialect) -> Self {
-        let Some(choice) = answer.choices.first() else { return Self::default() };
+        let Some(spot) = Spot::at(answer, 0, 0) else { return Self::default() };
         let mut write = |parts: &[Part<'_>]| {
             let mut out = Vec::new();
             parts.iter().for_each(|part| dialect.part(answer, *part, &mut out));
             Bytes::from(out)
         };
-        let piece = Part::Piece(0, choice, STAMP);
+        let piece = Part::Piece(spot, STAMP);
         Self {
-            first: write(&[Part::Open, Part::Start(0, choice), piece]),
+            first: write(&[Part::Open, Part::Start(spot), piece]),
             chunk: write(&[piece]),
-            tail: write(&[Part::Finish(0, choice), Part::Close]),
+            tail: write(&[Part::Stop(spot), Part::Finish(0, spot.choice), Part::Close]),
         }
     }
 }
@@ -139,7 +142,7 @@ fn answer(text: String, completion: u64) -> Answer {
         created: 1_760_000_000,
         model: PREFIX.to_owned(),
         fingerprint: "fp_bench".to_owned(),
-        choices: vec![Choice { content: Content::Text(text), finish: Finish::Stop }],
+        choices: vec![Choice::of(Content::Text(text), Finish::Stop)],
         usage: usage(completion),
     }
 }

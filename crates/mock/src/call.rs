@@ -1,11 +1,14 @@
 //! From a body's bytes to what it asks for, whichever endpoint it came to.
 
+use http::HeaderMap;
 use serde::Deserialize;
 
 use crate::answer::Ask;
+use crate::door::Door;
 use crate::endpoint::Endpoint;
+use crate::refusal::Refusal;
 use crate::talk::Dialect;
-use crate::{chat, completions, embeddings, messages, responses};
+use crate::{chat, completions, embeddings, messages, responses, strict};
 
 /// What a body asks for.
 pub(crate) enum Call {
@@ -24,28 +27,47 @@ impl Call {
     /// Reads a body.
     ///
     /// # Errors
-    /// With the message of a 400.
-    pub(crate) fn read(endpoint: Endpoint, body: &[u8]) -> Result<Self, String> {
-        let (ask, dialect) = match endpoint {
-            Endpoint::Completions => completions::read(parse(body)?)?,
-            Endpoint::Chat => chat::read(parse(body)?)?,
-            Endpoint::Responses => responses::read(parse(body)?)?,
+    /// With the refusal of what the provider would not take.
+    pub(crate) fn read(door: &Door<'_>, headers: &HeaderMap, body: &[u8]) -> Result<Self, Refusal> {
+        let mut call = match door.endpoint {
+            Endpoint::Completions => {
+                strict::members(door.house, body, &strict::COMPLETIONS)?;
+                talk(completions::read(parse(body)?, door.house)?)
+            }
+            Endpoint::Chat => {
+                chat::check::check(body, door.house)?;
+                talk(chat::read(parse(body)?, door.house)?)
+            }
+            Endpoint::Responses => {
+                strict::members(door.house, body, &strict::RESPONSES)?;
+                talk(responses::read(parse(body)?)?)
+            }
             Endpoint::Messages => {
-                let marked = memchr::memmem::find(body, b"\"cache_control\"").is_some();
-                messages::read(parse(body)?, marked)?
+                let marks = messages::check::check(body, headers, false)?;
+                talk(messages::read(parse(body)?, marks)?)
             }
             Endpoint::CountTokens => {
+                messages::check::check(body, headers, true)?;
                 let (model, document) = messages::count_tokens(&parse(body)?);
-                return Ok(Self::Document { model, document, prompt: None });
+                Self::Document { model, document, prompt: None }
             }
             Endpoint::Embeddings => {
-                let request: embeddings::Request = parse(body)?;
+                let mut request: embeddings::Request = parse(body)?;
+                if let Some(deployment) = door.deployment {
+                    deployment.clone_into(&mut request.model);
+                }
                 let (document, tokens) = embeddings::answer(&request)?;
-                return Ok(Self::Document { model: request.model, document, prompt: Some(tokens) });
+                Self::Document { model: request.model, document, prompt: Some(tokens) }
             }
-            Endpoint::Models => return Err("No body is expected.".to_owned()),
+            Endpoint::Models => return Err("No body is expected.".into()),
         };
-        Ok(Self::Talk(Box::new(ask), dialect))
+        if let (Some(deployment), Self::Talk(ask, _)) = (door.deployment, &mut call) {
+            deployment.clone_into(&mut ask.model);
+        }
+        if call.model().is_empty() {
+            return Err("you must provide a model parameter".into());
+        }
+        Ok(call)
     }
 
     /// The model it is for.
@@ -63,6 +85,10 @@ impl Call {
             Self::Document { prompt, .. } => *prompt,
         }
     }
+}
+
+fn talk((ask, dialect): (Ask, Box<dyn Dialect>)) -> Call {
+    Call::Talk(Box::new(ask), dialect)
 }
 
 fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String> {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bench::Bench;
 use crate::body::Body;
+use crate::refusal::Refusal;
 use crate::reply::{self, Family};
 use crate::script::ScriptStep;
 use crate::state::State;
@@ -84,7 +85,7 @@ pub(crate) fn serve(state: &State, action: &str, query: Option<&str>, body: &[u8
     match action {
         "config" => match configure(state, query, body) {
             Ok(()) => document(&state.bench.load().settings),
-            Err(message) => reply::error(Family::OpenAi, 400, &message, None),
+            Err(message) => reply::error(Family::OpenAi, &message.into()),
         },
         "stats" => document(&state.stats.snapshot()),
         "requests" => document(&state.journal().all()),
@@ -92,7 +93,10 @@ pub(crate) fn serve(state: &State, action: &str, query: Option<&str>, body: &[u8
             state.reset();
             document(&state.stats.snapshot())
         }
-        _ => reply::error(Family::OpenAi, 404, "control paths: config, stats, requests, reset", None),
+        _ => {
+            let message = "control paths: config, stats, requests, reset";
+            reply::error(Family::OpenAi, &Refusal::new(404, message, None))
+        }
     }
 }
 

@@ -19,6 +19,8 @@ const MAX_WORDS: usize = 256;
 /// The members of a request that the mock looks at.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Request {
+    /// Some paths name it instead.
+    #[serde(default)]
     pub(crate) model: String,
     input: Input,
     #[serde(default, deserialize_with = "integer")]

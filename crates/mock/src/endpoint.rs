@@ -1,4 +1,4 @@
-//! The paths of the API.
+//! What can be asked for.
 
 use crate::reply::Family;
 
@@ -15,9 +15,9 @@ pub(crate) enum Endpoint {
 }
 
 impl Endpoint {
-    /// The endpoint at a path; `models/{id}` belongs to `models`.
-    pub(crate) fn at(path: &str) -> Option<Self> {
-        Some(match path.strip_prefix("/v1/")? {
+    /// The endpoint at the end of a path; `models/{id}` belongs to `models`.
+    pub(crate) fn at(rest: &str) -> Option<Self> {
+        Some(match rest {
             "completions" => Self::Completions,
             "chat/completions" => Self::Chat,
             "embeddings" => Self::Embeddings,
@@ -29,7 +29,7 @@ impl Endpoint {
         })
     }
 
-    /// Its path, for the counters.
+    /// Its path, for the counters, whichever provider is played.
     pub(crate) fn path(self) -> &'static str {
         match self {
             Self::Completions => "/v1/completions",

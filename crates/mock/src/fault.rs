@@ -19,6 +19,24 @@ pub(crate) struct Behaviour {
     /// What happens to the answer after that many pieces.
     pub(crate) fault: Option<(u64, Fault)>,
     pub(crate) say: Say,
+    pub(crate) manner: Manner,
+}
+
+/// How a model that answers goes about it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) enum Manner {
+    #[default]
+    Plain,
+    /// Thinks first, asked or not.
+    Thinks,
+    /// Gives its thoughts in a form that nobody can read, where it is asked to think.
+    Redacted,
+    /// Says something before it calls a tool.
+    Chatty,
+    /// Declines.
+    Refuses,
+    /// A filter ends the answer after a few words.
+    Filtered,
 }
 
 /// What comes in the answer's place.
@@ -32,6 +50,8 @@ pub(crate) enum Instead {
     Garbage,
     /// The connection is closed without a byte.
     Drop,
+    /// A 400 that says that a filter found fault with the prompt.
+    Filter,
 }
 
 /// How an answer ends before its time.
@@ -106,7 +126,14 @@ impl Behaviour {
         let millis = || number().map(Duration::from_millis);
         let fault = |fault| Some(Self { fault: Some((number()?, fault)), ..Self::default() });
         let instead = |instead| Some(Self { instead: Some(instead), ..Self::default() });
+        let manner = |manner| Some(Self { manner, ..Self::default() });
         match word {
+            "thinks" => manner(Manner::Thinks),
+            "redacted" => manner(Manner::Redacted),
+            "chatty" => manner(Manner::Chatty),
+            "refusal" => manner(Manner::Refuses),
+            "filter" if rest == "prompt" => instead(Instead::Filter),
+            "filter" => manner(Manner::Filtered),
             "slow" => Some(Self { before_head: millis()?, ..Self::default() }),
             "late" => Some(Self { before_first: millis()?, ..Self::default() }),
             "cut" => fault(Fault::Cut),
@@ -151,6 +178,9 @@ mod tests {
         assert_eq!(of("mock-pace-5-9").say, Say::Words(9));
         assert_eq!(of("mock-pace-5-9").pace, Duration::from_millis(5));
         assert_eq!(of("mock-slow-250").before_head, Duration::from_millis(250));
+        assert_eq!(of("mock-thinks").manner, Manner::Thinks);
+        assert_eq!(of("mock-filter").manner, Manner::Filtered);
+        assert_eq!(of("mock-filter-prompt").instead, Some(Instead::Filter));
     }
 
     #[test]

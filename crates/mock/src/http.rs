@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use http::header::{ALLOW, AUTHORIZATION, HeaderValue};
 use http::request::Parts;
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -14,12 +14,14 @@ use hyper::body::Incoming;
 use crate::bench::{self, Glance};
 use crate::body::Body;
 use crate::call::Call;
+use crate::door::Door;
 use crate::endpoint::Endpoint;
 use crate::journal::Recorded;
+use crate::refusal::Refusal;
 use crate::reply::{self, Family};
 use crate::state::State;
 use crate::stats::Ticket;
-use crate::{control, models, perform};
+use crate::{azure, control, models, perform};
 
 /// Larger requests are refused; gateways have lower limits of their own.
 const MAX_BODY: usize = 128 << 20;
@@ -34,89 +36,80 @@ pub(crate) async fn serve(state: Arc<State>, request: Request<Incoming>) -> io::
         let body = read(body).await?.unwrap_or_default();
         return Ok(control::serve(&state, action, parts.uri.query(), &body));
     }
-    let endpoint = Endpoint::at(parts.uri.path());
-    let mut ticket = state.stats.begin(endpoint.map_or("_other", Endpoint::path));
-    match admit(&state, endpoint, &parts) {
-        Ok(Endpoint::Models) => {
-            ticket.finish();
-            Ok(models::reply(parts.uri.path()))
-        }
-        Ok(endpoint) => ask(&state, endpoint, &parts, body, ticket).await,
-        Err(refusal) => {
-            ticket.finish();
-            Ok(refusal.reply())
-        }
-    }
-}
-
-/// Why a request is not looked at.
-enum Refusal {
-    UnknownPath,
-    WrongKey(Family),
-    WrongMethod(Endpoint),
-}
-
-impl Refusal {
-    fn reply(self) -> Response<Body> {
-        match self {
-            Self::UnknownPath => reply::error(Family::OpenAi, 404, "Invalid URL.", None),
-            Self::WrongKey(family) => {
-                reply::error(family, 401, "Incorrect API key provided.", Some("invalid_api_key"))
+    let door = Door::at(parts.uri.path());
+    let mut ticket = state.stats.begin(door.map_or("_other", |door| door.endpoint.path()));
+    let mut response = match door.ok_or_else(|| Refusal::new(404, "Invalid URL.", None)) {
+        Ok(door) => match admit(&state, &door, &parts) {
+            Ok(()) if door.endpoint != Endpoint::Models => {
+                return ask(&state, &door, &parts, body, ticket).await;
             }
-            Self::WrongMethod(endpoint) => {
-                let mut response = reply::error(endpoint.family(), 405, "Method not allowed.", None);
-                response.headers_mut().insert(ALLOW, HeaderValue::from_static(endpoint.method()));
-                response
-            }
-        }
+            Ok(()) => models::reply(door.rest, models_family(&door, &parts.headers)),
+            Err(refusal) => reply::error(door.family(), &refusal),
+        },
+        Err(refusal) => reply::error(Family::of_path(parts.uri.path()), &refusal),
+    };
+    if let Some(door) = door
+        && response.status() == StatusCode::METHOD_NOT_ALLOWED
+    {
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static(door.endpoint.method()));
     }
+    ticket.finish();
+    Ok(response)
 }
 
-fn admit(state: &State, endpoint: Option<Endpoint>, parts: &Parts) -> Result<Endpoint, Refusal> {
-    let endpoint = endpoint.ok_or(Refusal::UnknownPath)?;
+/// Who names a version of Anthropic's API gets Anthropic's list.
+fn models_family(door: &Door<'_>, headers: &HeaderMap) -> Family {
+    if headers.contains_key("anthropic-version") { Family::Anthropic } else { door.family() }
+}
+
+fn admit(state: &State, door: &Door<'_>, parts: &Parts) -> Result<(), Refusal> {
     let key = state.options.require_key.as_deref();
+    let azure = door.house.is_azure();
     if key.is_some_and(|key| !brings_key(&parts.headers, key)) {
-        return Err(Refusal::WrongKey(endpoint.family()));
+        return Err(Refusal::new(401, "Incorrect API key provided.", Some("invalid_api_key")));
     }
-    if parts.method.as_str() != endpoint.method() {
-        return Err(Refusal::WrongMethod(endpoint));
+    if azure && !azure::brings_credential(&parts.headers) {
+        return Err(Refusal::new(401, "Access denied: no key, or one for another resource.", Some("401")));
     }
-    Ok(endpoint)
+    if parts.method.as_str() != door.endpoint.method() {
+        return Err(Refusal::new(405, "Method not allowed.", None));
+    }
+    azure::admit(door, parts.uri.query())
 }
 
 fn brings_key(headers: &HeaderMap, key: &str) -> bool {
     let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-    let plain = headers.get("x-api-key").and_then(|value| value.to_str().ok());
-    bearer == Some(key) || plain == Some(key)
+    let plain = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    [bearer, plain("x-api-key"), plain("api-key")].contains(&Some(key))
 }
 
 async fn ask(
     state: &State,
-    endpoint: Endpoint,
+    door: &Door<'_>,
     parts: &Parts,
     body: Incoming,
     mut ticket: Ticket,
 ) -> io::Result<Response<Body>> {
-    let family = endpoint.family();
+    let family = door.family();
     let Some(body) = read(body).await? else {
         ticket.finish();
         return Ok(reply::typical_error(family, 413));
     };
     if let Some(glance) = Glance::at(&body)
-        && endpoint.talks()
+        && door.endpoint.talks()
     {
         ticket.name_model(glance.model);
-        return Ok(bench::reply(state, endpoint, &glance, ticket).await);
+        return Ok(bench::reply(state, door.endpoint, &glance, ticket).await);
     }
     state.journal().push(Recorded::new(parts, &body));
-    let mut response = match Call::read(endpoint, &body) {
+    let mut response = match Call::read(door, &parts.headers, &body) {
         Ok(call) => {
             ticket.name_model(call.model());
             perform::reply(state, family, call, &body, ticket).await?
         }
-        Err(message) => {
+        Err(refusal) => {
             ticket.finish();
-            reply::error(family, 400, &message, None)
+            reply::error(family, &refusal)
         }
     };
     reply::stamp(&mut response, family, &format!("req_{}", state.fresh_id()));

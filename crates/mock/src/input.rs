@@ -81,12 +81,13 @@ impl Tool {
     }
 }
 
-/// The tool to call, if one is to be called: the one that `tool_choice` names, else the one whose name and
-/// description share most words with what the user said.
-pub(crate) fn choose_tool(tools: Vec<Tool>, tool_choice: &Value, topic: &str) -> Option<Tool> {
+/// The tools to call, if any are to be called: the one that `tool_choice` names, else the one whose name and
+/// description share most words with what the user said. Who says `both` gets two calls, of the two best tools or of
+/// the only one twice, unless only a single call is wanted.
+pub(crate) fn choose_tools(tools: Vec<Tool>, tool_choice: &Value, topic: &str, single: bool) -> Vec<Tool> {
     let kind = tool_choice.as_str().or_else(|| tool_choice.get("type")?.as_str());
     if kind == Some("none") {
-        return None;
+        return Vec::new();
     }
     let wanted =
         tool_choice.pointer("/function/name").or_else(|| tool_choice.get("name")).and_then(Value::as_str);
@@ -100,8 +101,18 @@ pub(crate) fn choose_tool(tools: Vec<Tool>, tool_choice: &Value, topic: &str) ->
         words.filter(|word| word.len() > 3 && topic.contains(&word.to_lowercase())).count()
     };
     let functions = tools.into_iter().map(|mut tool| tool.function.take().map_or(tool, |function| *function));
-    // `max_by_key` takes the last of equals; the first is what a reader expects.
-    functions.filter(|tool| tool.name.is_some()).rev().max_by_key(score)
+    let mut functions: Vec<Tool> = functions.filter(|tool| tool.name.is_some()).collect();
+    // Stable: of equals the first is what a reader expects.
+    functions.sort_by_key(|tool| std::cmp::Reverse(score(tool)));
+    let both = topic.split(|c: char| !c.is_alphanumeric()).any(|word| word == "both");
+    functions.truncate(if both && !single && wanted.is_none() { 2 } else { 1 });
+    if let [only] = functions.as_slice()
+        && both
+        && !single
+    {
+        functions.push(only.clone());
+    }
+    functions
 }
 
 /// The JSON that the answer has to be, from `response_format` (chat) or `text.format` (responses): `None` for
@@ -156,7 +167,7 @@ mod tests {
     }
 
     fn chosen(choice: &Value, topic: &str) -> Option<String> {
-        choose_tool(tools(), choice, topic).and_then(|tool| tool.name)
+        choose_tools(tools(), choice, topic, false).pop().and_then(|tool| tool.name)
     }
 
     #[test]
@@ -176,6 +187,18 @@ mod tests {
         for choice in named {
             assert_eq!(chosen(&choice, "weather").as_deref(), Some("search"));
         }
+    }
+
+    #[test]
+    fn both_means_two_calls_unless_one_is_wanted() {
+        let names = |tools, single| -> Vec<_> {
+            let chosen = choose_tools(tools, &Value::Null, "The weather and mail of both towns", single);
+            chosen.into_iter().filter_map(|tool| tool.name).collect()
+        };
+        assert_eq!(names(tools(), false), ["get_weather", "send_mail"]);
+        assert_eq!(names(tools(), true), ["get_weather"]);
+        let one = tools().into_iter().take(1).collect();
+        assert_eq!(names(one, false), ["send_mail", "send_mail"]);
     }
 
     #[test]

@@ -2,13 +2,26 @@
 //! counterpart, the benchmarks' far end. It knows nothing of the gateway and shares no parser with it.
 //!
 //! # Endpoints
-//! `POST /v1/completions`, `/v1/chat/completions`, `/v1/embeddings`, `/v1/responses`, `/v1/messages`,
-//! `/v1/messages/count_tokens`; `GET /v1/models`, `/v1/models/{id}`. So a provider's `base_url` ends in `/v1`.
+//! `POST completions`, `chat/completions`, `embeddings`, `responses`, `messages`, `messages/count_tokens`;
+//! `GET models`, `models/{id}`. The path before them says which provider the mock plays:
+//!
+//! | `base_url` ends in | provider |
+//! | --- | --- |
+//! | `/v1` | all endpoints; takes any member in OpenAI's dialects |
+//! | `/chat-only/v1` | a compatible one that has chat completions and embeddings alone, 404 for the rest; takes what vendors add, and refuses other dialects' members |
+//! | `/strict/v1` | OpenAI: refuses what it does not know |
+//! | `/anthropic/v1` | Anthropic: messages alone, models and errors in its shape |
+//! | `/openai/v1` | Azure OpenAI, its `v1` paths: needs `api-key` or a Bearer, tells its filters' findings |
+//! | `/openai` | Azure OpenAI, `/deployments/{deployment}/…?api-version=…`: 404 without a version |
+//!
+//! `messages` is judged as Anthropic's API does at every path: key and `anthropic-version`, unknown members, the order
+//! of calls and results, at most 4 marks for the cache, the signatures of thoughts. With `thinking` enabled or adaptive
+//! an answer begins with thoughts. Only a marked request is read from the prompt cache there.
 //!
 //! With a `seed` (or `temperature: 0`) the text depends on model, prompt and seed alone; without, it varies.
 //! Tokens are counted nearly as OpenAI's `o200k` does. Prompts seen before are reported as cached in steps
 //! of 64 tokens. When `tools` are given and the user spoke last, the answer is a call of the tool that fits
-//! best.
+//! best; who says `both` gets two calls in parallel.
 //!
 //! # Models
 //! | model | behaviour |
@@ -31,6 +44,14 @@
 //! | `mock-stream-<n>` | exactly n content pieces |
 //! | `mock-pace-<ms>-<n>` | n content pieces with a pause between |
 //! | `mock-echo` | says the request's body, byte for byte |
+//! | `mock-thinks` | thinks first, unasked: `reasoning_content`, or a `reasoning` item |
+//! | `mock-redacted` | where it is asked to think, gives `redacted_thinking` |
+//! | `mock-chatty` | says something before it calls a tool |
+//! | `mock-refusal` | declines, in the dialect's way |
+//! | `mock-filter` | a filter ends the answer after a few words |
+//! | `mock-filter-prompt` | 400 with the code `content_filter` |
+//! | `mock-strict` | an ordinary model that is judged as `/strict/v1` does |
+//! | `mock-missing` | as an Azure deployment: 404 `DeploymentNotFound` |
 //! | anything else | an ordinary model without a pause |
 //!
 //! With n = 0 a fault comes before the stream's first event.
@@ -52,6 +73,7 @@
 //! In the same process a [`MockHandle`] does all of it.
 
 mod answer;
+mod azure;
 mod bench;
 mod body;
 mod call;
@@ -60,18 +82,21 @@ mod clock;
 mod completions;
 mod compose;
 mod control;
+mod door;
 mod embeddings;
 mod endpoint;
 mod fault;
 mod http;
 mod input;
 mod journal;
+mod logprobs;
 mod messages;
 mod model;
 mod models;
 mod openai;
 mod perform;
 mod prefix;
+mod refusal;
 mod reply;
 mod responses;
 mod rng;
@@ -82,6 +107,7 @@ mod spent;
 mod sse;
 mod state;
 mod stats;
+mod strict;
 mod talk;
 mod tokens;
 mod words;

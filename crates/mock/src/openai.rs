@@ -12,7 +12,8 @@ use crate::input::{Content, Stops, Tool, integer};
 /// The members of a completions or chat request that the mock looks at, in one pass over the body.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Request<'a> {
-    #[serde(borrow)]
+    /// Some paths name it instead.
+    #[serde(borrow, default)]
     pub(crate) model: Cow<'a, str>,
     #[serde(borrow, default)]
     pub(crate) prompt: Option<PromptInput<'a>>,
@@ -23,7 +24,14 @@ pub(crate) struct Request<'a> {
     #[serde(default)]
     pub(crate) tool_choice: Value,
     #[serde(default)]
+    pub(crate) parallel_tool_calls: Option<bool>,
+    #[serde(default)]
     pub(crate) response_format: Value,
+    /// A yes or no with chat, the number of alternatives with completions.
+    #[serde(default)]
+    logprobs: Value,
+    #[serde(default)]
+    top_logprobs: Option<u64>,
     #[serde(default, deserialize_with = "integer")]
     seed: Option<i64>,
     #[serde(default)]
@@ -73,6 +81,14 @@ impl Request<'_> {
         self.stream_options.as_ref().and_then(|options| options.include_usage).unwrap_or(false)
     }
 
+    /// How many alternatives are wanted beside each piece's own likelihood; nothing if not even that is.
+    pub(crate) fn logprobs(&self) -> Option<u64> {
+        match &self.logprobs {
+            Value::Bool(true) => Some(self.top_logprobs.unwrap_or(0)),
+            number => number.as_u64(),
+        }
+    }
+
     /// The settings that both endpoints take; prompts and wish are theirs to fill in.
     pub(crate) fn ask(self) -> Ask {
         Ask {
@@ -118,7 +134,10 @@ impl From<Usage> for UsageBody {
             completion_tokens: usage.completion,
             total_tokens: usage.prompt + usage.completion,
             prompt_tokens_details: PromptDetails { cached_tokens: usage.cache_read, audio_tokens: 0 },
-            completion_tokens_details: CompletionDetails { reasoning_tokens: 0, audio_tokens: 0 },
+            completion_tokens_details: CompletionDetails {
+                reasoning_tokens: usage.reasoning,
+                audio_tokens: 0,
+            },
         }
     }
 }
@@ -129,7 +148,8 @@ pub(crate) type ChunkUsage = Option<Option<UsageBody>>;
 /// The finish reason's name.
 pub(crate) fn finish_reason(finish: &Finish) -> &'static str {
     match finish {
-        Finish::Stop | Finish::StopSequence(_) => "stop",
+        Finish::Stop | Finish::StopSequence(_) | Finish::Refusal => "stop",
+        Finish::Filter => "content_filter",
         Finish::Length => "length",
         Finish::Call => "tool_calls",
     }

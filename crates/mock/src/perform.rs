@@ -61,7 +61,7 @@ pub(crate) async fn reply(
             (document, prompt.map(|prompt| Usage { prompt, ..Usage::default() }))
         }
         Call::Talk(ask, dialect) => {
-            let answer = compose(state, &ask, &behaviour.say, body);
+            let answer = compose(state, &ask, &behaviour, body);
             if ask.stream {
                 let talk = Talk::new(answer, dialect, &behaviour);
                 return Ok(reply::event_stream(Body::streamed(talk, ticket)));
@@ -108,6 +108,7 @@ fn instead_of_an_answer(family: Family, instead: &Instead) -> io::Result<Respons
         Instead::Status(status) => Ok(reply::typical_error(family, *status)),
         Instead::Html => Ok(reply::with_type(StatusCode::OK, "text/html; charset=utf-8", Body::full(HTML))),
         Instead::Garbage => Ok(reply::json(StatusCode::OK, GARBAGE)),
+        Instead::Filter => Ok(reply::filtered(family)),
         Instead::Drop => Err(io::Error::other("dropped on purpose")),
     }
 }

@@ -5,13 +5,23 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_A
 use http::{Response, StatusCode};
 use serde_json::json;
 
+use crate::azure;
 use crate::body::Body;
+use crate::refusal::Refusal;
 
 /// Whose error shape and header names an answer has.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Family {
     OpenAi,
     Anthropic,
+    Azure,
+}
+
+impl Family {
+    /// Whose errors a path has that leads nowhere.
+    pub(crate) fn of_path(path: &str) -> Self {
+        if path.starts_with("/anthropic/") { Self::Anthropic } else { Self::OpenAi }
+    }
 }
 
 /// The seconds that a 429 asks its caller to wait.
@@ -38,21 +48,31 @@ pub(crate) fn with_type(status: StatusCode, content_type: &'static str, body: Bo
 }
 
 /// An error as the family writes it.
-pub(crate) fn error(family: Family, status: u16, message: &str, code: Option<&str>) -> Response<Body> {
-    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+pub(crate) fn error(family: Family, refusal: &Refusal) -> Response<Body> {
+    let Refusal { message, param, code, .. } = refusal;
+    let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let kind = openai_type(status.as_u16());
     let document = match family {
-        Family::OpenAi => json!({
-            "error": { "message": message, "type": openai_type(status.as_u16()), "param": null, "code": code }
-        }),
+        Family::OpenAi => {
+            json!({ "error": { "message": message, "type": kind, "param": param, "code": code } })
+        }
         Family::Anthropic => json!({
             "type": "error", "error": { "type": anthropic_type(status.as_u16()), "message": message }
         }),
+        Family::Azure => azure::error(refusal, kind),
     };
     let mut response = json(status, document.to_string());
     if status == StatusCode::TOO_MANY_REQUESTS {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
     }
     response
+}
+
+/// The error of a prompt that a filter found fault with.
+pub(crate) fn filtered(family: Family) -> Response<Body> {
+    let message = "The prompt was stopped by a content filter; change it and try again.";
+    let param = Some("prompt".to_owned());
+    error(family, &Refusal { param, ..Refusal::new(400, message, Some("content_filter")) })
 }
 
 /// The error that real upstreams send with a status.
@@ -65,12 +85,13 @@ pub(crate) fn typical_error(family: Family, status: u16) -> Response<Body> {
         404 => ("The model does not exist or you do not have access to it.", Some("model_not_found")),
         408 => ("The request timed out.", Some("request_timeout")),
         413 => ("The request is too large.", Some("request_too_large")),
+        429 if family == Family::Azure => ("Too many requests. Please try again in 2 seconds.", Some("429")),
         429 => ("Rate limit reached for requests. Please try again in 2s.", Some("rate_limit_exceeded")),
         503 | 529 => ("The server is overloaded or not ready yet.", Some("overloaded")),
         500..600 => ("The server had an error while processing your request. Sorry about that!", None),
         _ => ("The request was refused.", None),
     };
-    error(family, status, message, code)
+    error(family, &Refusal::new(status, message, code))
 }
 
 /// Adds what real upstreams send with every answer: request id, processing time, their own limits.
@@ -80,9 +101,10 @@ pub(crate) fn stamp(response: &mut Response<Body>, family: Family, id: &str) {
     const TIME: HeaderName = HeaderName::from_static("openai-processing-ms");
     const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit-requests");
     const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining-requests");
-    let headers = response.headers_mut();
     let id = HeaderValue::from_str(id).unwrap_or_else(|_| HeaderValue::from_static("req_mock"));
+    let headers = response.headers_mut();
     match family {
+        Family::Azure => azure::stamp(response, id),
         Family::Anthropic => {
             headers.insert(ANTHROPIC_ID, id);
         }

@@ -13,9 +13,10 @@ const MAX_DEPTH: usize = 6;
 
 /// Writes an instance of the schema as compact JSON, required members first.
 ///
-/// Strings are words of `topic`, those that look like names first; numbers come from the generator.
-pub(crate) fn instance(schema: &Value, topic: &str, rng: &mut Rng) -> String {
-    let mut writer = Writer { root: schema, words: telling_words(topic), used: 0, rng, out: String::new() };
+/// Strings are words of `topic`, those that look like names first, from the word `used` on; numbers come from the
+/// generator.
+pub(crate) fn instance(schema: &Value, topic: &str, used: usize, rng: &mut Rng) -> String {
+    let mut writer = Writer { root: schema, words: telling_words(topic), used, rng, out: String::new() };
     writer.value(schema, 0);
     writer.out
 }
@@ -216,7 +217,7 @@ mod tests {
     use super::*;
 
     fn make(schema: &Value, topic: &str) -> Value {
-        let text = instance(schema, topic, &mut Rng::new(1));
+        let text = instance(schema, topic, 0, &mut Rng::new(1));
         serde_json::from_str(&text).unwrap_or_else(|fault| panic!("{fault}: {text}"))
     }
 
@@ -234,7 +235,7 @@ mod tests {
             (&json!("Oslo"), &json!("celsius"), &json!("wea"))
         );
         assert!((1..=7).contains(&made["days"].as_i64().unwrap()));
-        let text = instance(&schema, "Oslo", &mut Rng::new(1));
+        let text = instance(&schema, "Oslo", 0, &mut Rng::new(1));
         assert!(text.starts_with(r#"{"city":"#), "required members come first: {text}");
     }
 

@@ -4,21 +4,42 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::answer::{Answer, Choice, Usage};
+use crate::answer::{Answer, Choice, Content, Usage};
 use crate::body::{Source, Step};
 use crate::fault::{Behaviour, Fault};
 use crate::spent::Spent;
+
+/// A content and where it stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Spot<'a> {
+    /// The choice's index.
+    pub(crate) index: usize,
+    pub(crate) choice: &'a Choice,
+    /// The content's index in its choice.
+    pub(crate) block: usize,
+    pub(crate) content: &'a Content,
+}
+
+impl<'a> Spot<'a> {
+    /// A content by its indices.
+    pub(crate) fn at(answer: &'a Answer, index: usize, block: usize) -> Option<Self> {
+        let choice = answer.choices.get(index)?;
+        Some(Self { index, choice, block, content: choice.contents.get(block)? })
+    }
+}
 
 /// One part of a streamed answer.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Part<'a> {
     /// Before all else.
     Open,
-    /// A choice begins; all three name it by its index and itself.
-    Start(usize, &'a Choice),
+    /// A content begins.
+    Start(Spot<'a>),
     /// A piece of its text, or of its call's arguments.
-    Piece(usize, &'a Choice, &'a str),
+    Piece(Spot<'a>, &'a str),
     /// It is complete.
+    Stop(Spot<'a>),
+    /// A choice is complete.
     Finish(usize, &'a Choice),
     /// The whole answer is complete.
     Close,
@@ -38,8 +59,10 @@ pub(crate) trait Dialect: Send {
 #[derive(Debug, Clone, Copy)]
 enum Place {
     Open,
-    Start(usize),
-    Inside(usize, usize),
+    /// Before a choice's content.
+    Start(usize, usize),
+    /// In it, at a position of its text.
+    Inside(usize, usize, usize),
     Close,
     End,
 }
@@ -47,18 +70,18 @@ enum Place {
 impl Place {
     /// The part that begins here, and the place after it; `None` at the end.
     fn step(self, answer: &Answer) -> Option<(Part<'_>, Self)> {
-        let choice = |index: usize| answer.choices.get(index);
         Some(match self {
-            Self::Open => (Part::Open, Self::Start(0)),
-            Self::Start(index) => match choice(index) {
-                Some(choice) => (Part::Start(index, choice), Self::Inside(index, 0)),
-                None => return Self::Close.step(answer),
+            Self::Open => (Part::Open, Self::Start(0, 0)),
+            Self::Start(index, block) => match (answer.choices.get(index), Spot::at(answer, index, block)) {
+                (_, Some(spot)) => (Part::Start(spot), Self::Inside(index, block, 0)),
+                (Some(choice), None) => (Part::Finish(index, choice), Self::Start(index + 1, 0)),
+                (None, None) => return Self::Close.step(answer),
             },
-            Self::Inside(index, at) => {
-                let choice = choice(index)?;
-                match choice.content.piece(at) {
-                    Some((text, next)) => (Part::Piece(index, choice, text), Self::Inside(index, next)),
-                    None => (Part::Finish(index, choice), Self::Start(index + 1)),
+            Self::Inside(index, block, at) => {
+                let spot = Spot::at(answer, index, block)?;
+                match spot.content.piece(at) {
+                    Some((text, next)) => (Part::Piece(spot, text), Self::Inside(index, block, next)),
+                    None => (Part::Stop(spot), Self::Start(index, block + 1)),
                 }
             }
             Self::Close => (Part::Close, Self::End),
@@ -68,15 +91,18 @@ impl Place {
 
     /// The tokens of what stands before it.
     fn tokens(self, answer: &Answer) -> u64 {
-        let (whole, begun) = match self {
-            Self::Open => (0, 0),
-            Self::Start(index) => (index, 0),
-            Self::Inside(index, at) => {
-                (index, answer.choices.get(index).map_or(0, |choice| choice.content.tokens_before(at)))
+        let (whole, blocks, begun) = match self {
+            Self::Open => (0, 0, 0),
+            Self::Start(index, block) => (index, block, 0),
+            Self::Inside(index, block, at) => {
+                let spot = Spot::at(answer, index, block);
+                (index, block, spot.map_or(0, |spot| spot.content.tokens_before(at)))
             }
-            Self::Close | Self::End => (answer.choices.len(), 0),
+            Self::Close | Self::End => (answer.choices.len(), 0, 0),
         };
-        answer.choices.iter().take(whole).map(|choice| choice.content.tokens()).sum::<u64>() + begun
+        let before = answer.choices.iter().take(whole).map(Choice::tokens).sum::<u64>();
+        let contents = answer.choices.get(whole).map_or(&[][..], |choice| &choice.contents);
+        before + contents.iter().take(blocks).map(Content::tokens).sum::<u64>() + begun
     }
 }
 
@@ -194,11 +220,11 @@ impl Source for Broken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::{Content, Finish};
+    use crate::answer::Finish;
 
     #[test]
     fn at_every_place_the_tokens_before_it_have_been_sent() {
-        let choice = |text: &str| Choice { content: Content::Text(text.to_owned()), finish: Finish::Stop };
+        let choice = |text: &str| Choice::of(Content::Text(text.to_owned()), Finish::Stop);
         let answer = Answer {
             id: String::new(),
             created: 0,
@@ -212,7 +238,7 @@ mod tests {
             place = next;
             sent.push(place.tokens(&answer));
         }
-        // Nothing, open, start, `one,`, ` two`, finish, start, ` three`, finish, close.
-        assert_eq!(sent, [0, 0, 0, 2, 3, 3, 3, 4, 4, 4]);
+        // Nothing, open, start, `one,`, ` two`, stop, finish, start, ` three`, stop, finish, close.
+        assert_eq!(sent, [0, 0, 0, 2, 3, 3, 3, 3, 4, 4, 4, 4]);
     }
 }

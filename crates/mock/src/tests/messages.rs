@@ -47,8 +47,8 @@ async fn max_tokens_is_required_and_obeyed_and_stop_sequences_are_named() {
     assert_eq!((&short["stop_reason"], &short["usage"]["output_tokens"]), (&json!("max_tokens"), &json!(3)));
     let missing = server.post(PATH, with(hello(), "max_tokens", Value::Null)).await;
     assert_eq!((missing.status, &missing.json()["error"]["type"]), (400, &json!("invalid_request_error")));
-    let stopped = server.post(PATH, with(hello(), "stop_sequences", json!([" "]))).await.json();
-    assert_eq!((&stopped["stop_reason"], &stopped["stop_sequence"]), (&json!("stop_sequence"), &json!(" ")));
+    let stopped = server.post(PATH, with(hello(), "stop_sequences", json!(["a"]))).await.json();
+    assert_eq!((&stopped["stop_reason"], &stopped["stop_sequence"]), (&json!("stop_sequence"), &json!("a")));
 }
 
 #[tokio::test]
@@ -75,8 +75,9 @@ async fn a_tool_is_used_and_its_result_quoted() {
 #[tokio::test]
 async fn cached_tokens_are_not_input_tokens() {
     let server = Server::start();
-    let long = json!([{ "role": "user", "cache_control": {}, "content": "word ".repeat(200) }]);
-    let body = with(hello(), "messages", long);
+    let long = json!([{ "role": "user", "content": "word ".repeat(200) }]);
+    let plain = with(hello(), "messages", long);
+    let body = with(plain.clone(), "cache_control", json!({ "type": "ephemeral", "ttl": "1h" }));
     let usage = async || server.post(PATH, body.clone()).await.json()["usage"].clone();
     let (first, second) = (usage().await, usage().await);
     assert_eq!(
@@ -88,13 +89,18 @@ async fn cached_tokens_are_not_input_tokens() {
         (&json!(0), &json!(192))
     );
     assert_eq!(first["input_tokens"], second["input_tokens"]);
+    let split = json!({ "ephemeral_5m_input_tokens": 0, "ephemeral_1h_input_tokens": 192 });
+    assert_eq!(first["cache_creation"], split);
+    let unmarked = server.post(PATH, plain).await.json()["usage"].clone();
+    assert_eq!(unmarked["cache_read_input_tokens"], 0, "without a mark nothing is cached");
 }
 
 #[tokio::test]
 async fn tokens_are_counted_as_they_are_billed() {
     let server = Server::start();
-    let count =
-        server.post("/v1/messages/count_tokens", with(hello(), "max_tokens", Value::Null)).await.json();
+    let mut asked = hello();
+    asked.as_object_mut().unwrap().retain(|name, _| name != "max_tokens" && name != "temperature");
+    let count = server.post("/v1/messages/count_tokens", asked).await.json();
     let answer = server.post(PATH, hello()).await.json();
     assert_eq!(count["input_tokens"], answer["usage"]["input_tokens"]);
 }

@@ -1,5 +1,6 @@
 //! The mock over real sockets, spoken to in raw bytes by a client that notices how an answer ends.
 
+mod azure;
 mod bench;
 mod chat;
 mod completions;
@@ -7,9 +8,13 @@ mod control;
 mod embeddings;
 mod faults;
 mod http;
+mod manners;
 mod messages;
+mod messages_checked;
+mod messages_thinking;
 mod responses;
 mod spent;
+mod strict;
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -20,6 +25,15 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
 use crate::{Mock, MockHandle, Options};
+
+/// What the provider at a path requires of a request's headers.
+pub(crate) fn headers(path: &str) -> &'static str {
+    match path {
+        path if path.contains("/messages") => "x-api-key: k\r\nanthropic-version: 2023-06-01\r\n",
+        path if path.starts_with("/openai/") => "api-key: k\r\n",
+        _ => "",
+    }
+}
 
 /// A mock that serves until dropped.
 pub(crate) struct Server {
@@ -72,8 +86,9 @@ impl Server {
         Answer::read(&received)
     }
 
+    /// Sends a body with the headers that its path asks for.
     pub(crate) async fn raw(&self, path: &str, body: &str) -> Answer {
-        self.send("POST", path, "", body, Duration::from_secs(10)).await
+        self.send("POST", path, headers(path), body, Duration::from_secs(10)).await
     }
 
     pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Answer, Server};
+use super::{Answer, Server, headers};
 use crate::{Cut, Finished, ModelTokens};
 
 const COMPLETIONS: &str = "/v1/completions";
@@ -12,7 +12,7 @@ const CHAT: &str = "/v1/chat/completions";
 
 /// Asks, and leaves after a while if the answer does not end.
 async fn ask(server: &Server, path: &str, body: Value) -> Answer {
-    server.send("POST", path, "", &body.to_string(), Duration::from_millis(300)).await
+    server.send("POST", path, headers(path), &body.to_string(), Duration::from_millis(300)).await
 }
 
 /// What was counted, once nothing is in flight, and forgets it.
