@@ -449,7 +449,8 @@ def test_a_wrong_key_is_told_apart(through):
 @pytest.mark.parametrize(
     ("body", "part"),
     [
-        ({"max_tokens": 0}, "max_tokens"),
+        # An upstream of another dialect may name it in its own words.
+        ({"max_tokens": 0}, "_tokens"),
         ({"messages": []}, "messages"),
         ({"messages": [{"role": "wizard", "content": "x"}]}, "role"),
         ({"messages": "hello"}, "messages"),

@@ -160,8 +160,8 @@ pub struct Skipped {
 pub enum Skip {
     /// It has no endpoint for such a request, nor one that could stand for it.
     Endpoint(Dialect),
-    /// The request builds on what is kept upstream, and it keeps nothing.
-    State,
+    /// The request builds on what is kept upstream, and it keeps nothing; holds the member that says so.
+    State(&'static str),
     /// It cannot do what the request needs.
     Lacks(Feature),
     /// Its answers are shorter than what was asked for; holds the most it gives.
@@ -179,7 +179,7 @@ impl fmt::Display for Skip {
             Self::Endpoint(dialect) => {
                 write!(f, "has no endpoint for {}", dialect.as_str().replace('_', " "))
             }
-            Self::State => f.write_str("has no Responses API that could keep what the request builds on"),
+            Self::State(member) => write!(f, "has no Responses API that could keep what `{member}` needs"),
             Self::Lacks(Feature::Samples) => f.write_str("cannot give several answers (n)"),
             Self::Lacks(feature) => write!(f, "cannot take {}", feature.as_str().replace('_', " ")),
             Self::MaxOutput(most) => write!(f, "gives at most {most} tokens"),

@@ -69,6 +69,16 @@ impl Untranslatable {
     pub(crate) fn new(member: impl Into<String>, why: impl Into<Cow<'static, str>>) -> Self {
         Self { member: member.into(), why: why.into() }
     }
+
+    /// The target has no tool or block (`what`) of the client's `kind`.
+    pub(crate) fn unknown(member: impl Into<String>, what: &str, kind: &str) -> Self {
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+        // What stands there can be anything; only what is a name is repeated.
+        if (1..=40).contains(&kind.len()) && kind.bytes().all(is_plain) {
+            return Self::new(member, format!("the target has no {what} of type `{kind}`"));
+        }
+        Self::new(member, format!("the target has no {what} of this type"))
+    }
 }
 
 /// Names of members, in the client's words, that were left out; each once, in the order in which they were found.

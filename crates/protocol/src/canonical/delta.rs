@@ -38,8 +38,8 @@ pub(crate) enum Opening<'a> {
         id: Text<'a>,
         name: Text<'a>,
     },
-    /// A block that only the upstream's dialect knows, as far as it is there.
-    Native(Json<'a>),
+    /// A block that only the upstream's dialect knows.
+    Native,
 }
 
 /// More of a block.
@@ -52,5 +52,5 @@ pub(crate) enum Piece<'a> {
     /// The seal of what was thought.
     Signature(Text<'a>),
     /// Something that only the upstream's dialect knows.
-    Native(Json<'a>),
+    Native,
 }

@@ -71,7 +71,7 @@ fn describe(delta: &Delta<'_>) -> String {
                 Opening::RedactedThinking(data) => format!("redacted {}", data.json()),
                 Opening::Refusal => "refusal".to_owned(),
                 Opening::ToolCall { id, name } => format!("call {} {}", id.json(), name.json()),
-                Opening::Native(json) => format!("native {json}"),
+                Opening::Native => "native".to_owned(),
             };
             format!("{choice}.{block} open {opening}")
         }
@@ -80,7 +80,7 @@ fn describe(delta: &Delta<'_>) -> String {
                 Piece::Text(text) => text.json().to_owned(),
                 Piece::Arguments(text) => format!("arguments {}", text.json()),
                 Piece::Signature(text) => format!("signature {}", text.json()),
-                Piece::Native(json) => format!("native {json}"),
+                Piece::Native => "native".to_owned(),
             };
             format!("{choice}.{block}   {piece}")
         }

@@ -169,8 +169,10 @@ impl Sieve<'_> {
         if !choice.serves(dialect) && dialect != Dialect::CountTokens {
             return Some(Skip::Endpoint(dialect));
         }
-        if matches!(self.kept, Kept::Past(_)) && choice.wire != dialect {
-            return Some(Skip::State);
+        if let Kept::Past(member) = self.kept
+            && choice.wire != dialect
+        {
+            return Some(Skip::State(member));
         }
         let target = &choice.target;
         if !fit::is_told(&target.settings) {
@@ -259,5 +261,13 @@ fn nowhere(entry: &ModelEntry, skipped: &[Skipped]) -> GatewayError {
     if all(|why| matches!(why, Skip::MaxOutput(_) | Skip::Context(_))) {
         return GatewayError::new(ErrorKind::MaxTokens, text).param("max_tokens");
     }
-    GatewayError::new(ErrorKind::Unserved, text)
+    let error = GatewayError::new(ErrorKind::Unserved, text);
+    let kept = own().find_map(|skipped| match skipped.why {
+        Skip::State(member) => Some(member),
+        _ => None,
+    });
+    match kept {
+        Some(member) => error.param(member),
+        None => error,
+    }
 }

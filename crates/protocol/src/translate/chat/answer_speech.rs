@@ -181,7 +181,7 @@ impl Listener {
                         assert!(!id.is_empty() && !name.is_empty());
                         ("call", String::new(), Some((id.meant().into_owned(), name.meant().into_owned())))
                     }
-                    Opening::Native(_) => panic!("chat has none"),
+                    Opening::Native => panic!("chat has none"),
                 };
                 assert!(blocks.iter().all(|other| !other.open || other.kind == "call"), "{delta:?}");
                 blocks.push(Listened { kind, open: true, text, seal: String::new(), call });

@@ -94,7 +94,7 @@ impl Choice {
         let kind = match opening {
             Opening::Text => Kind::Text,
             Opening::Refusal => Kind::Refusal,
-            Opening::Native(_) => Kind::Native,
+            Opening::Native => Kind::Native,
             Opening::Thinking => Kind::Thinking(count(&mut self.thoughts)),
             Opening::RedactedThinking(data) => {
                 let sealed = redacted_block(count(&mut self.thoughts), data);

@@ -37,7 +37,7 @@ enum Kind {
 
 impl Incoming {
     /// A block that begins, as the answer's block of that number.
-    pub(super) fn open(number: u64, content: Content<'_>, json: &str, give: &mut Give<'_>) -> Self {
+    pub(super) fn open(number: u64, content: Content<'_>, give: &mut Give<'_>) -> Self {
         let mut open = |opening| give(Delta::Open { choice: 0, block: number, opening });
         let mut begun = None;
         let kind = match content {
@@ -60,7 +60,7 @@ impl Incoming {
                 Kind::Call { begun_with: Some(arguments.into_owned()) }
             }
             _ => {
-                open(Opening::Native(json.into()));
+                open(Opening::Native);
                 Kind::Native
             }
         };
@@ -104,11 +104,11 @@ impl Incoming {
                     self.give(Piece::Arguments(piece), give);
                 }
             }
-            (Kind::Native, _) => self.give(Piece::Native(json.into()), give),
+            (Kind::Native, _) => self.give(Piece::Native, give),
             (_, "text_delta" | "thinking_delta" | "signature_delta" | "input_json_delta") => {
                 return Err(Garbled);
             }
-            _ => self.give(Piece::Native(json.into()), give),
+            _ => self.give(Piece::Native, give),
         }
         Ok(())
     }

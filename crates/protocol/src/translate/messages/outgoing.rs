@@ -50,7 +50,7 @@ impl Outgoing {
                 let (id, name) = (id.clone().into_owned(), name.clone().into_owned());
                 Kind::Call { id, name, shape: Shape::Unknown }
             }
-            Opening::Native(_) => return None,
+            Opening::Native => return None,
         };
         let waiting = String::new();
         Some(Self { kind, index: None, waiting, signature: None, is_whole: false })

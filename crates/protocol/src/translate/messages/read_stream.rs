@@ -92,7 +92,7 @@ impl StreamReader {
         {
             block.close(give);
         }
-        let block = Incoming::open(self.next(), content, json, give);
+        let block = Incoming::open(self.next(), content, give);
         self.blocks.insert(index, block);
         Ok(())
     }

@@ -99,7 +99,7 @@ pub(super) fn steps(script: &str) -> Vec<Step> {
                     "thinking" => Opening::Thinking,
                     "refusal" => Opening::Refusal,
                     "sealed" => Opening::RedactedThinking(Text::of(word())),
-                    "native" => Opening::Native(r#"{"type":"audio"}"#.into()),
+                    "native" => Opening::Native,
                     _ => Opening::ToolCall { id: Text::of(word()), name: Text::of("get_weather") },
                 };
                 Step::Open(number, opening)
@@ -165,7 +165,7 @@ fn show_delta(delta: &Delta<'_>, out: &mut String) {
                 Opening::Refusal => "refusal".to_owned(),
                 Opening::RedactedThinking(data) => format!("sealed {}", data.json()),
                 Opening::ToolCall { id, name } => format!("call {} {}", id.json(), name.json()),
-                Opening::Native(json) => format!("native {json}"),
+                Opening::Native => "native".to_owned(),
             }
         ),
         Delta::Piece { block, piece, .. } => writeln!(
@@ -175,7 +175,7 @@ fn show_delta(delta: &Delta<'_>, out: &mut String) {
                 Piece::Text(text) => format!("text {}", text.json()),
                 Piece::Arguments(text) => format!("arguments {}", text.json()),
                 Piece::Signature(text) => format!("signature {}", text.json()),
-                Piece::Native(json) => format!("native {json}"),
+                Piece::Native => "native".to_owned(),
             }
         ),
         Delta::Close { block, .. } => writeln!(out, "  close {block}"),

@@ -5,6 +5,7 @@
 //! conversation all the same, since the upstream refuses the request otherwise: thinking is turned off where a tool
 //! loop came back without its thoughts, and of more marks than the upstream takes the middle ones go.
 
+mod closed;
 mod content;
 mod conversation;
 mod format;

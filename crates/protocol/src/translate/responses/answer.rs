@@ -101,7 +101,7 @@ impl Answer {
                 name: name.json().to_owned(),
                 arguments: String::new(),
             },
-            Opening::Native(_) => return None,
+            Opening::Native => return None,
         };
         self.items.push(item);
         Some(Place { item: self.items.len() - 1, part: 0 })

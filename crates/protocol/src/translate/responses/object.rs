@@ -64,7 +64,7 @@ fn waits(opening: &Opening<'_>) -> bool {
 fn says_nothing(piece: &Piece<'_>) -> bool {
     match piece {
         Piece::Text(text) | Piece::Arguments(text) | Piece::Signature(text) => text.is_empty(),
-        Piece::Native(_) => true,
+        Piece::Native => true,
     }
 }
 

@@ -196,7 +196,7 @@ fn steps(choice: u64, block: u64, content: &Content<'static>, size: usize, delta
         Content::ToolCall { id, name, arguments } => {
             (Opening::ToolCall { id: id.clone(), name: name.clone() }, arguments.to_string())
         }
-        Content::Native { json, .. } => (Opening::Native(json.clone()), String::new()),
+        Content::Native { .. } => (Opening::Native, String::new()),
         Content::Media(_) | Content::ToolResult { .. } => return,
     };
     deltas.push(Delta::Open { choice, block, opening });

@@ -106,7 +106,7 @@ impl StreamWriter {
             Opening::Text => Opening::Text,
             Opening::Refusal => Opening::Refusal,
             Opening::Thinking => Opening::Thinking,
-            Opening::RedactedThinking(_) | Opening::ToolCall { .. } | Opening::Native(_) => {
+            Opening::RedactedThinking(_) | Opening::ToolCall { .. } | Opening::Native => {
                 return self.open(block, opening, out);
             }
         };

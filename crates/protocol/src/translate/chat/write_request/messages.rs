@@ -123,7 +123,7 @@ fn part<'b>(block: &'b Block<'b>, place: &str, target: &mut Target<'_>) -> Resul
             Ok(part) => return Ok(Part::Written(part)),
             Err(why) => why,
         },
-        Content::Native { .. } => "chat completions have no block of this kind",
+        Content::Native { kind, .. } => return Err(Untranslatable::unknown(place, "block", kind)),
         Content::ToolResult { .. } => "a result within a result",
         Content::ToolCall { .. }
         | Content::Thinking { .. }

@@ -26,9 +26,8 @@ pub(super) fn write(
     for (at, tool) in request.tools.iter().enumerate() {
         match tool {
             Tool::Function(function) => tools.push(written(function, target)),
-            Tool::Native { .. } => {
-                let why = "the target takes functions only, and no tools of another kind";
-                return Err(Untranslatable::new(format!("tools[{at}]"), why));
+            Tool::Native { kind, .. } => {
+                return Err(Untranslatable::unknown(format!("tools[{at}]"), "tool", kind));
             }
         }
     }

@@ -61,7 +61,7 @@ pub(super) fn write_block<'a>(
             piece(out.finish(), PieceKind::Thought)
         }
         Content::Native { json, .. } if client == Dialect::Messages => Ok(Some(Piece::whole(json))),
-        Content::Native { .. } => Err(Untranslatable::new(at, "the target has no block of this type")),
+        Content::Native { kind, .. } => Err(Untranslatable::unknown(at, "block", kind)),
     }
 }
 

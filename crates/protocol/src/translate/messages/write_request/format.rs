@@ -1,5 +1,6 @@
 //! The shape of the answer.
 
+use super::closed::closed;
 use super::piece::Piece;
 use crate::canonical::{Format, Request};
 use crate::dialect::Dialect;
@@ -26,7 +27,7 @@ pub(super) fn write_format<'a>(request: &Request<'a>) -> Result<Shape<'a>, Untra
         None => {}
         Some(Format::JsonSchema { schema: Some(schema), .. }) => {
             let mut format = Writer::new();
-            format.string("type", "json_schema").raw("schema", schema);
+            format.string("type", "json_schema").raw("schema", &closed(schema));
             shape.native = Some(format.finish());
         }
         Some(Format::JsonObject | Format::JsonSchema { schema: None, .. }) => {

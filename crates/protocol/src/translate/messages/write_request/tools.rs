@@ -16,9 +16,7 @@ pub(super) fn write_tools<'a>(request: &Request<'a>) -> Result<Vec<Piece<'a>>, U
     let write = |(index, tool): (usize, &Tool<'a>)| match tool {
         Tool::Function(function) => Ok(write_function(function)),
         Tool::Native { json, .. } if request.dialect == Dialect::Messages => Ok(Piece::whole(json)),
-        Tool::Native { .. } => {
-            Err(Untranslatable::new(format!("tools[{index}]"), "the target has no tool of this type"))
-        }
+        Tool::Native { kind, .. } => Err(Untranslatable::unknown(format!("tools[{index}]"), "tool", kind)),
     };
     request.tools.iter().enumerate().map(write).collect()
 }
