@@ -10,7 +10,7 @@ mod members;
 
 use crate::dialect::Dialect;
 use crate::features::{Feature, Needs};
-use families::Endpoints;
+pub(crate) use families::Endpoints;
 
 /// What becomes of a member on its way to a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,17 +69,17 @@ pub struct Family {
     /// How it is told to think.
     pub thinking: Thinking,
     /// The endpoints that it has itself.
-    endpoints: Endpoints,
+    pub(crate) endpoints: Endpoints,
     /// What it is spoken to in by those whose endpoint it has not; absent where no table says anything of it.
-    via: Option<Dialect>,
+    pub(crate) via: Option<Dialect>,
     /// Members of requests that go there in the client's own dialect.
-    own: ByClient,
+    pub(crate) own: ByClient,
     /// Members of requests that are translated.
-    translated: ByClient,
+    pub(crate) translated: ByClient,
 }
 
 /// By client, in the order of [`Dialect::ALL`]: the members with a row in the tables, in the order of their names.
-type ByClient = [&'static [(&'static str, Treatment)]; Dialect::ALL.len()];
+pub(crate) type ByClient = [&'static [(&'static str, Treatment)]; Dialect::ALL.len()];
 
 /// Nothing is known.
 static UNKNOWN: Family = Family::UNKNOWN;
@@ -107,7 +107,7 @@ pub fn lacks(family: &Family) -> Needs {
 
 impl Family {
     /// No table says anything of it.
-    const UNKNOWN: Self = Self {
+    pub(crate) const UNKNOWN: Self = Self {
         max_output: None,
         thinking: Thinking::None,
         endpoints: Endpoints::NONE,

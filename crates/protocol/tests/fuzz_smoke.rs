@@ -3,6 +3,8 @@
 //! What must hold is in the drivers; here is only where the bytes come from. `fuzz/README.md` says how to search
 //! for longer.
 
+#![cfg(test)]
+
 #[path = "../fuzz/src/drivers.rs"]
 pub mod drivers;
 
@@ -33,9 +35,38 @@ const DRIVERS: [(&str, Driver); 9] = [
 
 /// Pieces at which readers have to decide something.
 const PIECES: &[&str] = &[
-    "\"", "\\", "{", "}", "[", "]", ",", ":", "null", "true", "-0", "1e999", "9007199254740993", "\\ud800", "\"\"", "{}",
-    "[]", "\n", "\r", "\n\n", "\r\n\r\n", "data: ", "event: error\n", "data: [DONE]\n\n", "\u{feff}", "\0", "\u{e9}",
-    "\"type\":\"text\",", "\"index\":7,", "\"content\":null,", "\"usage\":{},", "\"error\":{\"message\":\"x\"},",
+    "\"",
+    "\\",
+    "{",
+    "}",
+    "[",
+    "]",
+    ",",
+    ":",
+    "null",
+    "true",
+    "-0",
+    "1e999",
+    "9007199254740993",
+    "\\ud800",
+    "\"\"",
+    "{}",
+    "[]",
+    "\n",
+    "\r",
+    "\n\n",
+    "\r\n\r\n",
+    "data: ",
+    "event: error\n",
+    "data: [DONE]\n\n",
+    "\u{feff}",
+    "\0",
+    "\u{e9}",
+    "\"type\":\"text\",",
+    "\"index\":7,",
+    "\"content\":null,",
+    "\"usage\":{},",
+    "\"error\":{\"message\":\"x\"},",
 ];
 
 /// One way to damage bytes. Places are taken modulo what is there.
@@ -61,8 +92,12 @@ fn damage() -> impl Strategy<Value = Damage> {
         (place.clone(), length.clone()).prop_map(|(at, length)| Damage::Repeat { at, length }),
         (place.clone(), piece.clone()).prop_map(|(at, piece)| Damage::Insert { at, piece }),
         (place.clone(), piece).prop_map(|(at, piece)| Damage::Overwrite { at, piece }),
-        (place.clone(), any::<usize>(), place, length)
-            .prop_map(|(at, seed, from, length)| Damage::Graft { at, seed, from, length }),
+        (place.clone(), any::<usize>(), place, length).prop_map(|(at, seed, from, length)| Damage::Graft {
+            at,
+            seed,
+            from,
+            length
+        }),
     ]
 }
 

@@ -7,8 +7,8 @@
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use sluice_protocol::{
-    Dialect, Envelope, Profile, StreamObserver, Usage, affinity, body_digest, cacheable, capability, digest, features,
-    fitness, observe_reply,
+    Dialect, Envelope, Profile, StreamObserver, Usage, affinity, body_digest, cacheable, capability, digest,
+    features, fitness, observe_reply,
     provider::{self, DropFields, Encoding, PRESETS},
     replay,
     sse::{Decoder, Event},
@@ -137,7 +137,9 @@ pub fn upstream_error(data: &[u8]) {
     if let Some(hint) = retry::from_body(data) {
         let _ = hint.wait(0);
     }
-    for name in ["retry-after", "retry-after-ms", "x-ratelimit-reset-requests", "anthropic-ratelimit-requests-reset"] {
+    for name in
+        ["retry-after", "retry-after-ms", "x-ratelimit-reset-requests", "anthropic-ratelimit-requests-reset"]
+    {
         let _ = retry::from_headers(|wanted| (wanted == name).then_some(&*text));
     }
 }
@@ -181,14 +183,19 @@ fn translations() -> Vec<Translation> {
     let mut translations = Vec::new();
     for (dialect, body) in [
         (Dialect::Completions, r#"{"model":"m","prompt":"p","logprobs":1}"#),
-        (Dialect::Chat, r#"{"model":"m","messages":[{"role":"user","content":"c"}],"stream":true,"stream_options":{"include_usage":true}}"#),
+        (
+            Dialect::Chat,
+            r#"{"model":"m","messages":[{"role":"user","content":"c"}],"stream":true,"stream_options":{"include_usage":true}}"#,
+        ),
         (Dialect::Responses, r#"{"model":"m","input":"i","metadata":{"a":"b"}}"#),
         (Dialect::Messages, r#"{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"c"}]}"#),
     ] {
         let call = Envelope::scan(body.into(), dialect, Profile::Open);
         let calls = call.iter().flat_map(|call| WIRES.map(|wire| (call, wire)));
         translations.extend(
-            calls.filter(|(_, wire)| *wire != dialect).map(|(call, wire)| Translation::new(call, wire, 1, "id")),
+            calls
+                .filter(|(_, wire)| *wire != dialect)
+                .map(|(call, wire)| Translation::new(call, wire, 1, "id")),
         );
     }
     assert_eq!(translations.len(), 6, "every client's request passes its checks");

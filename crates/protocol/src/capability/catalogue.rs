@@ -11,8 +11,11 @@ use crate::provider::{PRESETS, Preset, ProviderKind};
 /// Holds for providers of which the tables know nothing.
 const ANY: &str = "openai_compatible";
 
+/// The families of a preset, the closest first.
+type Families = Vec<(Models, Family)>;
+
 /// By preset, in the order of [`PRESETS`].
-static CATALOGUE: LazyLock<Vec<(&str, Vec<(Models, Family)>)>> = LazyLock::new(|| {
+static CATALOGUE: LazyLock<Vec<(&str, Families)>> = LazyLock::new(|| {
     let tables = Tables { families: families::rows().collect(), members: members::rows().collect() };
     PRESETS.iter().map(|preset| (preset.id, tables.families_of(preset))).collect()
 });
@@ -59,7 +62,7 @@ struct Tables {
 }
 
 impl Tables {
-    fn families_of(&self, preset: &Preset) -> Vec<(Models, Family)> {
+    fn families_of(&self, preset: &Preset) -> Families {
         let lineage = lineage(preset);
         let distance = |provider: &str| lineage.iter().position(|name| *name == provider);
         let mut rows: Vec<(usize, &families::Row)> =

@@ -75,7 +75,7 @@ impl Models {
 
 /// A set of endpoints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Endpoints(u8);
+pub(crate) struct Endpoints(u8);
 
 impl Endpoints {
     pub(super) const NONE: Self = Self(0);

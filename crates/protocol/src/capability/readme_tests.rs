@@ -128,7 +128,8 @@ fn endpoint(preset: &Preset, general: &Family, dialect: Dialect) -> String {
 
 /// What becomes of members, by format.
 fn treatments() -> String {
-    let mut table = "| client | member | `anthropic` | `openai` | `openai_compatible` | with chat alone |\n".to_owned();
+    let mut table =
+        "| client | member | `anthropic` | `openai` | `openai_compatible` | with chat alone |\n".to_owned();
     table.push_str("| --- | --- | --- | --- | --- | --- |\n");
     for (client, members) in SHOWN {
         for member in *members {
@@ -154,10 +155,13 @@ fn treatment(kind: &str, client: Dialect, member: &str) -> String {
     words.join(" or ")
 }
 
+/// Members by client, models and treatment.
+type Differences<'a> = BTreeMap<(usize, &'a str, &'a str), Vec<&'a str>>;
+
 /// What the tables say of single providers of OpenAI's format.
 fn differences() -> String {
     let kinds = ["anthropic", "openai", "openai_compatible"];
-    let mut told: BTreeMap<&str, BTreeMap<(usize, &str, &str), Vec<&str>>> = BTreeMap::new();
+    let mut told: BTreeMap<&str, Differences<'_>> = BTreeMap::new();
     for row in members::rows().filter(|row| !kinds.contains(&row.provider)) {
         let preset = preset(row.provider).expect("a preset");
         assert_eq!(lineage(preset).first(), Some(&row.provider));
