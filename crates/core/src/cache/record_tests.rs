@@ -117,7 +117,7 @@ proptest! {
 #[test]
 fn the_layout_is_as_documented() {
     let record = seal(&key(), &stream(), COMPRESS_FROM);
-    assert_eq!(record[..5], *b"SLUC\x01");
+    assert_eq!(record[..5], *b"SLUC\x02");
     assert_eq!(record[LENGTH_AT..REST_AT], u64::try_from(record.len()).unwrap().to_le_bytes());
     assert_eq!(record[REST_AT..FLAGS_AT], *key().as_bytes());
     assert_eq!(record[FLAGS_AT..FLAGS_AT + 2], [STREAM | USAGE, 2]);
@@ -171,9 +171,9 @@ fn the_record_of_another_key_is_not_given_away() {
 #[test]
 fn another_version_is_a_miss_whatever_follows() {
     let mut record = seal(&key(), &stream(), COMPRESS_FROM);
-    record[4] = 2;
+    record[4] = 1;
     assert_eq!(read(&record), Err(Invalid::Version));
-    assert_eq!(read(b"SLUC\x02"), Err(Invalid::Version));
+    assert_eq!(read(b"SLUC\x01"), Err(Invalid::Version));
     assert_eq!(read(b"{\"json\": true}"), Err(Invalid::Version));
 }
 

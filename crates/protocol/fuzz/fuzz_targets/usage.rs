@@ -1,0 +1,8 @@
+//! What is observed of answers and streams: counts, how they end.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sluice_protocol_fuzz::drivers;
+
+fuzz_target!(|data: &[u8]| drivers::usage(data));
