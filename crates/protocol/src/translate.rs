@@ -11,6 +11,7 @@
 mod chat;
 mod completions;
 mod messages;
+mod openai_request;
 mod responses;
 
 use std::borrow::Cow;

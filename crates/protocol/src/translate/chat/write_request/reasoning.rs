@@ -1,0 +1,48 @@
+//! How much the model thinks first, as `reasoning_effort`.
+//!
+//! Written where the model is known to think or the table of capabilities says that it is taken; a model that does
+//! not think refuses the member.
+
+use super::Body;
+use super::target::Target;
+use crate::canonical::{Reasoning, Text};
+use crate::capability::Treatment;
+use crate::json::integer;
+use crate::raw::Object;
+
+/// Up to so many tokens of thought are a low effort, and up to the second number a medium one. Coding agents that
+/// let people ask for more thought step from 4,000 over 10,000 to 32,000.
+const LOW: i64 = 4_096;
+const MEDIUM: i64 = 16_384;
+
+pub(super) fn write(reasoning: Option<&Reasoning<'_>>, target: &mut Target<'_>, body: &mut Body) {
+    let Some(reasoning) = reasoning else { return };
+    if reasoning.summary.is_some() {
+        target.lose(target.word("reasoning.summary", "reasoning.summary", "thinking.display"));
+    }
+    let by_budget = || reasoning.thinking.as_deref().and_then(effort_of).map(Text::of);
+    let Some(effort) = reasoning.effort.clone().or_else(by_budget) else { return };
+    let name = match &reasoning.effort {
+        Some(_) => target.word("reasoning_effort", "reasoning", "output_config.effort"),
+        None => "thinking",
+    };
+    let is_taken = matches!(target.treatment(name), Treatment::Native | Treatment::Translated);
+    if is_taken || target.thinks() {
+        body.add("reasoning_effort", effort.json());
+    } else if effort.meant() != "none" {
+        target.lose(name);
+    }
+}
+
+/// The effort that Messages' `thinking` comes near to. Where it is switched off, or as the model likes, there is
+/// none to name.
+fn effort_of(thinking: &str) -> Option<&'static str> {
+    let budget = Object::parse(thinking).ok()?.get("budget_tokens").and_then(integer)?;
+    Some(if budget <= LOW {
+        "low"
+    } else if budget <= MEDIUM {
+        "medium"
+    } else {
+        "high"
+    })
+}
