@@ -1,20 +1,15 @@
 //! STUB messages
-use super::{Asked, Events, Losses, StreamFault, Toward, Untranslatable};
-use crate::canonical::{Delta, Reply, Request};
-use crate::envelope::Envelope;
+mod read_request;
+mod write_request;
+
+pub(super) use read_request::read_request;
+pub(super) use write_request::write_request;
+
+use super::{Asked, Events, StreamFault};
+use crate::canonical::{Delta, Reply};
 use crate::raw::Garbled;
 use crate::sse::Event;
 
-pub(super) fn read_request(_call: &Envelope) -> Result<Request<'_>, Untranslatable> {
-    Err(Untranslatable::new("model", "not yet"))
-}
-pub(super) fn write_request(
-    _request: &Request<'_>,
-    _toward: &Toward<'_>,
-    _losses: &mut Losses,
-) -> Result<String, Untranslatable> {
-    Err(Untranslatable::new("model", "not yet"))
-}
 pub(super) fn read_reply(_text: &str) -> Result<Reply<'_>, Garbled> {
     Err(Garbled)
 }
