@@ -1,20 +1,31 @@
-//! STUB responses
-use super::{Asked, Events, Untranslatable};
-use crate::canonical::{Delta, Reply, Request};
-use crate::envelope::Envelope;
+//! The Responses API, for clients: their requests read, answers and streams written.
+//!
+//! Only what one request and one answer can carry is served. What lives at a provider (stored responses,
+//! conversations, prompts, hosted tools) cannot be put to a target that has no such API, and is refused by name.
+//! No upstream is spoken to in this dialect here: one that has it gets the client's own bytes.
 
-pub(super) fn read_request(_call: &Envelope) -> Result<Request<'_>, Untranslatable> {
-    Err(Untranslatable::new("model", "not yet"))
-}
-pub(super) fn write_reply(_reply: &Reply<'_>, _asked: &Asked) -> String {
-    String::new()
-}
-pub(super) struct StreamWriter {
-    _asked: Asked,
-}
-impl StreamWriter {
-    pub(super) fn new(asked: Asked) -> Self {
-        Self { _asked: asked }
-    }
-    pub(super) fn write(&mut self, _delta: &Delta<'_>, _out: &mut Events) {}
-}
+mod answer;
+mod input;
+mod object;
+mod parts;
+mod request;
+mod seal;
+mod stream;
+mod tools;
+
+pub(super) use object::write_reply;
+pub(super) use request::read_request;
+pub(super) use stream::StreamWriter;
+
+#[cfg(test)]
+#[path = "responses/golden_reply_tests.rs"]
+mod golden_reply_tests;
+#[cfg(test)]
+#[path = "responses/golden_request_tests.rs"]
+mod golden_request_tests;
+#[cfg(test)]
+#[path = "responses/law_tests.rs"]
+mod law_tests;
+#[cfg(test)]
+#[path = "responses/samples.rs"]
+mod samples;

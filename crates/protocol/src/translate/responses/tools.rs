@@ -1,0 +1,60 @@
+//! What a request says of tools: which there are, and whether the model has to call.
+
+use std::borrow::Cow;
+
+use super::request::Lost;
+use crate::canonical::{Function, Text, Tool, ToolChoice};
+use crate::raw::{self, Object};
+use crate::translate::Untranslatable;
+
+/// Members of a function that are read here.
+const KNOWN: &[&str] = &["type", "name", "description", "parameters", "strict", "cache_control"];
+
+/// Reads `tools`.
+pub(super) fn read<'a>(json: &'a str, lost: &mut Lost<'a>) -> Result<Vec<Tool<'a>>, Untranslatable> {
+    let tools = raw::items(json).map_err(|_| Untranslatable::new("tools", "expected a list"))?;
+    tools.into_iter().enumerate().map(|(index, tool)| tool_of(tool, index, lost)).collect()
+}
+
+fn tool_of<'a>(json: &'a str, index: usize, lost: &mut Lost<'a>) -> Result<Tool<'a>, Untranslatable> {
+    let fault = |member: &str, why: &'static str| Untranslatable::new(format!("tools[{index}]{member}"), why);
+    let tool =
+        Object::parse(json).map_err(|_| fault("", "expected an object in which no name comes twice"))?;
+    let kind = tool.string("type").ok_or_else(|| fault(".type", "expected a string"))?;
+    if kind != "function" {
+        // Run by the provider, or called with a text that is no JSON.
+        return Ok(Tool::Native { kind, name: tool.string("name"), json: Cow::Borrowed(json) });
+    }
+    lost.rest(&tool, KNOWN, "tools[]");
+    Ok(Tool::Function(Function {
+        name: tool.some("name").and_then(Text::read).ok_or_else(|| fault(".name", "expected a string"))?,
+        description: tool.some("description").and_then(Text::read),
+        parameters: tool.some("parameters").map(Cow::Borrowed),
+        strict: boolean(tool.get("strict")),
+        mark: tool.some("cache_control").map(Cow::Borrowed),
+    }))
+}
+
+/// Reads `tool_choice`.
+pub(super) fn choice(json: &str) -> ToolChoice<'_> {
+    match raw::string(json).as_deref() {
+        Some("auto") => return ToolChoice::Auto,
+        Some("none") => return ToolChoice::None,
+        Some("required") => return ToolChoice::Required,
+        _ => {}
+    }
+    let function = Object::parse(json)
+        .ok()
+        .filter(|choice| choice.string("type").as_deref() == Some("function"))
+        .and_then(|choice| choice.some("name").and_then(Text::read));
+    function.map_or(ToolChoice::Native(Cow::Borrowed(json)), ToolChoice::Function)
+}
+
+/// A truth value; nothing for anything else.
+pub(super) fn boolean(json: Option<&str>) -> Option<bool> {
+    match json {
+        Some("true") => Some(true),
+        Some("false") => Some(false),
+        _ => None,
+    }
+}
