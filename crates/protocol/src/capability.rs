@@ -150,16 +150,31 @@ impl Family {
     /// things (the client's own endpoint, completions asked as chat), and is dropped elsewhere.
     #[must_use]
     pub fn treatment(&self, client: Dialect, member: &str) -> Treatment {
-        let is_own = self.via.is_some() && self.wire(client) == client;
-        let rows = if is_own { &self.own } else { &self.translated };
-        let rows = rows.get(client as usize).copied().unwrap_or_default();
-        let found = rows.binary_search_by(|(name, _)| (*name).cmp(member)).ok();
-        if let Some((_, treatment)) = found.and_then(|at| rows.get(at)) {
-            return *treatment;
-        }
-        let has_same_names =
-            client == Dialect::Completions && self.via.is_none_or(|via| via == Dialect::Chat);
-        if is_own || has_same_names { Treatment::Native } else { Treatment::Dropped }
+        self.named(client, member).unwrap_or_else(|| {
+            let has_same_names =
+                client == Dialect::Completions && self.via.is_none_or(|via| via == Dialect::Chat);
+            if self.is_own(client) || has_same_names { Treatment::Native } else { Treatment::Dropped }
+        })
+    }
+
+    /// Does a table say that a member of this client's is not taken? For members that every target has unless the
+    /// tables know better.
+    #[must_use]
+    pub fn leaves_out(&self, client: Dialect, member: &str) -> bool {
+        self.named(client, member).is_some_and(|treatment| !treatment.is_served())
+    }
+
+    /// What a table says of a member.
+    fn named(&self, client: Dialect, member: &str) -> Option<Treatment> {
+        let rows = if self.is_own(client) { &self.own } else { &self.translated };
+        let rows = rows.get(client as usize).copied()?;
+        let at = rows.binary_search_by(|(name, _)| (*name).cmp(member)).ok()?;
+        rows.get(at).map(|(_, treatment)| *treatment)
+    }
+
+    /// Do requests of this dialect go there in it?
+    fn is_own(&self, client: Dialect) -> bool {
+        self.via.is_some() && self.wire(client) == client
     }
 }
 

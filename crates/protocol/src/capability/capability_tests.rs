@@ -268,6 +268,14 @@ fn members_become_what_the_tables_say() {
 }
 
 #[test]
+fn what_every_target_has_is_left_out_only_by_a_row() {
+    let leaves_out = |preset, model, member| family(preset, model).leaves_out(Dialect::Messages, member);
+    assert!(leaves_out("openai", "gpt-5", "temperature") && leaves_out("gemini", "m", "cache_control"));
+    assert!(!leaves_out("openai", "gpt-4o", "temperature") && !leaves_out("vllm", "m", "cache_control"));
+    assert!(!leaves_out("vllm", "m", "a_member_of_tomorrow"), "of which no table says anything");
+}
+
+#[test]
 fn what_a_preset_takes_out_is_dropped_by_the_table_too() {
     for preset in PRESETS {
         for (models, family) in families_of(preset.id) {
@@ -297,5 +305,6 @@ fn of_a_family_without_a_table_only_completions_go_on_as_they_are() {
     for client in Dialect::ALL {
         let expected = if client == Dialect::Completions { Treatment::Native } else { Treatment::Dropped };
         assert_eq!(PLAIN.treatment(client, "seed"), expected, "{client:?}");
+        assert!(!PLAIN.leaves_out(client, "temperature"), "{client:?}");
     }
 }
