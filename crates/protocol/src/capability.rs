@@ -190,3 +190,7 @@ mod tests;
 #[cfg(test)]
 #[path = "capability/readme_tests.rs"]
 mod readme;
+
+#[cfg(test)]
+#[path = "capability/agreement_tests.rs"]
+mod agreement;

@@ -29,7 +29,7 @@ fn of_anthropic(
     let mut reply = reply(blocks, end);
     reply.head = Head { id: Some(Text::of("msg_01X")), model: Some(Text::of("claude-x")), ..Head::default() };
     reply.tokens = Some(Tokens {
-        usage: Usage { input: 3210, output: 42, cache_read: 3000, cache_write: 200, reasoning: 0 },
+        usage: Usage { input: 3210, output: 42, cache_read: 3000, cache_write: 200, cache_write_long: 0, reasoning: 0 },
         native: vec![
             ("cache_creation".into(), r#"{"ephemeral_5m_input_tokens":200}"#.into()),
             ("output_tokens".into(), "7".into()),

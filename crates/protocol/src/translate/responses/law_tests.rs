@@ -53,8 +53,14 @@ fn replies() -> impl Strategy<Value = Reply<'static>> {
                 Head::default()
             },
             choices: vec![Choice { index: 0, blocks, stop, logprobs: None }],
-            tokens: tokens.map(|(input, output, read, reasoning)| Tokens {
-                usage: Usage { input, output, cache_read: read, cache_write: 0, reasoning },
+            tokens: tokens.map(|(fresh, answer, cache_read, reasoning)| Tokens {
+                usage: Usage {
+                    input: fresh + cache_read,
+                    output: answer + reasoning,
+                    cache_read,
+                    reasoning,
+                    ..Usage::default()
+                },
                 native: vec![("vendor".into(), "1.50".into())],
             }),
         },

@@ -158,7 +158,7 @@ pub(super) fn reply(blocks: Vec<Block<'static>>, stop: Stop<'static>) -> Reply<'
         },
         choices: vec![Choice { index: 0, blocks, stop: Some(stop), logprobs: None }],
         tokens: Some(Tokens {
-            usage: Usage { input: 36, output: 12, cache_read: 8, cache_write: 0, reasoning: 5 },
+            usage: Usage { input: 36, output: 12, cache_read: 8, cache_write: 0, cache_write_long: 0, reasoning: 5 },
             native: Vec::new(),
         }),
     }
