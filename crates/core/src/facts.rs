@@ -7,10 +7,13 @@ use crate::{
     cache::{entry::Tags, generations::Generation, key::CacheKey, store::ResponseCache},
     headers as names,
     health::Health,
-    state::snapshot::{KeyEntry, ModelEntry, Target},
+    state::{
+        provider::Known,
+        snapshot::{KeyEntry, ModelEntry, Target},
+    },
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
-use sluice_protocol::{Dialect, Envelope, capability::Family, features::Feature, translate::Toward};
+use sluice_protocol::{Dialect, Envelope, features::Feature, translate::Toward};
 use smallvec::SmallVec;
 use std::{
     fmt,
@@ -110,7 +113,7 @@ pub struct Choice {
     /// How that fares.
     pub health: Arc<Health>,
     /// What is known of the model there.
-    pub family: &'static Family,
+    pub family: Known,
     /// What the call is put in.
     pub wire: Dialect,
 }
@@ -122,14 +125,14 @@ impl Choice {
         let health = if target.is_pattern() { target.health.behind(&model) } else { target.health.clone() };
         let family = target.family(&model);
         // Where there is no such way, the plan skips the target.
-        let wire = target.endpoints(family).wire(dialect).unwrap_or(dialect);
+        let wire = family.wire(dialect).unwrap_or(dialect);
         Self { target, model, health, family, wire }
     }
 
     /// Can a call of this dialect be put to it at all?
     #[must_use]
     pub fn serves(&self, dialect: Dialect) -> bool {
-        self.target.endpoints(self.family).wire(dialect).is_some()
+        self.family.wire(dialect).is_some()
     }
 
     /// What a request is written for.
@@ -139,7 +142,7 @@ impl Choice {
         Toward {
             kind: provider.kind,
             model: &self.model,
-            family: self.family,
+            family: &self.family,
             max_output: settings.max_output_tokens,
             ask_usage: provider.ask_usage,
             prompt_template: settings.prompt_template.as_deref(),

@@ -10,7 +10,7 @@ mod members;
 
 use crate::dialect::Dialect;
 use crate::features::{Feature, Needs};
-pub(crate) use families::Endpoints;
+use crate::provider::Endpoints;
 
 /// What becomes of a member on its way to a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +69,7 @@ pub struct Family {
     /// How it is told to think.
     pub thinking: Thinking,
     /// The endpoints that it has itself.
-    pub(crate) endpoints: Endpoints,
+    pub endpoints: Endpoints,
     /// What it is spoken to in by those whose endpoint it has not; absent where no table says anything of it.
     pub(crate) via: Option<Dialect>,
     /// Members of requests that go there in the client's own dialect.
@@ -124,25 +124,14 @@ impl Family {
 
     /// The same, with these endpoints and no others, for an operator who knows better.
     #[must_use]
-    pub fn serving(self, dialects: &[Dialect]) -> Self {
-        Self { endpoints: self.endpoints.replaced(dialects), ..self }
+    pub const fn serving(self, endpoints: Endpoints) -> Self {
+        Self { endpoints, ..self }
     }
 
-    /// Does it count the tokens of a request without answering it (`messages/count_tokens`)?
+    /// What the target is spoken to in when a client speaks `client`, if it can be at all.
     #[must_use]
-    pub fn counts_tokens(&self) -> bool {
-        self.endpoints.counts_tokens()
-    }
-
-    /// What the target is spoken to in when a client speaks `client`: the same where it has the endpoint or where
-    /// there is nothing to turn the request into.
-    #[must_use]
-    pub fn wire(&self, client: Dialect) -> Dialect {
-        match client {
-            Dialect::Embeddings => client,
-            _ if self.serves(client) => client,
-            _ => self.via.unwrap_or(Dialect::Chat),
-        }
+    pub const fn wire(&self, client: Dialect) -> Option<Dialect> {
+        self.endpoints.wire(client)
     }
 
     /// What becomes of a member that a client of this dialect sends, top-level unless the name has a path
@@ -174,7 +163,7 @@ impl Family {
 
     /// Do requests of this dialect go there in it?
     fn is_own(&self, client: Dialect) -> bool {
-        self.via.is_some() && self.wire(client) == client
+        self.via.is_some() && self.serves(client)
     }
 }
 
@@ -190,3 +179,7 @@ mod tests;
 #[cfg(test)]
 #[path = "capability/readme_tests.rs"]
 mod readme;
+
+#[cfg(test)]
+#[path = "capability/agreement_tests.rs"]
+mod agreement;

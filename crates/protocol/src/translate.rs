@@ -46,7 +46,7 @@ pub struct Toward<'a> {
     /// Its name for the model.
     pub model: &'a str,
     /// What is known of models of that name.
-    pub family: &'static Family,
+    pub family: &'a Family,
     /// Most tokens that it gives, where the operator says so; else the family's.
     pub max_output: Option<u64>,
     /// Ask for usage in a stream.

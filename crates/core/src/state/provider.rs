@@ -13,7 +13,7 @@ use sluice_protocol::{
     capability::{self, Family},
     provider::{DropFields, Endpoints, ProviderKind},
 };
-use std::{borrow::Cow, pin::Pin, sync::Arc};
+use std::{borrow::Cow, ops::Deref, pin::Pin, sync::Arc};
 
 /// One upstream account, ready to be asked.
 pub struct Provider {
@@ -53,6 +53,26 @@ pub struct Provider {
     preset: &'static str,
     /// What must never appear in a message.
     pub secrets: Vec<Secret>,
+}
+
+/// What is known of a model at a provider: what the tables say, or with endpoints that the operator has told.
+#[derive(Clone)]
+pub enum Known {
+    /// The tables alone.
+    Table(&'static Family),
+    /// The operator, too.
+    Told(Arc<Family>),
+}
+
+impl Deref for Known {
+    type Target = Family;
+
+    fn deref(&self) -> &Family {
+        match self {
+            Self::Table(family) => family,
+            Self::Told(family) => family,
+        }
+    }
 }
 
 /// Why a provider cannot be made ready.
@@ -142,16 +162,14 @@ impl Provider {
         self.paths.find(&self.base, dialect, model)
     }
 
-    /// What is known of a model here.
+    /// What is known of a model here; `endpoints` where the operator says of a target what it has.
     #[must_use]
-    pub fn family(&self, model: &str) -> &'static Family {
-        capability::family(self.preset, model)
-    }
-
-    /// What it has itself for models of a family.
-    #[must_use]
-    pub fn endpoints(&self, family: &Family) -> Endpoints {
-        self.endpoints.unwrap_or(family.endpoints)
+    pub fn family(&self, model: &str, endpoints: Option<Endpoints>) -> Known {
+        let family = capability::family(self.preset, model);
+        match endpoints.or(self.endpoints) {
+            None => Known::Table(family),
+            Some(endpoints) => Known::Told(Arc::new(family.serving(endpoints))),
+        }
     }
 
     /// Headers of a new request, with the credential at this place of the pool.

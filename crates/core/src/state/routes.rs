@@ -6,12 +6,12 @@ use crate::{
     state::{
         handles::{ModelMetrics, TargetMetrics},
         keys::KeyEntry,
-        provider::Provider,
+        provider::{Known, Provider},
     },
 };
 use http::{HeaderMap, HeaderValue};
 use sluice_config::model::{self, Strategy};
-use sluice_protocol::{capability::Family, provider::Endpoints};
+use sluice_protocol::provider::Endpoints;
 use std::{
     collections::{HashMap, HashSet},
     sync::Arc,
@@ -119,7 +119,7 @@ pub struct Target {
     /// How it fares.
     pub health: Arc<Health>,
     /// What is known of its model, where that does not depend on the request.
-    pub known: Option<&'static Family>,
+    pub known: Option<Known>,
     /// What it has itself, where the operator says so of this target.
     pub endpoints: Option<Endpoints>,
     /// The configured target, for its rule of expanding `*` and for what it can take.
@@ -138,14 +138,8 @@ impl Target {
 
     /// What is known of a model here.
     #[must_use]
-    pub fn family(&self, model: &str) -> &'static Family {
-        self.known.unwrap_or_else(|| self.provider.family(model))
-    }
-
-    /// What it has itself.
-    #[must_use]
-    pub fn endpoints(&self, family: &Family) -> Endpoints {
-        self.endpoints.unwrap_or_else(|| self.provider.endpoints(family))
+    pub fn family(&self, model: &str) -> Known {
+        self.known.clone().unwrap_or_else(|| self.provider.family(model, self.endpoints))
     }
 
     /// Does the upstream's name depend on the request?

@@ -210,6 +210,7 @@ impl Shape<'_> {
         let provider = self.providers.get(target.provider.as_str())?.clone();
         let circuit = self.settings.resilience.circuit;
         let health = self.shared.health.target(&provider.name, &target.model, circuit, self.metrics);
+        let endpoints = target.endpoints.as_deref().map(model::Endpoint::set);
         let door: Weak<Provider> = Arc::downgrade(&provider);
         health.lookout.watch(door);
         Some(Arc::new(Target {
@@ -218,8 +219,8 @@ impl Shape<'_> {
             model_header: (!target.model.contains(['*', '{']))
                 .then(|| HeaderValue::from_str(&target.model).ok())
                 .flatten(),
-            known: (!target.model.contains(['*', '{'])).then(|| provider.family(&target.model)),
-            endpoints: target.endpoints.as_deref().map(model::Endpoint::set),
+            known: (!target.model.contains(['*', '{'])).then(|| provider.family(&target.model, endpoints)),
+            endpoints,
             provider,
             model: target.model.as_str().into(),
             weight: target.weight,

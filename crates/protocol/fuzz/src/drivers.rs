@@ -13,7 +13,7 @@ use sluice_protocol::{
     replay,
     sse::{Decoder, Event},
     tokens,
-    translate::Translation,
+    translate::{Toward, Translation},
     upstream_error::{self, retry},
 };
 
@@ -77,8 +77,17 @@ pub fn request(data: &[u8]) {
 fn put(preset: &provider::Preset, model: &str, call: &Envelope) -> Option<(Vec<u8>, Vec<String>)> {
     let fields: Vec<String> = preset.drop_fields.iter().map(|field| (*field).to_owned()).collect();
     let drop = DropFields::parse(&fields).ok()?;
-    let encoding = Encoding { upstream_model: model, ask_usage: preset.stream_usage, drop: &drop };
-    let encoded = provider::encode(preset.kind, call, &encoding).ok()?;
+    let family = capability::family(preset.id, model);
+    let toward = Toward {
+        kind: preset.kind,
+        model,
+        family,
+        max_output: None,
+        ask_usage: preset.stream_usage,
+        prompt_template: None,
+    };
+    let wire = family.wire(call.dialect())?;
+    let encoded = provider::encode(call, wire, &Encoding { toward, drop: &drop }).ok()?;
     Some((encoded.body.iter().flatten().copied().collect(), encoded.dropped))
 }
 

@@ -67,16 +67,14 @@ fn a_member_s_row_can_be_reached() {
 #[test]
 fn an_operator_s_word_on_endpoints_decides_how_members_are_treated() {
     let known = family("vllm", "m");
-    let chat_alone = known.serving(&[Dialect::Chat]);
+    let chat_alone = known.serving(Endpoints::NONE.with(Dialect::Chat));
     assert_eq!(known.treatment(Dialect::Responses, "previous_response_id"), Treatment::Native);
     assert_eq!(chat_alone.treatment(Dialect::Responses, "previous_response_id"), Treatment::Refused);
     assert_eq!(chat_alone.treatment(Dialect::Responses, "thinking_history"), Treatment::Native);
     assert_eq!(chat_alone.treatment(Dialect::Completions, "suffix"), Treatment::Refused);
-    let with_messages = known.serving(&[Dialect::Chat, Dialect::Messages]);
-    assert_eq!(with_messages.wire(Dialect::Messages), Dialect::Messages);
+    let with_messages = known.serving(Endpoints::NONE.with(Dialect::Chat).with(Dialect::Messages));
+    assert_eq!(with_messages.wire(Dialect::Messages), Some(Dialect::Messages));
     assert_eq!(with_messages.treatment(Dialect::Messages, "container"), Treatment::Native);
-    let claude = family("anthropic", "claude-opus-5").serving(&[Dialect::Messages]);
-    assert!(claude.counts_tokens());
 }
 
 #[test]
@@ -173,7 +171,7 @@ fn every_model_with_a_published_price_at_anthropic_has_a_family_with_a_length() 
 
 #[test]
 fn a_request_goes_there_in_a_dialect_that_is_served() {
-    use Dialect::{Chat, Completions, Embeddings, Messages, Responses};
+    use Dialect::{Chat, Completions, CountTokens, Embeddings, Messages, Responses};
     for (preset, model, client, expected) in [
         ("openai", "gpt-3.5-turbo-instruct", Completions, Completions),
         ("openai", "gpt-3.5-turbo-instruct-0914", Completions, Completions),
@@ -198,13 +196,14 @@ fn a_request_goes_there_in_a_dialect_that_is_served() {
         ("anthropic", "claude-opus-5", Completions, Messages),
         ("anthropic", "claude-opus-5", Responses, Messages),
         ("anthropic", "claude-opus-5", Messages, Messages),
-        ("anthropic", "claude-opus-5", Embeddings, Embeddings),
         ("nobody", "m", Messages, Chat),
     ] {
-        assert_eq!(family(preset, model).wire(client), expected, "{preset} {model} {client:?}");
+        assert_eq!(family(preset, model).wire(client), Some(expected), "{preset} {model} {client:?}");
     }
     assert!(!family("anthropic", "claude-opus-5").serves(Embeddings));
-    assert!(family("anthropic", "claude-opus-5").counts_tokens() && !family("vllm", "m").counts_tokens());
+    let counts = |preset, model| family(preset, model).wire(CountTokens).is_some();
+    assert!(counts("anthropic", "claude-opus-5") && !counts("vllm", "m"));
+    assert_eq!(family("anthropic", "claude-opus-5").wire(Embeddings), None);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use super::Thinking;
 use crate::dialect::Dialect;
+use crate::provider::Endpoints;
 
 const TEXT: &str = include_str!("../../data/families.csv");
 
@@ -41,7 +42,7 @@ impl Row {
             "adaptive" => Thinking::Adaptive,
             _ => return None,
         };
-        let endpoints = Endpoints::parse(endpoints)?;
+        let endpoints = self::endpoints(endpoints)?;
         Some(Self { provider, models: Models(models), endpoints, max_output, thinking, as_of })
     }
 }
@@ -73,38 +74,8 @@ impl Models {
     }
 }
 
-/// A set of endpoints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Endpoints(u8);
-
-impl Endpoints {
-    pub(super) const NONE: Self = Self(0);
-
-    /// The bit behind those of the dialects.
-    const COUNT_TOKENS: u8 = 1 << Dialect::ALL.len();
-
-    fn parse(text: &str) -> Option<Self> {
-        let bit = |name| match name {
-            "count_tokens" => Some(Self::COUNT_TOKENS),
-            _ => Dialect::ALL.into_iter().find(|dialect| dialect.as_str() == name).map(bit_of),
-        };
-        text.split_ascii_whitespace().map(bit).try_fold(0, |bits, bit| Some(bits | bit?)).map(Self)
-    }
-
-    /// These dialects in place of those that there were.
-    pub(super) fn replaced(self, dialects: &[Dialect]) -> Self {
-        Self(dialects.iter().fold(self.0 & Self::COUNT_TOKENS, |bits, dialect| bits | bit_of(*dialect)))
-    }
-
-    pub(super) const fn has(self, dialect: Dialect) -> bool {
-        self.0 & bit_of(dialect) != 0
-    }
-
-    pub(super) const fn counts_tokens(self) -> bool {
-        self.0 & Self::COUNT_TOKENS != 0
-    }
-}
-
-const fn bit_of(dialect: Dialect) -> u8 {
-    1 << dialect as u8
+/// Endpoints by the names of their dialects.
+fn endpoints(names: &str) -> Option<Endpoints> {
+    let named = |name| Dialect::ALL.into_iter().find(|dialect| dialect.as_str() == name);
+    names.split_ascii_whitespace().map(named).collect::<Option<Endpoints>>()
 }

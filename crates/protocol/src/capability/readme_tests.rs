@@ -97,14 +97,14 @@ fn endpoints() -> String {
     for dialect in Dialect::ALL {
         write!(table, " {} |", dialect.as_str()).unwrap();
     }
-    table.push_str(" count_tokens |\n| --- | --- | --- | --- | --- | --- | --- |\n");
+    table.push_str("\n| --- | --- | --- | --- | --- | --- | --- |\n");
     for preset in PRESETS {
         write!(table, "| `{}` |", preset.id).unwrap();
         let general = families_of(preset.id).last().expect("a general family").1;
         for dialect in Dialect::ALL {
             write!(table, " {} |", endpoint(preset, general, dialect)).unwrap();
         }
-        writeln!(table, " {} |", if general.counts_tokens() { "native" } else { "—" }).unwrap();
+        table.push('\n');
     }
     table
 }
@@ -113,8 +113,10 @@ fn endpoint(preset: &Preset, general: &Family, dialect: Dialect) -> String {
     if general.serves(dialect) {
         return "native".to_owned();
     }
-    if dialect == Dialect::Embeddings {
-        return "—".to_owned();
+    match dialect {
+        Dialect::Embeddings => return "—".to_owned(),
+        Dialect::CountTokens => return "estimated".to_owned(),
+        _ => {}
     }
     let served: Vec<String> = families_of(preset.id)
         .filter(|(_, family)| family.serves(dialect))
@@ -137,7 +139,7 @@ fn treatments() -> String {
             for kind in ["anthropic", "openai", "openai_compatible"] {
                 write!(table, " {} |", treatment(kind, *client, member)).unwrap();
             }
-            let with_chat = family("openai_compatible", "").serving(&[Dialect::Chat]);
+            let with_chat = family("openai_compatible", "").serving(Endpoints::NONE.with(Dialect::Chat));
             writeln!(table, " {} |", with_chat.treatment(*client, member).as_str()).unwrap();
         }
     }

@@ -15,7 +15,7 @@ use blake3::Hasher;
 use http::HeaderMap;
 use sluice_config::model::{Condition, Strategy};
 use sluice_protocol::{
-    Dialect, Usage, affinity, features,
+    Dialect, Usage, affinity, capability, features,
     kept::{Kept, kept},
 };
 use smallvec::SmallVec;
@@ -147,7 +147,7 @@ impl Sieve<'_> {
         }
         let needs = self.demand.get_or_insert_with(|| Demand::of(call, prompt_tokens)).needs;
         choices.sort_by_key(|choice| {
-            choice.wire != dialect && needs.iter().any(|need| choice.family.lacks(need))
+            choice.wire != dialect && needs.iter().any(|need| capability::lacks(&choice.family).has(need))
         });
     }
 

@@ -12,7 +12,7 @@ use crate::provider::ProviderKind;
 use crate::translate::Written;
 
 /// Models that answer in few words and do not think.
-static DULL: Family = Family { max_output: Some(4_096), thinking: Thinking::None, ..PLAIN };
+static DULL: Family = Family { max_output: Some(4_096), thinking: Thinking::None, ..Family::UNKNOWN };
 
 fn asked(dialect: Dialect) -> Request<'static> {
     Request {

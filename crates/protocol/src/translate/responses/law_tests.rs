@@ -53,14 +53,12 @@ fn replies() -> impl Strategy<Value = Reply<'static>> {
                 Head::default()
             },
             choices: vec![Choice { index: 0, blocks, stop, logprobs: None }],
-            tokens: tokens.map(|(input, output, read, reasoning)| Tokens {
+            tokens: tokens.map(|(fresh, answer, cache_read, reasoning)| Tokens {
                 usage: Usage {
-                    input,
-                    output,
-                    // A part is never more than the whole.
-                    cache_read: read.min(input),
-                    cache_write: 0,
-                    reasoning: reasoning.min(output),
+                    input: fresh + cache_read,
+                    output: answer + reasoning,
+                    cache_read,
+                    reasoning,
                     ..Usage::default()
                 },
                 native: vec![("vendor".into(), "1.50".into())],

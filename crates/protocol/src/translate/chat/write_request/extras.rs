@@ -25,7 +25,9 @@ pub(super) fn write(
             }
             // Nothing is chosen from: as many are made as are given back.
             (Dialect::Completions, "best_of" | "echo" | "suffix") => {}
-            (Dialect::Completions, "logprobs") if integer_of(value).is_some() => {
+            (Dialect::Completions, "logprobs")
+                if integer_of(value).is_some() && !target.leaves_out("logprobs") =>
+            {
                 logprobs(value, extras, body);
             }
             _ => forward(name, value, target, body)?,

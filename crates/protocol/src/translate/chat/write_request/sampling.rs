@@ -6,7 +6,7 @@ use super::Body;
 use super::target::Target;
 use crate::canonical::{Format, Request, Text};
 use crate::dialect::Dialect;
-use crate::json::integer;
+use crate::json::{Number, integer};
 use crate::raw::{self, Writer};
 use crate::translate::Untranslatable;
 
@@ -28,12 +28,19 @@ pub(super) fn write(
         body.add(name, &at_most(wanted, target.max_output()));
     }
     for (name, value) in [("temperature", &request.temperature), ("top_p", &request.top_p)] {
-        if let Some(value) = value {
-            body.add(name, value);
+        match value {
+            // Models that reason take nothing but 1, which is what they do anyway.
+            Some(value) if target.leaves_out(name) => {
+                if !Number::new(value).compare(1).is_eq() {
+                    target.lose(name);
+                }
+            }
+            Some(value) => body.add(name, value),
+            None => {}
         }
     }
     match &request.top_k {
-        Some(_) if target.is_openai() => target.lose("top_k"),
+        Some(_) if target.is_openai() || target.leaves_out("top_k") => target.lose("top_k"),
         Some(value) => body.add("top_k", value),
         None => {}
     }
@@ -42,6 +49,9 @@ pub(super) fn write(
         body.add("response_format", &response_format(format, target)?);
     }
     match &request.user {
+        Some(_) if target.leaves_out(target.word("user", "user", "metadata")) => {
+            target.lose(target.word("user", "user", "metadata.user_id"));
+        }
         Some(user) if target.is_openai() && user.meant().chars().count() > LONGEST_USER => {
             target.lose(target.word("user", "user", "metadata.user_id"));
         }

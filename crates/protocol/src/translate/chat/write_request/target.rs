@@ -35,6 +35,11 @@ impl<'t> Target<'t> {
         self.toward.family.treatment(self.client, member)
     }
 
+    /// Is it known not to take a member that others take?
+    pub(super) fn leaves_out(&self, member: &str) -> bool {
+        self.toward.family.leaves_out(self.client, member)
+    }
+
     /// Is the model known to think when it is told to?
     pub(super) fn thinks(&self) -> bool {
         match self.toward.family.thinking {
@@ -53,10 +58,10 @@ impl<'t> Target<'t> {
         self.losses.add(name);
     }
 
-    /// A mark as it goes there. OpenAI has none.
+    /// A mark as it goes there. OpenAI has none, and who knows it not may refuse it.
     pub(super) fn mark<'m>(&mut self, mark: Option<&'m Json<'_>>) -> Option<&'m str> {
         let mark = mark?;
-        if self.is_openai() {
+        if self.is_openai() || self.leaves_out("cache_control") {
             self.lose("cache_control");
             return None;
         }
