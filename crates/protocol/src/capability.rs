@@ -91,6 +91,12 @@ pub fn family(preset: &str, model: &str) -> &'static Family {
     catalogue::find(preset, model).unwrap_or(&UNKNOWN)
 }
 
+/// Is a member one that the tables name for any provider? Of others, clients can send any number.
+#[must_use]
+pub fn is_known_member(name: &str) -> bool {
+    catalogue::knows(name)
+}
+
 /// What providers have no counterpart for, whatever the model: requests that need it are better served elsewhere.
 #[must_use]
 pub fn lacks(family: &Family) -> Needs {

@@ -128,6 +128,8 @@ mod tests {
                 priority: 0,
                 context_window: None,
                 max_output_tokens: None,
+                endpoints: None,
+                prompt_template: None,
                 lacks: Vec::new(),
             };
             assert_eq!(target.upstream_model(pattern, requested), expected, "{model} for {pattern}");

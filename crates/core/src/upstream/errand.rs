@@ -6,7 +6,11 @@
 use crate::{
     facts::{Call, Choice, Plan},
     state::snapshot::Target,
-    telemetry::{exchange::Attempt, labels::AttemptOutcome, metrics::Metrics},
+    telemetry::{
+        exchange::Attempt,
+        labels::{self, AttemptOutcome},
+        metrics::Metrics,
+    },
     upstream::{
         attempt::{Delivery, Tried},
         body::Sent,
@@ -15,7 +19,7 @@ use crate::{
     },
 };
 use sluice_protocol::{
-    Dialect, Segments,
+    Dialect, Segments, capability,
     provider::{self, Encoding},
     translate::Translation,
 };
@@ -128,6 +132,9 @@ impl Errand {
     pub fn note(&self, attempt: &mut Attempt, tried: &Tried, metrics: &Metrics) {
         let provider = &self.target.provider;
         for field in &tried.dropped {
+            // Clients may send any name; those of the operator and of the tables are few.
+            let known = provider.drop.names(field) || capability::is_known_member(field);
+            let field = if known { field } else { labels::OTHER };
             metrics.dropped_fields.with_label_values(&[&*provider.name, field]).inc();
         }
         let now = Instant::now();

@@ -27,6 +27,19 @@ pub(super) fn find(id: &str, model: &str) -> Option<&'static Family> {
     families.iter().find(|(models, _)| models.include(model)).map(|(_, family)| family)
 }
 
+/// All members that the tables name, in order.
+static MEMBERS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    let mut names: Vec<_> = members::rows().map(|row| row.member).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+});
+
+/// Do the tables name this member?
+pub(super) fn knows(member: &str) -> bool {
+    MEMBERS.binary_search(&member).is_ok()
+}
+
 /// The families of a preset, the closest first, with the names of their models.
 #[cfg(test)]
 pub(super) fn families_of(id: &str) -> impl Iterator<Item = (&'static str, &'static Family)> {

@@ -65,6 +65,12 @@ impl DropFields {
         self.top.is_empty() && self.deep.is_empty()
     }
 
+    /// Whether an entry is written so, `**.` included.
+    #[must_use]
+    pub fn names(&self, entry: &str) -> bool {
+        self.top.iter().chain(&self.deep).any(|own| own == entry)
+    }
+
     /// Whether `name` is dropped at top level.
     pub(super) fn drops(&self, name: &str) -> bool {
         self.top.iter().any(|top| top == name)

@@ -1,7 +1,7 @@
 //! How much the model thinks first, as `reasoning_effort`.
 //!
 //! Written where the model is known to think or the table of capabilities says that it is taken; a model that does
-//! not think refuses the member.
+//! not think refuses the member. Whether the client wants to see thoughts needs no word: those that come are shown.
 
 use super::Body;
 use super::target::Target;
@@ -17,9 +17,6 @@ const MEDIUM: i64 = 16_384;
 
 pub(super) fn write(reasoning: Option<&Reasoning<'_>>, target: &mut Target<'_>, body: &mut Body) {
     let Some(reasoning) = reasoning else { return };
-    if reasoning.summary.is_some() {
-        target.lose(target.word("reasoning.summary", "reasoning.summary", "thinking.display"));
-    }
     let by_budget = || reasoning.thinking.as_deref().and_then(effort_of).map(Text::of);
     let Some(effort) = reasoning.effort.clone().or_else(by_budget) else { return };
     let name = match &reasoning.effort {

@@ -28,15 +28,12 @@ pub(super) fn write(
         body.add(name, &at_most(wanted, target.max_output()));
     }
     for (name, value) in [("temperature", &request.temperature), ("top_p", &request.top_p)] {
-        match value {
+        let Some(value) = value else { continue };
+        if !target.leaves_out(name) {
+            body.add(name, value);
+        } else if !Number::new(value).compare(1).is_eq() {
             // Models that reason take nothing but 1, which is what they do anyway.
-            Some(value) if target.leaves_out(name) => {
-                if !Number::new(value).compare(1).is_eq() {
-                    target.lose(name);
-                }
-            }
-            Some(value) => body.add(name, value),
-            None => {}
+            target.lose(name);
         }
     }
     match &request.top_k {
