@@ -71,7 +71,13 @@ async fn plain_answers_that_are_not_whole_or_not_clean_are_not_kept() {
         ),
         ("unfinished", saying("x").replace("\"stop\"", "null")),
         ("ended by an error", saying("x").replace("\"stop\"", "\"error\"")),
-        ("empty", saying("").replace("\"completion_tokens\":1", "\"completion_tokens\":0")),
+        (
+            "empty",
+            saying("").replace(
+                "\"completion_tokens\":1,\"total_tokens\":4",
+                "\"completion_tokens\":0,\"total_tokens\":3",
+            ),
+        ),
         ("broken arguments", call("{\\\"a\\\":")),
         ("an error beside", saying("x").replacen('{', "{\"error\":{\"message\":\"late\"},", 1)),
     ] {
@@ -107,7 +113,12 @@ async fn streams_that_are_not_whole_or_not_clean_are_not_kept() {
         (
             "empty",
             Answer::sse(
-                finish() + &usage().replace("\"completion_tokens\":2", "\"completion_tokens\":0") + DONE,
+                finish()
+                    + &usage().replace(
+                        "\"completion_tokens\":2,\"total_tokens\":5",
+                        "\"completion_tokens\":0,\"total_tokens\":3",
+                    )
+                    + DONE,
             ),
         ),
     ] {

@@ -62,7 +62,8 @@ impl Check<'_> {
         } else if provider.preset.kind == ProviderKind::Azure && provider.api_version.is_some() {
             // Addresses by deployment carry the version as a parameter.
         } else if !provider.has_version_segment() {
-            let mut help = format!("the rest of the path is appended to it: {}/v1", shown.trim_end_matches('/'));
+            let mut help =
+                format!("the rest of the path is appended to it: {}/v1", shown.trim_end_matches('/'));
             if provider.preset.kind == ProviderKind::Azure {
                 help.push_str("; or set api_version for addresses by deployment");
             }
