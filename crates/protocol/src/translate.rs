@@ -321,3 +321,7 @@ impl Events {
         self.data("[DONE]");
     }
 }
+
+#[cfg(test)]
+#[path = "translate/pairing_law_tests.rs"]
+mod pairing_law_tests;
