@@ -3,10 +3,12 @@
 //! A whole answer and a stream are put together here in the same way, so that the last event of a stream says what
 //! the plain answer would have said. Events are not made here.
 
+use std::collections::BTreeSet;
+
 use crate::canonical::{Opening, Piece};
 use crate::raw::{self, Object, Writer};
 
-use super::seal;
+use super::{custom, seal};
 
 /// How far an item is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub(super) enum Status {
 pub(super) struct Answer {
     /// What the ids of all items have in common, as it is written between quotes.
     stem: String,
+    /// The names of tools that are called with a text.
+    customs: BTreeSet<String>,
     items: Vec<Item>,
 }
 
@@ -43,6 +47,8 @@ enum Item {
         id: String,
         name: String,
         arguments: String,
+        /// Is it a custom tool's?
+        is_custom: bool,
     },
 }
 
@@ -78,9 +84,9 @@ pub(super) enum Pushed {
 }
 
 impl Answer {
-    /// Without any item; `stem` as it is written between quotes.
-    pub(super) fn new(stem: String) -> Self {
-        Self { stem, items: Vec::new() }
+    /// Without any item; `stem` as it is written between quotes, `customs` the names of the custom tools.
+    pub(super) fn new(stem: String, customs: BTreeSet<String>) -> Self {
+        Self { stem, customs, items: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -100,6 +106,7 @@ impl Answer {
                 id: id.json().to_owned(),
                 name: name.json().to_owned(),
                 arguments: String::new(),
+                is_custom: self.customs.contains(&*name.meant()),
             },
             Opening::Native => return None,
         };
@@ -137,9 +144,10 @@ impl Answer {
                 signature.push_str(more.inside());
                 Pushed::Unseen
             }
-            (Some(Item::Call { arguments, .. }), Piece::Arguments(more)) => {
+            (Some(Item::Call { arguments, is_custom, .. }), Piece::Arguments(more)) => {
                 arguments.push_str(more.inside());
-                Pushed::Arguments
+                // A text in JSON is told when it is whole.
+                if *is_custom { Pushed::Unseen } else { Pushed::Arguments }
             }
             _ => Pushed::Unseen,
         }
@@ -147,11 +155,14 @@ impl Answer {
 
     /// Adds probabilities, items of a list, to the newest text.
     pub(super) fn push_logprobs(&mut self, items: &str) {
+        if items.is_empty() {
+            return;
+        }
         let parts = self.items.iter_mut().flat_map(|item| match item {
             Item::Message(parts) => parts.as_mut_slice(),
             _ => &mut [],
         });
-        if let Some(part) = parts.filter(|part| !part.is_refusal).last().filter(|_| !items.is_empty()) {
+        if let Some(part) = parts.filter(|part| !part.is_refusal).last() {
             if !part.logprobs.is_empty() {
                 part.logprobs.push(',');
             }
@@ -163,6 +174,7 @@ impl Answer {
     pub(super) fn id(&self, item: usize) -> String {
         let prefix = match self.items.get(item) {
             Some(Item::Reasoning { .. } | Item::Redacted(_)) => "rs",
+            Some(Item::Call { is_custom: true, .. }) => "ctc",
             Some(Item::Call { .. }) => "fc",
             _ => "msg",
         };
@@ -189,6 +201,11 @@ impl Answer {
             Some(Item::Redacted(data)) => {
                 out.string("type", "reasoning").raw("summary", "[]");
                 out.raw("encrypted_content", &seal::redacted(data));
+            }
+            Some(Item::Call { id, name, arguments, is_custom: true }) => {
+                let input = custom::input(if status == Status::Begun { "" } else { arguments });
+                out.string("type", "custom_tool_call").string("status", status.as_str());
+                out.raw("input", &input).raw("call_id", id).raw("name", name);
             }
             Some(Item::Call { id, name, .. }) => {
                 out.string("type", "function_call").string("status", status.as_str());
@@ -242,6 +259,14 @@ impl Answer {
     pub(super) fn call(&self, item: usize) -> Option<&str> {
         match self.items.get(item)? {
             Item::Call { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+
+    /// The text of a custom tool's call, a JSON string.
+    pub(super) fn custom_input(&self, item: usize) -> Option<String> {
+        match self.items.get(item)? {
+            Item::Call { arguments, is_custom: true, .. } => Some(custom::input(arguments)),
             _ => None,
         }
     }

@@ -7,6 +7,8 @@ use crate::usage::Usage;
 
 const HI: &str = r#"{"model":"alias","input":"Hi"}"#;
 
+const CUSTOM: &str = r#"{"model":"alias","input":"Hi","tools":[{"type":"custom","name":"patch"},{"type":"function","name":"weather","parameters":{}}]}"#;
+
 /// Much of a request is repeated in the answer.
 const ALL: &str = r#"{
   "model": "alias", "input": "Hi", "instructions": "Be \u0062rief.", "max_output_tokens": 256, "max_tool_calls": null,
@@ -62,6 +64,22 @@ fn answers() -> Vec<(&'static str, &'static str, Reply<'static>)> {
                 ],
                 for_calls(),
             ),
+        ),
+        (
+            "a_call_of_a_custom_tool",
+            CUSTOM,
+            reply(
+                vec![
+                    called("call_1", "patch", r#"{"input":"*** \"x\"\n"}"#),
+                    called("call_2", "weather", r#"{"city":"Rome"}"#),
+                ],
+                for_calls(),
+            ),
+        ),
+        (
+            "a_call_of_a_custom_tool_that_was_cut",
+            CUSTOM,
+            reply(vec![called("call_1", "patch", r#"{"input":"***"#)], stop(Finish::Length, "length")),
         ),
         (
             "a_text_and_a_call_without_arguments",

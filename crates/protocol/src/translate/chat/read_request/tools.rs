@@ -1,11 +1,11 @@
 //! What the model may call, and whether it has to; `functions` and `function_call` are their older names.
 
-use super::strays::Strays;
 use crate::canonical::{Function, Json, Text, Tool, ToolChoice};
 use crate::envelope::Envelope;
 use crate::raw::{self, Object};
 use crate::translate::Untranslatable;
 use crate::translate::openai_request::{boolean, member, text};
+use crate::translate::strays::Strays;
 
 /// Reads `tools` and `functions`.
 pub(super) fn read<'a>(call: &'a Envelope, strays: &mut Strays<'a>) -> Result<Vec<Tool<'a>>, Untranslatable> {

@@ -1,12 +1,12 @@
 //! Messages as turns. Every message is a turn of its own; results of tools are turns of the user.
 
 use super::calls::{self, LastCall};
-use super::strays::Strays;
 use super::{parts, thinking};
 use crate::canonical::{Block, Content, Json, Role, Text, Turn};
 use crate::raw::{self, Object};
 use crate::translate::Untranslatable;
 use crate::translate::openai_request::text;
+use crate::translate::strays::Strays;
 
 /// What is read of a message, whatever its role. Of the last three only an answer that is sent back has something,
 /// and of those nothing is asked of the next answer.
