@@ -8,8 +8,8 @@ use super::place;
 use super::spaces::is_blank;
 use crate::canonical::{Block, Content, Text};
 use crate::dialect::Dialect;
-use crate::json;
 use crate::raw::{Writer, array, quoted};
+use crate::translate::messages::write_reply::input;
 use crate::translate::{Losses, Untranslatable};
 
 /// Writes a block that stands at `at`. Nothing comes of a text of white space, which the upstream refuses and which
@@ -30,7 +30,7 @@ pub(super) fn write_block<'a>(
         Content::Media(media) => write_media(media, block, client, at, losses).map(Some),
         Content::ToolCall { id, name, arguments } => {
             out.string("type", "tool_use").raw("id", &write_id(id)).raw("name", name.json());
-            out.raw("input", input(arguments, at)?);
+            out.raw("input", &input(arguments));
             piece(out.finish(), PieceKind::Plain)
         }
         Content::ToolResult { id, content, is_error } => {
@@ -105,18 +105,6 @@ fn write_result<'a>(
         pieces => Some(array(pieces.iter().map(Piece::write))),
     };
     Ok(Given { content, marks })
-}
-
-/// A call's arguments as an object. A model that has nothing to say may say nothing.
-fn input<'t>(arguments: &'t str, at: &str) -> Result<&'t str, Untranslatable> {
-    let arguments = arguments.trim_ascii();
-    if arguments.is_empty() {
-        return Ok("{}");
-    }
-    if !arguments.starts_with('{') || json::validate(arguments.as_bytes()).is_err() {
-        return Err(Untranslatable::new(at, "the arguments of the call are not a JSON object"));
-    }
-    Ok(arguments)
 }
 
 /// The id of a call. The upstream takes letters, digits, `_` and `-`; an id with others is written with a hash of

@@ -16,19 +16,13 @@ pub(super) fn of_block(request: &Request<'_>, turn: &Turn<'_>, index: usize) -> 
         Dialect::Messages | Dialect::CountTokens => format!("messages[{at}].content[{index}]"),
         // There a result is a message or an item of its own.
         Dialect::Chat if block.is_some_and(is_result) => format!("messages[{at}]"),
-        // Calls and thoughts stand beside the content.
-        Dialect::Chat if block.is_some_and(is_call) => {
-            let calls = before.iter().filter(|block| is_call(&block.content)).count();
-            format!("messages[{at}].tool_calls[{calls}]")
-        }
         Dialect::Chat => {
+            // Calls and thoughts stand beside the content.
             let beside = |content: &Content<'_>| is_call(content) || is_thought(content);
             let parts = before.iter().filter(|block| !beside(&block.content)).count();
             format!("messages[{at}].content[{parts}]")
         }
-        Dialect::Responses if block.is_some_and(|block| is_call(block) || is_result(block)) => {
-            format!("input[{at}]")
-        }
+        Dialect::Responses if block.is_some_and(is_result) => format!("input[{at}]"),
         Dialect::Responses => format!("input[{at}].content[{index}]"),
     }
 }
