@@ -138,6 +138,12 @@ fn a_message_is_a_turn_of_its_own() {
 }
 
 #[test]
+fn a_result_with_the_function_s_name_is_nobody_s() {
+    let call = call(r#""messages":[{"role":"tool","tool_call_id":"1","name":"f","content":"b"}]"#);
+    assert_eq!(read_request(&call).expect("a request").turns[0].name, None);
+}
+
+#[test]
 fn earlier_sound_is_content() {
     assert_eq!(blocks(r#""content":"x","audio":{"id":"audio_1"}"#), [r#"text "x""#, "native audio"]);
     assert_eq!(blocks(r#""content":"x","audio":null"#), [r#"text "x""#]);

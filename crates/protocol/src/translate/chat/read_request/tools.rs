@@ -1,5 +1,8 @@
 //! What the model may call, and whether it has to; `functions` and `function_call` are their older names.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use crate::canonical::{Function, Json, Text, Tool, ToolChoice};
 use crate::envelope::Envelope;
 use crate::raw::{self, Object};
@@ -110,13 +113,14 @@ fn allowed<'a>(choice: &Object<'a>, tools: &mut Vec<Tool<'a>>) -> Option<ToolCho
         let inner = tool.object(if tool.string("type")? == "custom" { "custom" } else { "function" }).ok()?;
         text(&inner, "name")
     };
-    let names: Vec<Text<'a>> = allowed.items("tools").ok()?.into_iter().map(name).collect::<Option<_>>()?;
+    let names = allowed.items("tools").ok()?.into_iter().map(name).collect::<Option<Vec<_>>>()?;
+    let names: BTreeSet<Cow<'_, str>> = names.iter().map(Text::meant).collect();
     tools.retain(|tool| {
         let own = match tool {
             Tool::Function(function) => function.name.meant(),
             Tool::Native { name, .. } => name.as_deref().unwrap_or_default().into(),
         };
-        names.iter().any(|name| name.meant() == own)
+        names.contains(&own)
     });
     Some(chosen)
 }

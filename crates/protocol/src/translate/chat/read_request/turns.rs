@@ -47,7 +47,8 @@ fn turn<'a>(
     let message = Object::parse(json).map_err(garbled)?;
     strays.look(&message, KNOWN, "messages[]");
     let role = message.string("role").unwrap_or_default();
-    let name = message.get("name").and_then(Text::read).filter(|_| role != "function");
+    // With a result it is the function's, which the call has said.
+    let name = message.get("name").and_then(Text::read).filter(|_| !matches!(&*role, "function" | "tool"));
     let (role, developer, mut blocks) = match &*role {
         "system" => (Role::System, false, parts::read(&message, &place, strays)?),
         "developer" => (Role::System, true, parts::read(&message, &place, strays)?),
