@@ -575,6 +575,22 @@ fn a_fault_is_told_by_the_place_that_the_client_knows() {
 }
 
 #[test]
+fn how_sharp_a_picture_is_has_no_place() {
+    let body = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://e.org/a"}}]}]}"#;
+    let sharp = |request: &mut Request<'_>| match &mut request.turns[0].blocks[0].content {
+        Content::Media(media) => media.detail = Some(Text::of("high")),
+        other => panic!("{other:?}"),
+    };
+    for (client, name) in [
+        (Dialect::Chat, "messages[].content[].image_url.detail"),
+        (Dialect::Responses, "input[].content[].detail"),
+    ] {
+        let (_, losses) = write(body, client, family(Thinking::Budget), sharp).expect("a body");
+        assert_eq!(losses, [name]);
+    }
+}
+
+#[test]
 fn losses_are_told_in_the_clients_words() {
     let body = r#"{"model":"m","max_tokens":900,"stop_sequences":[" "],"output_config":{"effort":"high"},"messages":[{"role":"user","content":"Hi"},{"role":"assistant","content":[{"type":"thinking","thinking":"a"},{"type":"text","text":"b"}]},{"role":"user","content":"Hi"}]}"#;
     for (client, names) in [

@@ -33,6 +33,10 @@ fn tool<'a>(json: &'a str, place: &str, strays: &mut Strays<'a>) -> Result<Tool<
     let odd = |why: &'static str| Untranslatable::new(place, why);
     let tool = Object::parse(json).map_err(|_| odd("expected an object in which no name comes twice"))?;
     let kind = tool.string("type").unwrap_or_else(|| "function".into());
+    // Some agents write a function here as Responses has it.
+    if kind == "function" && tool.get("function").is_none() && tool.get("name").is_some() {
+        return function(&tool, place, "tools[]", strays).map(Tool::Function);
+    }
     let inner = tool.object(if kind == "custom" { "custom" } else { "function" });
     if kind != "function" {
         let name = inner.ok().and_then(|inner| inner.string("name"));
@@ -53,7 +57,7 @@ fn function<'a>(
     path: &str,
     strays: &mut Strays<'a>,
 ) -> Result<Function<'a>, Untranslatable> {
-    let known = ["name", "description", "parameters", "strict", "cache_control"];
+    let known = ["type", "name", "description", "parameters", "strict", "cache_control"];
     strays.look(object, &known, path);
     let name = text(object, "name");
     Ok(Function {
