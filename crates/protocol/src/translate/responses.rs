@@ -9,6 +9,7 @@ mod answer;
 mod custom;
 mod input;
 mod object;
+mod offered;
 mod parts;
 mod request;
 mod seal;

@@ -3,11 +3,12 @@
 //! A whole answer and a stream are put together here in the same way, so that the last event of a stream says what
 //! the plain answer would have said. Events are not made here.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::canonical::{Opening, Piece};
 use crate::raw::{self, Object, Writer};
 
+use super::offered::Offered;
 use super::{custom, seal};
 
 /// How far an item is.
@@ -26,8 +27,8 @@ pub(super) enum Status {
 pub(super) struct Answer {
     /// What the ids of all items have in common, as it is written between quotes.
     stem: String,
-    /// The names of tools that are called with a text.
-    customs: BTreeSet<String>,
+    /// Tools that the client calls otherwise than the upstream.
+    offered: BTreeMap<String, Offered>,
     items: Vec<Item>,
 }
 
@@ -42,13 +43,11 @@ enum Item {
     },
     /// Reasoning that came sealed: a JSON string.
     Redacted(String),
-    /// `id` and `name` are JSON strings.
+    /// `id` is a JSON string.
     Call {
         id: String,
-        name: String,
+        tool: Offered,
         arguments: String,
-        /// Is it a custom tool's?
-        is_custom: bool,
     },
 }
 
@@ -84,9 +83,10 @@ pub(super) enum Pushed {
 }
 
 impl Answer {
-    /// Without any item; `stem` as it is written between quotes, `customs` the names of the custom tools.
-    pub(super) fn new(stem: String, customs: BTreeSet<String>) -> Self {
-        Self { stem, customs, items: Vec::new() }
+    /// Without any item; `stem` as it is written between quotes, `offered` the tools that the client calls
+    /// otherwise.
+    pub(super) fn new(stem: String, offered: BTreeMap<String, Offered>) -> Self {
+        Self { stem, offered, items: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -102,12 +102,11 @@ impl Answer {
             }
             Opening::Thinking => Item::Reasoning { text: String::new(), signature: String::new() },
             Opening::RedactedThinking(data) => Item::Redacted(data.json().to_owned()),
-            Opening::ToolCall { id, name } => Item::Call {
-                id: id.json().to_owned(),
-                name: name.json().to_owned(),
-                arguments: String::new(),
-                is_custom: self.customs.contains(&*name.meant()),
-            },
+            Opening::ToolCall { id, name } => {
+                let same = || Offered { namespace: None, name: name.json().to_owned(), is_custom: false };
+                let tool = self.offered.get(&*name.meant()).cloned().unwrap_or_else(same);
+                Item::Call { id: id.json().to_owned(), tool, arguments: String::new() }
+            }
             Opening::Native => return None,
         };
         self.items.push(item);
@@ -144,10 +143,10 @@ impl Answer {
                 signature.push_str(more.inside());
                 Pushed::Unseen
             }
-            (Some(Item::Call { arguments, is_custom, .. }), Piece::Arguments(more)) => {
+            (Some(Item::Call { arguments, tool, .. }), Piece::Arguments(more)) => {
                 arguments.push_str(more.inside());
                 // A text in JSON is told when it is whole.
-                if *is_custom { Pushed::Unseen } else { Pushed::Arguments }
+                if tool.is_custom { Pushed::Unseen } else { Pushed::Arguments }
             }
             _ => Pushed::Unseen,
         }
@@ -174,7 +173,7 @@ impl Answer {
     pub(super) fn id(&self, item: usize) -> String {
         let prefix = match self.items.get(item) {
             Some(Item::Reasoning { .. } | Item::Redacted(_)) => "rs",
-            Some(Item::Call { is_custom: true, .. }) => "ctc",
+            Some(Item::Call { tool, .. }) if tool.is_custom => "ctc",
             Some(Item::Call { .. }) => "fc",
             _ => "msg",
         };
@@ -202,14 +201,17 @@ impl Answer {
                 out.string("type", "reasoning").raw("summary", "[]");
                 out.raw("encrypted_content", &seal::redacted(data));
             }
-            Some(Item::Call { id, name, arguments, is_custom: true }) => {
+            Some(Item::Call { id, tool, arguments }) if tool.is_custom => {
                 let input = custom::input(if status == Status::Begun { "" } else { arguments });
                 out.string("type", "custom_tool_call").string("status", status.as_str());
-                out.raw("input", &input).raw("call_id", id).raw("name", name);
+                out.raw("input", &input).raw("call_id", id).raw("name", &tool.name);
+                put_namespace(&mut out, tool);
             }
-            Some(Item::Call { id, name, .. }) => {
+            Some(Item::Call { id, tool, .. }) => {
                 out.string("type", "function_call").string("status", status.as_str());
-                out.raw("arguments", &self.arguments(index, status)).raw("call_id", id).raw("name", name);
+                out.raw("arguments", &self.arguments(index, status)).raw("call_id", id);
+                out.raw("name", &tool.name);
+                put_namespace(&mut out, tool);
             }
             None => {}
         }
@@ -258,7 +260,7 @@ impl Answer {
     /// A call's name, a JSON string.
     pub(super) fn call(&self, item: usize) -> Option<&str> {
         match self.items.get(item)? {
-            Item::Call { name, .. } => Some(name),
+            Item::Call { tool, .. } => Some(&tool.name),
             _ => None,
         }
     }
@@ -266,7 +268,7 @@ impl Answer {
     /// The text of a custom tool's call, a JSON string.
     pub(super) fn custom_input(&self, item: usize) -> Option<String> {
         match self.items.get(item)? {
-            Item::Call { arguments, is_custom: true, .. } => Some(custom::input(arguments)),
+            Item::Call { arguments, tool, .. } if tool.is_custom => Some(custom::input(arguments)),
             _ => None,
         }
     }
@@ -296,6 +298,12 @@ impl Status {
             Self::Completed => "completed",
             Self::Incomplete => "incomplete",
         }
+    }
+}
+
+fn put_namespace(out: &mut Writer, tool: &Offered) {
+    if let Some(namespace) = &tool.namespace {
+        out.raw("namespace", namespace);
     }
 }
 

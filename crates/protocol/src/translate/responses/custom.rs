@@ -4,10 +4,8 @@
 //! Coding agents always send some, so a request with one must not fail for it.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use crate::canonical::{Function, Text};
-use crate::envelope::Envelope;
 use crate::raw::{self, Object, Writer};
 
 /// The argument that stands for the text.
@@ -45,19 +43,10 @@ pub(super) fn input(arguments: &str) -> String {
     let whole = format!("\"{arguments}\"");
     let meant = raw::string(&whole).unwrap_or_default();
     let input = Object::parse(&meant).ok().and_then(|object| object.get(INPUT).and_then(Text::read));
-    input.map_or(whole.clone(), |input| input.json().to_owned())
-}
-
-/// The names of the custom tools of a request.
-pub(super) fn names(call: &Envelope) -> BTreeSet<String> {
-    let tools = call.value("tools").and_then(|tools| std::str::from_utf8(tools).ok());
-    let tools = tools.and_then(|tools| raw::items(tools).ok()).unwrap_or_default();
-    let name = |tool| {
-        let tool =
-            Object::parse(tool).ok().filter(|tool| tool.string("type").as_deref() == Some("custom"))?;
-        tool.string("name").map(Cow::into_owned)
-    };
-    tools.into_iter().filter_map(name).collect()
+    match input {
+        Some(input) => input.json().to_owned(),
+        None => whole,
+    }
 }
 
 #[cfg(test)]

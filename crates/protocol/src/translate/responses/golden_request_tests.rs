@@ -147,6 +147,14 @@ const CASES: &[(&str, &str)] = &[
         "a_call_with_broken_arguments",
         r#"{"model":"m","input":[{"role":"user","content":"Hi"},{"type":"function_call","call_id":"c","name":"f","arguments":"{\"a\":"},{"type":"function_call_output","call_id":"c","output":"fault"}]}"#,
     ),
+    (
+        "tools_of_a_namespace",
+        r#"{"model":"m","input":[{"type":"function_call","call_id":"c","namespace":"crm","name":"find","arguments":"{}"},{"type":"function_call_output","call_id":"c","output":"x"}],"tools":[{"type":"namespace","name":"crm","description":"Customers","tools":[{"type":"function","name":"find","parameters":{"type":"object"}},{"type":"custom","name":"note"}]}]}"#,
+    ),
+    (
+        "refused_tool_of_a_namespace_without_a_name",
+        r#"{"model":"m","input":"Hi","tools":[{"type":"namespace","name":"crm","tools":[{"type":"function"}]}]}"#,
+    ),
     ("refused_previous_response", r#"{"model":"m","input":"Hi","previous_response_id":"resp_1"}"#),
     ("refused_conversation", r#"{"model":"m","input":"Hi","conversation":{"id":"conv_1"}}"#),
     ("refused_background", r#"{"model":"m","input":"Hi","background":true}"#),

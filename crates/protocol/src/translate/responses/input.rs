@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::{custom, parts, seal};
+use super::{custom, offered, parts, seal};
 use crate::canonical::{Block, Content, Role, Text, Turn};
 use crate::raw::{self, Object};
 use crate::translate::Untranslatable;
@@ -24,6 +24,7 @@ const KNOWN: &[&str] = &[
     "arguments",
     "input",
     "output",
+    "namespace",
     "cache_control",
 ];
 
@@ -207,7 +208,11 @@ fn id<'a>(item: &Object<'a>, place: &str) -> Result<Text<'a>, Untranslatable> {
 
 fn name<'a>(item: &Object<'a>, place: &str) -> Result<Text<'a>, Untranslatable> {
     let name = item.some("name").and_then(Text::read);
-    name.ok_or_else(|| Untranslatable::new(format!("{place}.name"), "expected a string"))
+    let name = name.ok_or_else(|| Untranslatable::new(format!("{place}.name"), "expected a string"))?;
+    Ok(match item.string("namespace") {
+        Some(namespace) => Text::of(&offered::joined(&namespace, &name.meant())),
+        None => name,
+    })
 }
 
 /// What a reasoning item shows: all of it where that is there, else the summary.

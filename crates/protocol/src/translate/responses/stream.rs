@@ -7,8 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::answer::{self, Answer, Place, Pushed, Status};
-use super::custom;
 use super::object::{Ending, Frame, usage};
+use super::offered;
 use crate::canonical::{Delta, Head, Opening, Piece, Text};
 use crate::raw::Writer;
 use crate::translate::{Asked, Events};
@@ -92,7 +92,7 @@ impl StreamWriter {
             return;
         }
         let frame = Frame::new(head, &self.asked);
-        self.answer = Answer::new(frame.stem.clone(), custom::names(&self.asked.call));
+        self.answer = Answer::new(frame.stem.clone(), offered::offered(&self.asked.call));
         let response = frame.begun(&self.asked);
         self.frame = Some(frame);
         for name in ["response.created", "response.in_progress"] {
