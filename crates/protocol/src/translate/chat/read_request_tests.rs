@@ -159,6 +159,13 @@ fn a_function_is_read_in_the_form_of_responses_too() {
 }
 
 #[test]
+fn a_mark_on_a_message_with_nothing_in_it_is_accounted_for() {
+    let call = call(r#""messages":[{"role":"user","content":[],"cache_control":{"type":"ephemeral"}}]"#);
+    let extras = read_request(&call).expect("a request").extras;
+    assert_eq!(extras.first().map(|extra| &*extra.name), Some("cache_control"));
+}
+
+#[test]
 fn earlier_sound_is_content() {
     assert_eq!(blocks(r#""content":"x","audio":{"id":"audio_1"}"#), [r#"text "x""#, "native audio"]);
     assert_eq!(blocks(r#""content":"x","audio":null"#), [r#"text "x""#]);

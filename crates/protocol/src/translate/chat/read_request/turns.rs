@@ -69,9 +69,12 @@ fn turn<'a>(
         _ => return Err(Untranslatable::new(format!("{place}.role"), "an unknown role")),
     };
     // A mark on a message is one on its last block, unless that has its own.
-    let mark = message.some("cache_control").map(Json::Borrowed);
-    if let Some(last) = blocks.last_mut().filter(|last| last.mark.is_none()) {
-        last.mark = mark;
+    match (message.some("cache_control"), blocks.last_mut()) {
+        (Some(mark), Some(last)) => {
+            last.mark.get_or_insert(Json::Borrowed(mark));
+        }
+        (Some(mark), None) => strays.add("cache_control", mark),
+        (None, _) => {}
     }
     Ok(Turn { role, developer, name, blocks, at })
 }
