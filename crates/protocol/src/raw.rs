@@ -136,7 +136,7 @@ impl Writer {
         if self.text.len() > 1 {
             self.text.push(',');
         }
-        self.text.push_str(&quoted(name));
+        push_name(&mut self.text, name);
         self.text.push(':');
         push_line(&mut self.text, value);
         self
@@ -158,9 +158,20 @@ impl Writer {
     }
 }
 
+/// Adds a member's name. Nearly all are plain, and streams have a few in each event.
+fn push_name(out: &mut String, name: &str) {
+    if name.bytes().all(|byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
+        out.push('"');
+        out.push_str(name);
+        out.push('"');
+    } else {
+        out.push_str(&quoted(name));
+    }
+}
+
 /// Adds a value without its line ends, which would end a line of a stream. Within strings JSON has none.
 fn push_line(out: &mut String, value: &str) {
-    if value.contains(['\n', '\r']) {
+    if memchr::memchr2(b'\n', b'\r', value.as_bytes()).is_some() {
         out.extend(value.split(['\n', '\r']).map(str::trim_ascii_start));
     } else {
         out.push_str(value);
@@ -188,6 +199,7 @@ mod tests {
     fn a_pretty_value_is_written_on_one_line() {
         let mut out = Writer::new();
         out.raw("a", "{\r\n  \"b c\": [\r    1,\n\t2\n  ]\n}").string("é\n", "x\ny").number("n", 3_usize);
-        assert_eq!(out.finish(), r#"{"a":{"b c": [1,2]},"é\n":"x\ny","n":3}"#);
+        out.raw("q\"\\", "0").raw("", "1");
+        assert_eq!(out.finish(), r#"{"a":{"b c": [1,2]},"é\n":"x\ny","n":3,"q\"\\":0,"":1}"#);
     }
 }

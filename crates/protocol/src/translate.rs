@@ -9,17 +9,22 @@
 //! conversation that is one turn longer begins with the same bytes and meets the upstream's prompt cache.
 
 #[cfg(test)]
+mod agents_tests;
+#[cfg(test)]
 mod answer_samples;
 mod chat;
 mod completions;
+mod efforts;
 mod halves;
 mod messages;
 mod openai_answer;
 mod openai_request;
 mod openai_usage;
 mod responses;
+mod strays;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 
@@ -72,28 +77,46 @@ impl Untranslatable {
 
     /// The target has no tool or block (`what`) of the client's `kind`.
     pub(crate) fn unknown(member: impl Into<String>, what: &str, kind: &str) -> Self {
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
-        // What stands there can be anything; only what is a name is repeated.
-        if (1..=40).contains(&kind.len()) && kind.bytes().all(is_plain) {
+        if is_plain(kind) {
             return Self::new(member, format!("the target has no {what} of type `{kind}`"));
         }
         Self::new(member, format!("the target has no {what} of this type"))
     }
 }
 
+/// Is it a name? What stands there can be anything; only what is a name is repeated.
+fn is_plain(kind: &str) -> bool {
+    let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
+    (1..=40).contains(&kind.len()) && kind.bytes().all(is_letter)
+}
+
 /// Names of members, in the client's words, that were left out; each once, in the order in which they were found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Losses(Vec<String>);
+pub(crate) struct Losses {
+    names: Vec<String>,
+    /// The same names: a body may have very many.
+    known: BTreeSet<String>,
+}
 
 impl Losses {
     pub(crate) fn add(&mut self, name: &str) {
-        if !self.0.iter().any(|known| known == name) {
-            self.0.push(name.to_owned());
+        if !self.known.contains(name) {
+            self.known.insert(name.to_owned());
+            self.names.push(name.to_owned());
+        }
+    }
+
+    /// A tool of the client's that a provider runs itself and that is not offered to the model here.
+    pub(crate) fn add_tool(&mut self, kind: &str) {
+        if is_plain(kind) {
+            self.add(&format!("tools[{kind}]"));
+        } else {
+            self.add("tools[]");
         }
     }
 
     pub(crate) fn into_names(self) -> Vec<String> {
-        self.0
+        self.names
     }
 }
 

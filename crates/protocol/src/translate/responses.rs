@@ -1,12 +1,15 @@
 //! The Responses API, for clients: their requests read, answers and streams written.
 //!
 //! Only what one request and one answer can carry is served. What lives at a provider (stored responses,
-//! conversations, prompts, hosted tools) cannot be put to a target that has no such API, and is refused by name.
+//! conversations, prompts) cannot be put to a target that has no such API, and is refused by name. Tools that a provider
+//! runs itself are not offered to the model elsewhere, which is told.
 //! No upstream is spoken to in this dialect here: one that has it gets the client's own bytes.
 
 mod answer;
+mod custom;
 mod input;
 mod object;
+mod offered;
 mod parts;
 mod request;
 mod seal;

@@ -7,15 +7,14 @@
 mod calls;
 mod images;
 mod parts;
-mod strays;
 mod thinking;
 mod tools;
 mod turns;
 
 use crate::canonical::Request;
 use crate::envelope::Envelope;
+use crate::translate::strays::Strays;
 use crate::translate::{Untranslatable, openai_request};
-use strays::Strays;
 
 /// The members that are read here.
 const OWN: &[&str] =

@@ -138,6 +138,34 @@ fn a_message_is_a_turn_of_its_own() {
 }
 
 #[test]
+fn a_result_with_the_function_s_name_is_nobody_s() {
+    let call = call(r#""messages":[{"role":"tool","tool_call_id":"1","name":"f","content":"b"}]"#);
+    assert_eq!(read_request(&call).expect("a request").turns[0].name, None);
+}
+
+#[test]
+fn a_function_is_read_in_the_form_of_responses_too() {
+    let call = call(
+        r#""messages":[{"role":"user","content":"a"}],"tools":[{"type":"function","name":"f","description":"d","parameters":{"type":"object"},"strict":false,"cache_control":{"a":1}}]"#,
+    );
+    let request = read_request(&call).expect("a request");
+    let Some(crate::canonical::Tool::Function(function)) = request.tools.first() else {
+        panic!("a function")
+    };
+    assert_eq!((function.name.json(), function.strict), (r#""f""#, Some(false)));
+    assert_eq!(function.parameters.as_deref(), Some(r#"{"type":"object"}"#));
+    assert_eq!(function.mark.as_deref(), Some(r#"{"a":1}"#));
+    assert_eq!(request.extras, []);
+}
+
+#[test]
+fn a_mark_on_a_message_with_nothing_in_it_is_accounted_for() {
+    let call = call(r#""messages":[{"role":"user","content":[],"cache_control":{"type":"ephemeral"}}]"#);
+    let extras = read_request(&call).expect("a request").extras;
+    assert_eq!(extras.first().map(|extra| &*extra.name), Some("cache_control"));
+}
+
+#[test]
 fn earlier_sound_is_content() {
     assert_eq!(blocks(r#""content":"x","audio":{"id":"audio_1"}"#), [r#"text "x""#, "native audio"]);
     assert_eq!(blocks(r#""content":"x","audio":null"#), [r#"text "x""#]);

@@ -15,7 +15,6 @@ pub(super) type Give<'g> = dyn FnMut(Delta<'_>) + 'g;
 pub(super) struct Incoming {
     number: u64,
     kind: Kind,
-    is_open: bool,
 }
 
 #[derive(Debug)]
@@ -64,15 +63,11 @@ impl Incoming {
                 Kind::Native
             }
         };
-        let block = Self { number, kind, is_open: true };
+        let block = Self { number, kind };
         if let Some(text) = begun.filter(|text| !text.is_empty()) {
             block.give(Piece::Text(text), give);
         }
         block
-    }
-
-    pub(super) fn is_open(&self) -> bool {
-        self.is_open
     }
 
     /// Calls may be open side by side.
@@ -85,9 +80,6 @@ impl Incoming {
     pub(super) fn piece(&mut self, json: &str, give: &mut Give<'_>) -> Result<(), Garbled> {
         let delta = Object::parse(json)?;
         let kind = delta.string("type").ok_or(Garbled)?;
-        if !self.is_open {
-            return Err(Garbled);
-        }
         match (&mut self.kind, &*kind) {
             (Kind::Text, "text_delta") => self.give_text(text(&delta, "text")?, give),
             (Kind::Thinking { .. }, "thinking_delta") => self.give_text(text(&delta, "thinking")?, give),
@@ -113,11 +105,8 @@ impl Incoming {
         Ok(())
     }
 
-    /// Ends the block; once.
+    /// Ends the block; no piece comes after.
     pub(super) fn close(&mut self, give: &mut Give<'_>) {
-        if !std::mem::take(&mut self.is_open) {
-            return;
-        }
         match &mut self.kind {
             Kind::Thinking { signature } => {
                 if let Some(signature) = signature.take() {

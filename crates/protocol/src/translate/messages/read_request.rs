@@ -4,7 +4,6 @@
 //! judged that the upstream will judge: only what cannot be understood as a conversation at all is turned down.
 
 mod blocks;
-mod deep;
 mod tools;
 
 use std::borrow::Cow;
@@ -14,8 +13,7 @@ use crate::dialect::Dialect;
 use crate::envelope::Envelope;
 use crate::raw::{self, Object};
 use crate::translate::Untranslatable;
-
-use deep::Deep;
+use crate::translate::strays::Strays;
 
 /// The members that have a place of their own in the middle form, or that say nothing to an upstream.
 const PLACED: &[&str] = &[
@@ -43,25 +41,25 @@ const PLACED: &[&str] = &[
 pub(in crate::translate) fn read_request(call: &Envelope) -> Result<Request<'_>, Untranslatable> {
     let text = std::str::from_utf8(call.body()).unwrap_or_default();
     let body = object(text, "the body")?;
-    let mut deep = Deep::default();
+    let mut strays = Strays::default();
 
     let mut turns = Vec::new();
     if let Some(system) = body.some("system") {
-        let blocks = blocks::read_content(system, "system", &mut deep)?;
+        let blocks = blocks::read_content(system, "system", &mut strays)?;
         turns.push(Turn { role: Role::System, developer: false, name: None, blocks, at: 0 });
     }
     let messages = body.items("messages").map_err(|_| odd("messages", "not a list"))?;
     for (at, message) in messages.into_iter().enumerate() {
-        turns.push(read_message(message, at, &mut deep)?);
+        turns.push(read_message(message, at, &mut strays)?);
     }
 
-    let tools = tools::read_tools(&body, &mut deep)?;
+    let tools = tools::read_tools(&body, &mut strays)?;
     let (tool_choice, parallel_tool_calls) = tools::read_choice(&body)?;
-    let (reasoning, format) = read_output(&body, &mut deep)?;
-    let user = read_user(&body, &mut deep);
+    let (reasoning, format) = read_output(&body, &mut strays)?;
+    let user = read_user(&body, &mut strays);
     let number = |name| body.some(name).map(Cow::Borrowed);
     let mut extras = read_extras(&body);
-    extras.extend(deep.into_extras());
+    extras.extend(strays.into_extras());
     Ok(Request {
         dialect: Dialect::Messages,
         turns,
@@ -82,7 +80,7 @@ pub(in crate::translate) fn read_request(call: &Envelope) -> Result<Request<'_>,
     })
 }
 
-fn read_message<'a>(json: &'a str, at: usize, deep: &mut Deep<'a>) -> Result<Turn<'a>, Untranslatable> {
+fn read_message<'a>(json: &'a str, at: usize, strays: &mut Strays<'a>) -> Result<Turn<'a>, Untranslatable> {
     let place = format!("messages[{at}]");
     let message = object(json, &place)?;
     let role = match message.string("role").as_deref() {
@@ -92,10 +90,10 @@ fn read_message<'a>(json: &'a str, at: usize, deep: &mut Deep<'a>) -> Result<Tur
         Some("system") => Role::System,
         _ => return Err(odd(format!("{place}.role"), "neither user nor assistant nor system")),
     };
-    deep.note("messages[]", &message, &["role", "content"]);
+    strays.look(&message, &["role", "content"], "messages[]");
     let place = format!("{place}.content");
     let content = message.some("content").ok_or_else(|| odd(&*place, "missing"))?;
-    let blocks = blocks::read_content(content, &place, deep)?;
+    let blocks = blocks::read_content(content, &place, strays)?;
     Ok(Turn { role, developer: false, name: None, blocks, at })
 }
 
@@ -111,13 +109,13 @@ fn read_stop<'a>(body: &Object<'a>) -> Result<Vec<Text<'a>>, Untranslatable> {
 type Output<'a> = (Option<Reasoning<'a>>, Option<Format<'a>>);
 
 /// Reads `thinking`, `output_config`, and `output_format`, as the latter's `format` was called before.
-fn read_output<'a>(body: &Object<'a>, deep: &mut Deep<'a>) -> Result<Output<'a>, Untranslatable> {
+fn read_output<'a>(body: &Object<'a>, strays: &mut Strays<'a>) -> Result<Output<'a>, Untranslatable> {
     let thinking = body.some("thinking").map(Cow::Borrowed);
     let mut effort = None;
     let mut format = body.some("output_format");
     if let Some(config) = body.some("output_config") {
         let config = object(config, "output_config")?;
-        deep.note("output_config", &config, &["effort", "format"]);
+        strays.look(&config, &["effort", "format"], "output_config");
         effort = config.some("effort").and_then(Text::read);
         format = config.some("format").or(format);
     }
@@ -140,9 +138,9 @@ fn read_format(json: &str) -> Result<Format<'_>, Untranslatable> {
     })
 }
 
-fn read_user<'a>(body: &Object<'a>, deep: &mut Deep<'a>) -> Option<Text<'a>> {
+fn read_user<'a>(body: &Object<'a>, strays: &mut Strays<'a>) -> Option<Text<'a>> {
     let metadata = body.object("metadata").ok()?;
-    deep.note("metadata", &metadata, &["user_id"]);
+    strays.look(&metadata, &["user_id"], "metadata");
     metadata.some("user_id").and_then(Text::read)
 }
 

@@ -3,7 +3,7 @@
 //! Owns the order of a message: start, blocks, end. Lenient where it is clear what is meant; where a text would have
 //! to be guessed at, or would be lost, the stream is malformed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::incoming::{Give, Incoming};
 use super::read_reply::{read_block, read_head};
@@ -18,8 +18,11 @@ use crate::translate::StreamFault;
 #[derive(Debug, Default)]
 pub(in crate::translate) struct StreamReader {
     begun: bool,
-    /// By the upstream's number. The middle form counts for itself: an upstream may leave numbers out.
+    /// Those that are open, by the upstream's number. The middle form counts for itself: an upstream may leave
+    /// numbers out.
     blocks: BTreeMap<u64, Incoming>,
+    /// All numbers that the upstream has given.
+    known: BTreeSet<u64>,
     /// How many blocks were given.
     given: u64,
     counted: Counted,
@@ -84,14 +87,11 @@ impl StreamReader {
         let index = data.count("index").ok_or(Garbled)?;
         let json = data.get("content_block").ok_or(Garbled)?;
         let content = read_block(json)?;
-        if !self.begun || self.finished || self.blocks.contains_key(&index) {
+        if !self.begun || self.finished || !self.known.insert(index) {
             return Err(Garbled);
         }
         let is_call = matches!(content, crate::canonical::Content::ToolCall { .. });
-        for block in self.blocks.values_mut().filter(|block| block.is_open() && !(is_call && block.is_call()))
-        {
-            block.close(give);
-        }
+        self.close_all(|block| !(is_call && block.is_call()), give);
         let block = Incoming::open(self.next(), content, give);
         self.blocks.insert(index, block);
         Ok(())
@@ -106,7 +106,7 @@ impl StreamReader {
     /// The end of a block that never began ends nothing.
     fn close(&mut self, data: &Object<'_>, give: &mut Give<'_>) -> Result<(), Garbled> {
         let index = data.count("index").ok_or(Garbled)?;
-        if let Some(block) = self.blocks.get_mut(&index) {
+        if let Some(mut block) = self.blocks.remove(&index) {
             block.close(give);
         }
         Ok(())
@@ -120,7 +120,7 @@ impl StreamReader {
         }
         let delta = data.some("delta").map_or(Ok(Object::default()), Object::parse)?;
         if let Some(stop) = read_stop(&delta).filter(|_| !self.finished) {
-            self.close_all(give);
+            self.close_all(|_| true, give);
             if let Some(explanation) = read_explanation(&delta, &stop) {
                 self.refuse(explanation, give);
             }
@@ -136,7 +136,7 @@ impl StreamReader {
         if !self.begun {
             return Err(Garbled);
         }
-        self.close_all(give);
+        self.close_all(|_| true, give);
         give(Delta::End);
         Ok(())
     }
@@ -154,8 +154,14 @@ impl StreamReader {
         give(Delta::Close { choice: 0, block });
     }
 
-    fn close_all(&mut self, give: &mut Give<'_>) {
-        self.blocks.values_mut().for_each(|block| block.close(give));
+    fn close_all(&mut self, is_over: impl Fn(&Incoming) -> bool, give: &mut Give<'_>) {
+        self.blocks.retain(|_, block| {
+            let is_over = is_over(block);
+            if is_over {
+                block.close(give);
+            }
+            !is_over
+        });
     }
 
     fn count(&mut self, object: &Object<'_>, give: &mut Give<'_>) {

@@ -58,8 +58,8 @@ pub(in crate::translate) fn write_request(
     let mut conversation = Conversation::read(request, losses)?;
     let format = format::write_format(request)?;
     conversation.system.extend(format.instruction);
-    let mut tools = tools::write_tools(request)?;
-    let choice = tools::write_choice(request)?;
+    let mut tools = tools::write_tools(request, losses)?;
+    let choice = tools::write_choice(request, !tools.is_empty())?;
     let max_tokens = sampling::max_tokens(request, toward);
     let thoughts = thinking::decide(request, toward, &conversation, &max_tokens, losses);
 

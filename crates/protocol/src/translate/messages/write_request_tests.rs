@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 
 use super::*;
-use crate::canonical::{Content, Format, Media, Source, Text, Tool, ToolChoice};
+use crate::canonical::{Content, Format, Media, Reasoning, Source, Text, Tool, ToolChoice};
 use crate::capability::{Family, PLAIN, Thinking};
 use crate::dialect::Profile;
 use crate::envelope::Envelope;
@@ -173,7 +173,7 @@ fn turns() {
                 );
                 request.turns[0].role = crate::canonical::Role::Assistant;
             }),
-            ("arguments that are cut off are refused", HELLO, |request| {
+            ("arguments that were cut off stand whole under one name", HELLO, |request| {
                 say(
                     request,
                     Content::ToolCall {
@@ -183,7 +183,7 @@ fn turns() {
                     },
                 );
             }),
-            ("arguments that are no object are refused", HELLO, |request| {
+            ("so do arguments that are no object", HELLO, |request| {
                 say(
                     request,
                     Content::ToolCall { id: Text::of("c"), name: Text::of("f"), arguments: "[1]".into() },
@@ -225,16 +225,6 @@ fn turns() {
                     Content::Native { kind: "input_audio".into(), json: r#"{"type":"input_audio"}"#.into() },
                 );
             }),
-            (
-                "the place of a call is told as chat has it",
-                r#"{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"x"},{"role":"assistant","content":[{"type":"thinking","thinking":"a","signature":"s"},{"type":"text","text":"b"},{"type":"tool_use","id":"c","name":"f","input":{}},{"type":"tool_use","id":"d","name":"f","input":{}}]}]}"#,
-                |request| {
-                    say(
-                        request,
-                        Content::ToolCall { id: Text::of("d"), name: Text::of("f"), arguments: "?".into() },
-                    );
-                }
-            ),
         ]
     ));
 }
@@ -379,6 +369,12 @@ fn thinking_with_a_budget() {
                 r#"{"model":"m","max_tokens":9000,"top_k":5,"top_p":0.5,"temperature":1,"thinking":{"type":"enabled","budget_tokens":2e3},"messages":[{"role":"user","content":"Hi"}]}"#,
                 AS_IS
             ),
+            ("as much as it likes, which older models do not know", HELLO, |request| {
+                let thinking = r#"{"type":"adaptive"}"#;
+                request.max_tokens = Some("9000".into());
+                request.reasoning =
+                    Some(Reasoning { thinking: Some(thinking.into()), ..Reasoning::default() });
+            }),
             ("that form in a loop that lost its thoughts", THOUGHTLESS, |request| {
                 let thinking = r#"{"type":"enabled","budget_tokens":2000}"#;
                 request.reasoning.as_mut().expect("an effort").thinking = Some(thinking.into());
@@ -409,6 +405,15 @@ fn thinking_by_effort() {
                 AS_IS
             ),
             ("a loop that lost its thoughts goes on", THOUGHTLESS, AS_IS),
+            ("a budget, which newer models refuse, as an effort", HELLO, |request| {
+                let thinking = r#"{"type":"enabled","budget_tokens":10000,"display":"summarized"}"#;
+                request.reasoning =
+                    Some(Reasoning { thinking: Some(thinking.into()), ..Reasoning::default() });
+            }),
+            ("a budget beside an effort", EFFORT, |request| {
+                let thinking = r#"{"type":"enabled","budget_tokens":1024}"#;
+                request.reasoning.as_mut().expect("an effort").thinking = Some(thinking.into());
+            }),
             (
                 "with a schema in one member",
                 r#"{"model":"m","max_tokens":9,"output_config":{"effort":"low","format":{"type":"json_schema","schema":{"type":"object","additionalProperties":false,"properties":{"n":{"type":"number","maximum":1.50}}}}},"messages":[{"role":"user","content":"Hi"}]}"#,
@@ -556,7 +561,6 @@ fn a_request_of_the_same_dialect_is_kept_whole() {
 fn a_fault_is_told_by_the_place_that_the_client_knows() {
     let result = r#"{"model":"m","max_tokens":1,"messages":[{"role":"user","content":"x"},{"role":"user","content":[{"type":"tool_result","tool_use_id":"c","content":[{"type":"text","text":"a"},{"type":"image","source":{"type":"base64","media_type":"image/bmp","data":""}}]}]}]}"#;
     let spoken = r#"{"model":"m","max_tokens":1,"messages":[{"role":"user","content":[{"type":"text","text":"a"},{"type":"image","source":{"type":"base64","media_type":"image/bmp","data":""}}]}]}"#;
-    let call = r#"{"model":"m","max_tokens":1,"messages":[{"role":"assistant","content":[{"type":"text","text":"a"},{"type":"tool_use","id":"c","name":"f","input":7}]}]}"#;
     for (body, client, member) in [
         (result, Dialect::Chat, "messages[1].content[1]"),
         (result, Dialect::Responses, "input[1].output[1]"),
@@ -564,12 +568,25 @@ fn a_fault_is_told_by_the_place_that_the_client_knows() {
         (spoken, Dialect::Chat, "messages[0].content[1]"),
         (spoken, Dialect::Responses, "input[0].content[1]"),
         (spoken, Dialect::Completions, "prompt"),
-        (call, Dialect::Chat, "messages[0].tool_calls[0]"),
-        (call, Dialect::Responses, "input[0]"),
-        (call, Dialect::Messages, "messages[0].content[1]"),
     ] {
         let refusal = write(body, client, family(Thinking::Budget), AS_IS).expect_err("a fault");
         assert_eq!(refusal.member, member, "{client:?}: {}", refusal.why);
+    }
+}
+
+#[test]
+fn how_sharp_a_picture_is_has_no_place() {
+    let body = r#"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":[{"type":"image","source":{"type":"url","url":"https://e.org/a"}}]}]}"#;
+    let sharp = |request: &mut Request<'_>| match &mut request.turns[0].blocks[0].content {
+        Content::Media(media) => media.detail = Some(Text::of("high")),
+        other => panic!("{other:?}"),
+    };
+    for (client, name) in [
+        (Dialect::Chat, "messages[].content[].image_url.detail"),
+        (Dialect::Responses, "input[].content[].detail"),
+    ] {
+        let (_, losses) = write(body, client, family(Thinking::Budget), sharp).expect("a body");
+        assert_eq!(losses, [name]);
     }
 }
 

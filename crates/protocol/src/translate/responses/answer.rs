@@ -3,10 +3,13 @@
 //! A whole answer and a stream are put together here in the same way, so that the last event of a stream says what
 //! the plain answer would have said. Events are not made here.
 
+use std::collections::BTreeMap;
+
 use crate::canonical::{Opening, Piece};
 use crate::raw::{self, Object, Writer};
 
-use super::seal;
+use super::offered::Offered;
+use super::{custom, seal};
 
 /// How far an item is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub(super) enum Status {
 pub(super) struct Answer {
     /// What the ids of all items have in common, as it is written between quotes.
     stem: String,
+    /// Tools that the client calls otherwise than the upstream.
+    offered: BTreeMap<String, Offered>,
     items: Vec<Item>,
 }
 
@@ -38,10 +43,10 @@ enum Item {
     },
     /// Reasoning that came sealed: a JSON string.
     Redacted(String),
-    /// `id` and `name` are JSON strings.
+    /// `id` is a JSON string.
     Call {
         id: String,
-        name: String,
+        tool: Offered,
         arguments: String,
     },
 }
@@ -78,9 +83,10 @@ pub(super) enum Pushed {
 }
 
 impl Answer {
-    /// Without any item; `stem` as it is written between quotes.
-    pub(super) fn new(stem: String) -> Self {
-        Self { stem, items: Vec::new() }
+    /// Without any item; `stem` as it is written between quotes, `offered` the tools that the client calls
+    /// otherwise.
+    pub(super) fn new(stem: String, offered: BTreeMap<String, Offered>) -> Self {
+        Self { stem, offered, items: Vec::new() }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -96,11 +102,11 @@ impl Answer {
             }
             Opening::Thinking => Item::Reasoning { text: String::new(), signature: String::new() },
             Opening::RedactedThinking(data) => Item::Redacted(data.json().to_owned()),
-            Opening::ToolCall { id, name } => Item::Call {
-                id: id.json().to_owned(),
-                name: name.json().to_owned(),
-                arguments: String::new(),
-            },
+            Opening::ToolCall { id, name } => {
+                let same = || Offered { namespace: None, name: name.json().to_owned(), is_custom: false };
+                let tool = self.offered.get(&*name.meant()).cloned().unwrap_or_else(same);
+                Item::Call { id: id.json().to_owned(), tool, arguments: String::new() }
+            }
             Opening::Native => return None,
         };
         self.items.push(item);
@@ -137,9 +143,10 @@ impl Answer {
                 signature.push_str(more.inside());
                 Pushed::Unseen
             }
-            (Some(Item::Call { arguments, .. }), Piece::Arguments(more)) => {
+            (Some(Item::Call { arguments, tool, .. }), Piece::Arguments(more)) => {
                 arguments.push_str(more.inside());
-                Pushed::Arguments
+                // A text in JSON is told when it is whole.
+                if tool.is_custom { Pushed::Unseen } else { Pushed::Arguments }
             }
             _ => Pushed::Unseen,
         }
@@ -147,11 +154,14 @@ impl Answer {
 
     /// Adds probabilities, items of a list, to the newest text.
     pub(super) fn push_logprobs(&mut self, items: &str) {
+        if items.is_empty() {
+            return;
+        }
         let parts = self.items.iter_mut().flat_map(|item| match item {
             Item::Message(parts) => parts.as_mut_slice(),
             _ => &mut [],
         });
-        if let Some(part) = parts.filter(|part| !part.is_refusal).last().filter(|_| !items.is_empty()) {
+        if let Some(part) = parts.filter(|part| !part.is_refusal).last() {
             if !part.logprobs.is_empty() {
                 part.logprobs.push(',');
             }
@@ -163,6 +173,7 @@ impl Answer {
     pub(super) fn id(&self, item: usize) -> String {
         let prefix = match self.items.get(item) {
             Some(Item::Reasoning { .. } | Item::Redacted(_)) => "rs",
+            Some(Item::Call { tool, .. }) if tool.is_custom => "ctc",
             Some(Item::Call { .. }) => "fc",
             _ => "msg",
         };
@@ -190,9 +201,17 @@ impl Answer {
                 out.string("type", "reasoning").raw("summary", "[]");
                 out.raw("encrypted_content", &seal::redacted(data));
             }
-            Some(Item::Call { id, name, .. }) => {
+            Some(Item::Call { id, tool, arguments }) if tool.is_custom => {
+                let input = custom::input(if status == Status::Begun { "" } else { arguments });
+                out.string("type", "custom_tool_call").string("status", status.as_str());
+                out.raw("input", &input).raw("call_id", id).raw("name", &tool.name);
+                put_namespace(&mut out, tool);
+            }
+            Some(Item::Call { id, tool, .. }) => {
                 out.string("type", "function_call").string("status", status.as_str());
-                out.raw("arguments", &self.arguments(index, status)).raw("call_id", id).raw("name", name);
+                out.raw("arguments", &self.arguments(index, status)).raw("call_id", id);
+                out.raw("name", &tool.name);
+                put_namespace(&mut out, tool);
             }
             None => {}
         }
@@ -241,7 +260,15 @@ impl Answer {
     /// A call's name, a JSON string.
     pub(super) fn call(&self, item: usize) -> Option<&str> {
         match self.items.get(item)? {
-            Item::Call { name, .. } => Some(name),
+            Item::Call { tool, .. } => Some(&tool.name),
+            _ => None,
+        }
+    }
+
+    /// The text of a custom tool's call, a JSON string.
+    pub(super) fn custom_input(&self, item: usize) -> Option<String> {
+        match self.items.get(item)? {
+            Item::Call { arguments, tool, .. } if tool.is_custom => Some(custom::input(arguments)),
             _ => None,
         }
     }
@@ -271,6 +298,12 @@ impl Status {
             Self::Completed => "completed",
             Self::Incomplete => "incomplete",
         }
+    }
+}
+
+fn put_namespace(out: &mut Writer, tool: &Offered) {
+    if let Some(namespace) = &tool.namespace {
+        out.raw("namespace", namespace);
     }
 }
 

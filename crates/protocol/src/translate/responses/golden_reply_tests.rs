@@ -7,6 +7,10 @@ use crate::usage::Usage;
 
 const HI: &str = r#"{"model":"alias","input":"Hi"}"#;
 
+const CUSTOM: &str = r#"{"model":"alias","input":"Hi","tools":[{"type":"custom","name":"patch"},{"type":"function","name":"weather","parameters":{}}]}"#;
+
+const NAMESPACE: &str = r#"{"model":"alias","input":"Hi","tools":[{"type":"namespace","name":"crm","description":"","tools":[{"type":"function","name":"find"},{"type":"custom","name":"note"}]}]}"#;
+
 /// Much of a request is repeated in the answer.
 const ALL: &str = r#"{
   "model": "alias", "input": "Hi", "instructions": "Be \u0062rief.", "max_output_tokens": 256, "max_tool_calls": null,
@@ -44,6 +48,37 @@ fn of_anthropic(
         ],
     });
     reply
+}
+
+/// Calls of tools that the upstream knows as functions and the client as something else.
+fn calls_of_another_kind() -> Vec<(&'static str, &'static str, Reply<'static>)> {
+    let for_calls = || stop(Finish::ToolCalls, "tool_calls");
+    vec![
+        (
+            "a_call_of_a_custom_tool",
+            CUSTOM,
+            reply(
+                vec![
+                    called("call_1", "patch", r#"{"input":"*** \"x\"\n"}"#),
+                    called("call_2", "weather", r#"{"city":"Rome"}"#),
+                ],
+                for_calls(),
+            ),
+        ),
+        (
+            "calls_of_tools_of_a_namespace",
+            NAMESPACE,
+            reply(
+                vec![called("call_1", "crm__find", "{}"), called("call_2", "crm__note", r#"{"input":"x"}"#)],
+                for_calls(),
+            ),
+        ),
+        (
+            "a_call_of_a_custom_tool_that_was_cut",
+            CUSTOM,
+            reply(vec![called("call_1", "patch", r#"{"input":"***"#)], stop(Finish::Length, "length")),
+        ),
+    ]
 }
 
 fn answers() -> Vec<(&'static str, &'static str, Reply<'static>)> {
@@ -150,15 +185,18 @@ fn answers() -> Vec<(&'static str, &'static str, Reply<'static>)> {
 
 #[test]
 fn answers_are_response_objects() {
-    let table =
-        answers().into_iter().map(|(name, body, reply)| format!("# {name}\n{}\n\n", plain(body, &reply)));
+    let table = answers()
+        .into_iter()
+        .chain(calls_of_another_kind())
+        .map(|(name, body, reply)| format!("# {name}\n{}\n\n", plain(body, &reply)));
     insta::assert_snapshot!("answers", table.collect::<String>());
 }
 
 #[test]
 fn streams_are_named_events() {
     // Those with probabilities have a test of their own.
-    let table = answers().into_iter().filter(|(name, ..)| *name != "probabilities");
+    let table =
+        answers().into_iter().chain(calls_of_another_kind()).filter(|(name, ..)| *name != "probabilities");
     let table = table.map(|(name, body, reply)| format!("# {name}\n\n{}", stream(body, &deltas(&reply, 6))));
     insta::assert_snapshot!("streams", table.collect::<String>());
 }

@@ -40,8 +40,8 @@ const CASES: &[(&str, &str)] = &[
         r#"{"model":"m","input":"Hi","tools":[{"type":"function","name":"f","parameters":{}}],"tool_choice":{"type":"function","name":"f"}}"#,
     ),
     (
-        "hosted_and_custom_tools_are_left_to_the_target",
-        r#"{"model":"m","input":"Hi","tool_choice":{"type":"allowed_tools","mode":"auto","tools":[]},"tools":[{"type":"web_search","search_context_size":"low"},{"type":"custom","name":"patch","format":{"type":"text"}}]}"#,
+        "hosted_tools_are_left_to_the_target_and_custom_ones_are_functions",
+        r#"{"model":"m","input":"Hi","tool_choice":{"type":"allowed_tools","mode":"auto","tools":[]},"tools":[{"type":"web_search","search_context_size":"low"},{"type":"custom","name":"patch","format":{"type":"text"}},{"type":"custom","name":"sql","description":"Runs it","format":{"type":"grammar","syntax":"lark","definition":"start: \"x\"\n"}}]}"#,
     ),
     (
         "pictures_by_address_and_in_place",
@@ -147,6 +147,14 @@ const CASES: &[(&str, &str)] = &[
         "a_call_with_broken_arguments",
         r#"{"model":"m","input":[{"role":"user","content":"Hi"},{"type":"function_call","call_id":"c","name":"f","arguments":"{\"a\":"},{"type":"function_call_output","call_id":"c","output":"fault"}]}"#,
     ),
+    (
+        "tools_of_a_namespace",
+        r#"{"model":"m","input":[{"type":"function_call","call_id":"c","namespace":"crm","name":"find","arguments":"{}"},{"type":"function_call_output","call_id":"c","output":"x"}],"tools":[{"type":"namespace","name":"crm","description":"Customers","tools":[{"type":"function","name":"find","parameters":{"type":"object"}},{"type":"custom","name":"note"}]}]}"#,
+    ),
+    (
+        "refused_tool_of_a_namespace_without_a_name",
+        r#"{"model":"m","input":"Hi","tools":[{"type":"namespace","name":"crm","tools":[{"type":"function"}]}]}"#,
+    ),
     ("refused_previous_response", r#"{"model":"m","input":"Hi","previous_response_id":"resp_1"}"#),
     ("refused_conversation", r#"{"model":"m","input":"Hi","conversation":{"id":"conv_1"}}"#),
     ("refused_background", r#"{"model":"m","input":"Hi","background":true}"#),
@@ -166,8 +174,12 @@ const CASES: &[(&str, &str)] = &[
         r#"{"model":"m","input":[{"role":"user","content":"Hi"},{"type":"web_search_call","id":"ws_1","status":"completed"}]}"#,
     ),
     (
-        "refused_custom_call",
-        r#"{"model":"m","input":[{"type":"custom_tool_call","call_id":"c","name":"patch","input":"x"}]}"#,
+        "calls_of_custom_tools",
+        r#"{"model":"m","input":[{"type":"custom_tool_call","id":"ctc_1","status":"completed","call_id":"c","name":"patch","input":"*** \"x\"\n"},{"type":"custom_tool_call_output","call_id":"c","output":"Done"}]}"#,
+    ),
+    (
+        "refused_custom_call_without_an_input",
+        r#"{"model":"m","input":[{"type":"custom_tool_call","call_id":"c","name":"patch"}]}"#,
     ),
     ("refused_compaction", r#"{"model":"m","input":[{"type":"compaction","encrypted_content":"x"}]}"#),
     (

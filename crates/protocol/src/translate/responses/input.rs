@@ -6,21 +6,33 @@
 
 use std::borrow::Cow;
 
-use super::request::Lost;
-use super::{parts, seal};
+use super::{custom, offered, parts, seal};
 use crate::canonical::{Block, Content, Role, Text, Turn};
 use crate::raw::{self, Object};
 use crate::translate::Untranslatable;
+use crate::translate::strays::Strays;
 
 /// Members of items that say nothing to a model, or are read here.
-const KNOWN: &[&str] =
-    &["type", "role", "content", "id", "status", "name", "call_id", "arguments", "output", "cache_control"];
+const KNOWN: &[&str] = &[
+    "type",
+    "role",
+    "content",
+    "id",
+    "status",
+    "name",
+    "call_id",
+    "arguments",
+    "input",
+    "output",
+    "namespace",
+    "cache_control",
+];
 
 /// Reads `input`, which is a text or a list of items, behind the turns that are there already.
 pub(super) fn read<'a>(
     json: &'a str,
     turns: &mut Vec<Turn<'a>>,
-    lost: &mut Lost<'a>,
+    lost: &mut Strays<'a>,
 ) -> Result<(), Untranslatable> {
     if let Some(text) = Text::read(json) {
         turns.push(turn(Role::User, 0, vec![Block { content: Content::Text(text), mark: None }]));
@@ -54,7 +66,7 @@ enum Kind {
 struct Reader<'t, 'l, 'a> {
     turns: &'t mut Vec<Turn<'a>>,
     last: Kind,
-    lost: &'l mut Lost<'a>,
+    lost: &'l mut Strays<'a>,
 }
 
 impl<'a> Reader<'_, '_, 'a> {
@@ -63,8 +75,9 @@ impl<'a> Reader<'_, '_, 'a> {
         match kind.as_deref() {
             Some("message") => self.message(item, index, place),
             None if item.some("role").is_some() => self.message(item, index, place),
+            Some("custom_tool_call") => self.custom_call(item, index, place),
             Some("function_call") => self.call(item, index, place),
-            Some("function_call_output") => self.result(item, index, place),
+            Some("function_call_output" | "custom_tool_call_output") => self.result(item, index, place),
             Some("reasoning") => {
                 self.reasoning(item, index);
                 Ok(())
@@ -73,9 +86,6 @@ impl<'a> Reader<'_, '_, 'a> {
                 place,
                 "refers to what one provider keeps, and the target has no Responses API",
             )),
-            Some("custom_tool_call" | "custom_tool_call_output") => {
-                Err(Untranslatable::new(place, "custom tools cannot be put to the target"))
-            }
             Some(_) => Err(Untranslatable::new(place, "an item of a type that the target has no place for")),
         }
     }
@@ -100,7 +110,7 @@ impl<'a> Reader<'_, '_, 'a> {
         if let (Some(mark), Some(last)) = (item.some("cache_control"), blocks.last_mut()) {
             last.mark.get_or_insert(Cow::Borrowed(mark));
         }
-        self.lost.rest(item, KNOWN, "input[]");
+        self.lost.look(item, KNOWN, "input[]");
         let name = item.some("name");
         if role == Role::Assistant {
             // A turn of several items has no one name.
@@ -120,15 +130,26 @@ impl<'a> Reader<'_, '_, 'a> {
         let arguments = item.get("arguments").unwrap_or("\"\"");
         let content = Content::ToolCall {
             id: id(item, place)?,
-            name: item
-                .some("name")
-                .and_then(Text::read)
-                .ok_or_else(|| Untranslatable::new(format!("{place}.name"), "expected a string"))?,
+            name: name(item, place)?,
             arguments: raw::string(arguments)
                 .or_else(|| arguments.starts_with('{').then_some(Cow::Borrowed(arguments)))
                 .ok_or_else(|| Untranslatable::new(format!("{place}.arguments"), "expected a string"))?,
         };
-        self.lost.rest(item, KNOWN, "input[]");
+        self.lost.look(item, KNOWN, "input[]");
+        self.join(Kind::Model, index, vec![Block { content, mark: mark(item) }]);
+        Ok(())
+    }
+
+    fn custom_call(&mut self, item: &Object<'a>, index: usize, place: &str) -> Result<(), Untranslatable> {
+        let input = item.get("input").filter(|input| input.starts_with('"'));
+        let input =
+            input.ok_or_else(|| Untranslatable::new(format!("{place}.input"), "expected a string"))?;
+        let content = Content::ToolCall {
+            id: id(item, place)?,
+            name: name(item, place)?,
+            arguments: custom::arguments(input).into(),
+        };
+        self.lost.look(item, KNOWN, "input[]");
         self.join(Kind::Model, index, vec![Block { content, mark: mark(item) }]);
         Ok(())
     }
@@ -140,7 +161,7 @@ impl<'a> Reader<'_, '_, 'a> {
             content: parts::read(output, &format!("{place}.output"), self.lost)?,
             is_error: false,
         };
-        self.lost.rest(item, KNOWN, "input[]");
+        self.lost.look(item, KNOWN, "input[]");
         self.join(Kind::Results, index, vec![Block { content, mark: mark(item) }]);
         Ok(())
     }
@@ -183,6 +204,15 @@ fn mark<'a>(item: &Object<'a>) -> Option<Cow<'a, str>> {
 fn id<'a>(item: &Object<'a>, place: &str) -> Result<Text<'a>, Untranslatable> {
     let id = item.some("call_id").and_then(Text::read);
     id.ok_or_else(|| Untranslatable::new(format!("{place}.call_id"), "expected a string"))
+}
+
+fn name<'a>(item: &Object<'a>, place: &str) -> Result<Text<'a>, Untranslatable> {
+    let name = item.some("name").and_then(Text::read);
+    let name = name.ok_or_else(|| Untranslatable::new(format!("{place}.name"), "expected a string"))?;
+    Ok(match item.string("namespace") {
+        Some(namespace) => Text::of(&offered::joined(&namespace, &name.meant())),
+        None => name,
+    })
 }
 
 /// What a reasoning item shows: all of it where that is there, else the summary.

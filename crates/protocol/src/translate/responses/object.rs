@@ -4,6 +4,7 @@
 //! them from there.
 
 use super::answer::{self, Answer, Status};
+use super::offered;
 use crate::canonical::{Block, Content, Head, Opening, Piece, Reply, Stop, Text, Tokens};
 use crate::observe::Finish;
 use crate::raw::{self, Object, Writer};
@@ -12,7 +13,7 @@ use crate::translate::Asked;
 /// Writes a whole answer.
 pub(crate) fn write_reply(reply: &Reply<'_>, asked: &Asked) -> String {
     let frame = Frame::new(&reply.head, asked);
-    let mut answer = Answer::new(frame.stem.clone());
+    let mut answer = Answer::new(frame.stem.clone(), offered::offered(&asked.call));
     // Only one was asked for.
     let choice = reply.choices.first();
     for block in choice.map(|choice| &*choice.blocks).unwrap_or_default() {

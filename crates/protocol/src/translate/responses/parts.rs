@@ -4,10 +4,10 @@
 
 use std::borrow::Cow;
 
-use super::request::Lost;
 use crate::canonical::{Block, Content, Media, Source, Text};
 use crate::raw::{self, Object};
 use crate::translate::Untranslatable;
+use crate::translate::strays::Strays;
 
 /// Members of a part that say nothing to a model, or are read here.
 const KNOWN: &[&str] = &[
@@ -30,7 +30,7 @@ const KNOWN: &[&str] = &[
 pub(super) fn read<'a>(
     json: &'a str,
     place: &str,
-    lost: &mut Lost<'a>,
+    lost: &mut Strays<'a>,
 ) -> Result<Vec<Block<'a>>, Untranslatable> {
     if let Some(text) = Text::read(json) {
         return Ok(vec![Block { content: Content::Text(text), mark: None }]);
@@ -41,7 +41,7 @@ pub(super) fn read<'a>(
     parts.into_iter().enumerate().map(read).collect()
 }
 
-fn part_of<'a>(json: &'a str, place: &str, lost: &mut Lost<'a>) -> Result<Block<'a>, Untranslatable> {
+fn part_of<'a>(json: &'a str, place: &str, lost: &mut Strays<'a>) -> Result<Block<'a>, Untranslatable> {
     let part = Object::parse(json)
         .map_err(|_| Untranslatable::new(place, "expected an object in which no name comes twice"))?;
     let text = |name: &str| {
@@ -58,7 +58,7 @@ fn part_of<'a>(json: &'a str, place: &str, lost: &mut Lost<'a>) -> Result<Block<
         }
         _ => return Err(Untranslatable::new(place, "a part of a type that the target has no place for")),
     };
-    lost.rest(&part, KNOWN, "input[].content[]");
+    lost.look(&part, KNOWN, "input[].content[]");
     Ok(Block { content, mark: part.some("cache_control").map(Cow::Borrowed) })
 }
 

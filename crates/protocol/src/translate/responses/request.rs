@@ -4,12 +4,13 @@ use std::borrow::Cow;
 
 use super::tools::boolean;
 use super::{input, tools};
-use crate::canonical::{Block, Content, Extra, Format, Reasoning, Request, Role, Text, Turn};
+use crate::canonical::{Block, Content, Format, Reasoning, Request, Role, Text, Turn};
 use crate::dialect::Dialect;
 use crate::envelope::Envelope;
 use crate::json::{Number, integer};
 use crate::raw::{self, Object};
 use crate::translate::Untranslatable;
+use crate::translate::strays::Strays;
 
 const STATEFUL: &str = "keeps state at one provider, and the target has no Responses API";
 
@@ -18,7 +19,7 @@ pub(crate) fn read_request(call: &Envelope) -> Result<Request<'_>, Untranslatabl
     let body = std::str::from_utf8(call.body()).ok().and_then(|body| Object::parse(body).ok());
     let body = body.ok_or_else(|| Untranslatable::new("body", "expected an object"))?;
     let mut request = empty(call);
-    let mut lost = Lost::default();
+    let mut lost = Strays::default();
     // Before all that is said in turn.
     if let Some(instructions) = body.some("instructions") {
         let text = Text::read(instructions)
@@ -38,7 +39,7 @@ pub(crate) fn read_request(call: &Envelope) -> Result<Request<'_>, Untranslatabl
     if items.is_none() || request.turns.is_empty() {
         return Err(Untranslatable::new("input", "there is nothing to answer"));
     }
-    request.extras = lost.extras;
+    request.extras = lost.into_extras();
     Ok(request)
 }
 
@@ -68,7 +69,7 @@ fn member<'a>(
     name: &str,
     value: &'a str,
     request: &mut Request<'a>,
-    lost: &mut Lost<'a>,
+    lost: &mut Strays<'a>,
 ) -> Result<(), Untranslatable> {
     let json = Some(Cow::Borrowed(value));
     match name {
@@ -92,13 +93,13 @@ fn member<'a>(
         "top_logprobs" if is_zero(value) => {}
         "top_logprobs" => {
             lost.add("logprobs", "true");
-            lost.add(name, value);
+            lost.add(name.to_owned(), value);
         }
         // Not of this API, but open servers take them here as in chat.
         "top_k" => request.top_k = json,
         "stop" => request.stop = stop(value)?,
         _ if is_neutral(name, value) => {}
-        _ => lost.add(name, value),
+        _ => lost.add(name.to_owned(), value),
     }
     Ok(())
 }
@@ -128,7 +129,7 @@ fn is_zero(value: &str) -> bool {
 }
 
 /// `text`: the shape of the answer, and how wordy it is.
-fn text<'a>(value: &'a str, request: &mut Request<'a>, lost: &mut Lost<'a>) -> Result<(), Untranslatable> {
+fn text<'a>(value: &'a str, request: &mut Request<'a>, lost: &mut Strays<'a>) -> Result<(), Untranslatable> {
     let text = object("text", value)?;
     if let Some(value) = text.some("format") {
         request.format = format(value)?;
@@ -137,7 +138,7 @@ fn text<'a>(value: &'a str, request: &mut Request<'a>, lost: &mut Lost<'a>) -> R
         None | Some("\"medium\"") => {}
         Some(verbosity) => lost.add("verbosity", verbosity),
     }
-    lost.rest(&text, &["format", "verbosity"], "text");
+    lost.look(&text, &["format", "verbosity"], "text");
     Ok(())
 }
 
@@ -156,7 +157,7 @@ fn format(value: &str) -> Result<Option<Format<'_>>, Untranslatable> {
     })
 }
 
-fn reasoning<'a>(value: &'a str, lost: &mut Lost<'a>) -> Result<Option<Reasoning<'a>>, Untranslatable> {
+fn reasoning<'a>(value: &'a str, lost: &mut Strays<'a>) -> Result<Option<Reasoning<'a>>, Untranslatable> {
     let settings = object("reasoning", value)?;
     let text = |name| settings.some(name).and_then(Text::read);
     let reasoning = Reasoning {
@@ -164,12 +165,12 @@ fn reasoning<'a>(value: &'a str, lost: &mut Lost<'a>) -> Result<Option<Reasoning
         thinking: None,
         summary: text("summary").or_else(|| text("generate_summary")),
     };
-    lost.rest(&settings, &["effort", "summary", "generate_summary"], "reasoning");
+    lost.look(&settings, &["effort", "summary", "generate_summary"], "reasoning");
     Ok((reasoning.effort.is_some() || reasoning.summary.is_some()).then_some(reasoning))
 }
 
 /// What else is to be in the answer. Sealed reasoning is there anyway.
-fn include<'a>(value: &'a str, lost: &mut Lost<'a>) -> Result<(), Untranslatable> {
+fn include<'a>(value: &'a str, lost: &mut Strays<'a>) -> Result<(), Untranslatable> {
     let wanted = raw::items(value).map_err(|_| Untranslatable::new("include", "expected a list"))?;
     let mut others = Vec::new();
     for item in wanted {
@@ -194,28 +195,4 @@ fn stop(value: &str) -> Result<Vec<Text<'_>>, Untranslatable> {
 fn object<'a>(name: &str, value: &'a str) -> Result<Object<'a>, Untranslatable> {
     Object::parse(value)
         .map_err(|_| Untranslatable::new(name, "expected an object in which no name comes twice"))
-}
-
-/// What has no place of its own in the middle form: the target's writer carries it or tells that it is lost.
-#[derive(Debug, Default)]
-pub(super) struct Lost<'a> {
-    extras: Vec<Extra<'a>>,
-}
-
-impl<'a> Lost<'a> {
-    /// Adds a member once.
-    pub(super) fn add(&mut self, name: &str, value: impl Into<Cow<'a, str>>) {
-        if !self.extras.iter().any(|extra| extra.name == name) {
-            self.extras.push(Extra { name: Cow::Owned(name.to_owned()), value: value.into() });
-        }
-    }
-
-    /// Adds what an object has beside what is known, under the path of such objects.
-    pub(super) fn rest(&mut self, object: &Object<'a>, known: &[&str], path: &str) {
-        for (name, value) in object.iter() {
-            if !known.contains(&&**name) && !matches!(value, "null" | "false") {
-                self.add(&format!("{path}.{name}"), value);
-            }
-        }
-    }
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::answer::{self, Answer, Place, Pushed, Status};
 use super::object::{Ending, Frame, usage};
+use super::offered;
 use crate::canonical::{Delta, Head, Opening, Piece, Text};
 use crate::raw::Writer;
 use crate::translate::{Asked, Events};
@@ -91,7 +92,7 @@ impl StreamWriter {
             return;
         }
         let frame = Frame::new(head, &self.asked);
-        self.answer = Answer::new(frame.stem.clone());
+        self.answer = Answer::new(frame.stem.clone(), offered::offered(&self.asked.call));
         let response = frame.begun(&self.asked);
         self.frame = Some(frame);
         for name in ["response.created", "response.in_progress"] {
@@ -237,6 +238,15 @@ impl StreamWriter {
     fn finish_call(&mut self, item: usize, status: Status, out: &mut Events) {
         let Some(name) = self.answer.call(item).map(str::to_owned) else { return };
         let place = Place { item, part: 0 };
+        if let Some(input) = self.answer.custom_input(item) {
+            self.placed(out, "response.custom_tool_call_input.delta", place, |event| {
+                event.raw("delta", &input);
+            });
+            self.placed(out, "response.custom_tool_call_input.done", place, |event| {
+                event.raw("input", &input);
+            });
+            return;
+        }
         let said = self.answer.arguments(item, Status::Begun);
         let arguments = self.answer.arguments(item, status);
         if said != arguments {

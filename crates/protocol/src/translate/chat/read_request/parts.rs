@@ -1,11 +1,11 @@
 //! What a message says: one text, or parts.
 
 use super::images;
-use super::strays::Strays;
 use crate::canonical::{Block, Content, Json};
 use crate::raw::Object;
 use crate::translate::Untranslatable;
 use crate::translate::openai_request::text;
+use crate::translate::strays::Strays;
 
 /// Reads `content`; there may be none.
 pub(super) fn read<'a>(

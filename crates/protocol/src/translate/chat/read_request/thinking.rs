@@ -4,11 +4,11 @@
 //! clients here (and by LiteLLM), `reasoning_details` is OpenRouter's; texts alone come as `reasoning_content` or
 //! `reasoning`. They tell the same, so the first that says something is taken.
 
-use super::strays::Strays;
 use crate::canonical::{Block, Content};
 use crate::raw::Object;
 use crate::translate::Untranslatable;
 use crate::translate::openai_request::text;
+use crate::translate::strays::Strays;
 
 /// Reads an answer's thoughts.
 pub(super) fn read<'a>(

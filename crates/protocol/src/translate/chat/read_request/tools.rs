@@ -1,11 +1,14 @@
 //! What the model may call, and whether it has to; `functions` and `function_call` are their older names.
 
-use super::strays::Strays;
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use crate::canonical::{Function, Json, Text, Tool, ToolChoice};
 use crate::envelope::Envelope;
 use crate::raw::{self, Object};
 use crate::translate::Untranslatable;
 use crate::translate::openai_request::{boolean, member, text};
+use crate::translate::strays::Strays;
 
 /// Reads `tools` and `functions`.
 pub(super) fn read<'a>(call: &'a Envelope, strays: &mut Strays<'a>) -> Result<Vec<Tool<'a>>, Untranslatable> {
@@ -30,6 +33,10 @@ fn tool<'a>(json: &'a str, place: &str, strays: &mut Strays<'a>) -> Result<Tool<
     let odd = |why: &'static str| Untranslatable::new(place, why);
     let tool = Object::parse(json).map_err(|_| odd("expected an object in which no name comes twice"))?;
     let kind = tool.string("type").unwrap_or_else(|| "function".into());
+    // Some agents write a function here as Responses has it.
+    if kind == "function" && tool.get("function").is_none() && tool.get("name").is_some() {
+        return function(&tool, place, "tools[]", strays).map(Tool::Function);
+    }
     let inner = tool.object(if kind == "custom" { "custom" } else { "function" });
     if kind != "function" {
         let name = inner.ok().and_then(|inner| inner.string("name"));
@@ -50,7 +57,7 @@ fn function<'a>(
     path: &str,
     strays: &mut Strays<'a>,
 ) -> Result<Function<'a>, Untranslatable> {
-    let known = ["name", "description", "parameters", "strict", "cache_control"];
+    let known = ["type", "name", "description", "parameters", "strict", "cache_control"];
     strays.look(object, &known, path);
     let name = text(object, "name");
     Ok(Function {
@@ -110,13 +117,14 @@ fn allowed<'a>(choice: &Object<'a>, tools: &mut Vec<Tool<'a>>) -> Option<ToolCho
         let inner = tool.object(if tool.string("type")? == "custom" { "custom" } else { "function" }).ok()?;
         text(&inner, "name")
     };
-    let names: Vec<Text<'a>> = allowed.items("tools").ok()?.into_iter().map(name).collect::<Option<_>>()?;
+    let names = allowed.items("tools").ok()?.into_iter().map(name).collect::<Option<Vec<_>>>()?;
+    let names: BTreeSet<Cow<'_, str>> = names.iter().map(Text::meant).collect();
     tools.retain(|tool| {
         let own = match tool {
             Tool::Function(function) => function.name.meant(),
             Tool::Native { name, .. } => name.as_deref().unwrap_or_default().into(),
         };
-        names.iter().any(|name| name.meant() == own)
+        names.contains(&own)
     });
     Some(chosen)
 }

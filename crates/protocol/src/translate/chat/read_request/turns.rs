@@ -1,12 +1,12 @@
 //! Messages as turns. Every message is a turn of its own; results of tools are turns of the user.
 
 use super::calls::{self, LastCall};
-use super::strays::Strays;
 use super::{parts, thinking};
 use crate::canonical::{Block, Content, Json, Role, Text, Turn};
 use crate::raw::{self, Object};
 use crate::translate::Untranslatable;
 use crate::translate::openai_request::text;
+use crate::translate::strays::Strays;
 
 /// What is read of a message, whatever its role. Of the last three only an answer that is sent back has something,
 /// and of those nothing is asked of the next answer.
@@ -47,7 +47,8 @@ fn turn<'a>(
     let message = Object::parse(json).map_err(garbled)?;
     strays.look(&message, KNOWN, "messages[]");
     let role = message.string("role").unwrap_or_default();
-    let name = message.get("name").and_then(Text::read).filter(|_| role != "function");
+    // With a result it is the function's, which the call has said.
+    let name = message.get("name").and_then(Text::read).filter(|_| !matches!(&*role, "function" | "tool"));
     let (role, developer, mut blocks) = match &*role {
         "system" => (Role::System, false, parts::read(&message, &place, strays)?),
         "developer" => (Role::System, true, parts::read(&message, &place, strays)?),
@@ -68,9 +69,12 @@ fn turn<'a>(
         _ => return Err(Untranslatable::new(format!("{place}.role"), "an unknown role")),
     };
     // A mark on a message is one on its last block, unless that has its own.
-    let mark = message.some("cache_control").map(Json::Borrowed);
-    if let Some(last) = blocks.last_mut().filter(|last| last.mark.is_none()) {
-        last.mark = mark;
+    match (message.some("cache_control"), blocks.last_mut()) {
+        (Some(mark), Some(last)) => {
+            last.mark.get_or_insert(Json::Borrowed(mark));
+        }
+        (Some(mark), None) => strays.add("cache_control", mark),
+        (None, _) => {}
     }
     Ok(Turn { role, developer, name, blocks, at })
 }

@@ -62,7 +62,7 @@ fn user(turn: &Turn<'_>, target: &mut Target<'_>, out: &mut Vec<String>) -> Resu
         if let Content::ToolResult { id, content, is_error } = &block.content {
             has_results = true;
             if *is_error {
-                target.lose("is_error");
+                target.lose("messages[].content[].is_error");
             }
             let place = target.place(turn, at);
             out.push(result(id, content, target.mark(block.mark.as_ref()), &place, target, &mut shown)?);
@@ -115,7 +115,11 @@ fn part<'b>(block: &'b Block<'b>, place: &str, target: &mut Target<'_>) -> Resul
         Content::Text(text) => return Ok(Part::Text(text, mark)),
         Content::Media(Media { source: Source::Text(text), name, is_image: false, .. }) => {
             if name.is_some() {
-                target.lose(target.word("filename", "filename", "title"));
+                target.lose(target.word(
+                    "messages[].content[].file.filename",
+                    "input[].content[].filename",
+                    "messages[].content[].title",
+                ));
             }
             return Ok(Part::Text(text, mark));
         }

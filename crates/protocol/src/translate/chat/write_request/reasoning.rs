@@ -9,11 +9,7 @@ use crate::canonical::{Reasoning, Text};
 use crate::capability::Treatment;
 use crate::json::integer;
 use crate::raw::Object;
-
-/// Up to so many tokens of thought are a low effort, and up to the second number a medium one. Coding agents that
-/// let people ask for more thought step from 4,000 over 10,000 to 32,000.
-const LOW: i64 = 4_096;
-const MEDIUM: i64 = 16_384;
+use crate::translate::efforts;
 
 pub(super) fn write(reasoning: Option<&Reasoning<'_>>, target: &mut Target<'_>, body: &mut Body) {
     let Some(reasoning) = reasoning else { return };
@@ -34,12 +30,5 @@ pub(super) fn write(reasoning: Option<&Reasoning<'_>>, target: &mut Target<'_>, 
 /// The effort that Messages' `thinking` comes near to. Where it is switched off, or as the model likes, there is
 /// none to name.
 fn effort_of(thinking: &str) -> Option<&'static str> {
-    let budget = Object::parse(thinking).ok()?.get("budget_tokens").and_then(integer)?;
-    Some(if budget <= LOW {
-        "low"
-    } else if budget <= MEDIUM {
-        "medium"
-    } else {
-        "high"
-    })
+    Object::parse(thinking).ok()?.get("budget_tokens").and_then(integer).map(efforts::of_budget)
 }

@@ -58,6 +58,11 @@ impl<'t> Target<'t> {
         self.losses.add(name);
     }
 
+    /// Notes that a tool of the client's is left out.
+    pub(super) fn lose_tool(&mut self, kind: &str) {
+        self.losses.add_tool(kind);
+    }
+
     /// A mark as it goes there. OpenAI has none, and who knows it not may refuse it.
     pub(super) fn mark<'m>(&mut self, mark: Option<&'m Json<'_>>) -> Option<&'m str> {
         let mark = mark?;

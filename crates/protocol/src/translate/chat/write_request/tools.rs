@@ -3,6 +3,7 @@
 use super::Body;
 use super::target::Target;
 use crate::canonical::{Function, Request, Tool, ToolChoice};
+use crate::dialect::Dialect;
 use crate::raw::{self, Writer};
 use crate::translate::Untranslatable;
 
@@ -13,23 +14,27 @@ pub(super) fn write(
     body: &mut Body,
 ) -> Result<(), Untranslatable> {
     let is_idle = matches!(request.tool_choice, None | Some(ToolChoice::Auto | ToolChoice::None));
-    if request.tools.is_empty() && is_idle {
-        return Ok(());
-    }
-    if let Some(parallel) = request.parallel_tool_calls.filter(|_| !request.tools.is_empty()) {
-        body.add("parallel_tool_calls", if parallel { "true" } else { "false" });
-    }
-    if let Some(choice) = &request.tool_choice {
-        body.add("tool_choice", &tool_choice(choice)?);
-    }
     let mut tools = Vec::new();
     for (at, tool) in request.tools.iter().enumerate() {
         match tool {
             Tool::Function(function) => tools.push(written(function, target)),
+            // Agents send all that they have, whoever the target is; without it the answer is still one.
+            Tool::Native { kind, .. } if request.dialect == Dialect::Responses && is_idle => {
+                target.lose_tool(kind);
+            }
             Tool::Native { kind, .. } => {
                 return Err(Untranslatable::unknown(format!("tools[{at}]"), "tool", kind));
             }
         }
+    }
+    if tools.is_empty() && is_idle {
+        return Ok(());
+    }
+    if let Some(parallel) = request.parallel_tool_calls.filter(|_| !tools.is_empty()) {
+        body.add("parallel_tool_calls", if parallel { "true" } else { "false" });
+    }
+    if let Some(choice) = &request.tool_choice {
+        body.add("tool_choice", &tool_choice(choice)?);
     }
     if !tools.is_empty() {
         body.add("tools", &raw::array(tools));

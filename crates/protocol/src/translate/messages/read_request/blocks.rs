@@ -4,11 +4,11 @@
 
 use std::borrow::Cow;
 
-use super::deep::Deep;
 use super::{object, odd};
 use crate::canonical::{Block, Content, Media, Source, Text};
 use crate::raw::{Object, between_quotes, items};
 use crate::translate::Untranslatable;
+use crate::translate::strays::Strays;
 
 /// Where blocks are, for members that have no place.
 const PATH: &str = "messages[].content[]";
@@ -17,17 +17,17 @@ const PATH: &str = "messages[].content[]";
 pub(super) fn read_content<'a>(
     json: &'a str,
     at: &str,
-    deep: &mut Deep<'a>,
+    strays: &mut Strays<'a>,
 ) -> Result<Vec<Block<'a>>, Untranslatable> {
     if let Some(text) = Text::read(json) {
         return Ok(vec![Block { content: Content::Text(text), mark: None }]);
     }
     let blocks = items(json).map_err(|_| odd(at, "neither text nor a list of blocks"))?;
-    let read = |(index, json)| read_block(json, &format!("{at}[{index}]"), deep);
+    let read = |(index, json)| read_block(json, &format!("{at}[{index}]"), strays);
     blocks.into_iter().enumerate().map(read).collect()
 }
 
-fn read_block<'a>(json: &'a str, at: &str, deep: &mut Deep<'a>) -> Result<Block<'a>, Untranslatable> {
+fn read_block<'a>(json: &'a str, at: &str, strays: &mut Strays<'a>) -> Result<Block<'a>, Untranslatable> {
     let block = object(json, at)?;
     let kind = block.string("type").ok_or_else(|| odd(format!("{at}.type"), "missing"))?;
     let text = |name: &str| text(&block, name, at);
@@ -48,7 +48,7 @@ fn read_block<'a>(json: &'a str, at: &str, deep: &mut Deep<'a>) -> Result<Block<
         "tool_result" => {
             let id = text("tool_use_id")?;
             let content = match block.some("content") {
-                Some(content) => read_content(content, &format!("{at}.content"), deep)?,
+                Some(content) => read_content(content, &format!("{at}.content"), strays)?,
                 None => Vec::new(),
             };
             let is_error = block.get("is_error") == Some("true");
@@ -63,7 +63,7 @@ fn read_block<'a>(json: &'a str, at: &str, deep: &mut Deep<'a>) -> Result<Block<
         _ => return Ok(native(kind, json)),
     };
     let known: Vec<_> = known.iter().copied().chain(["type", "cache_control"]).collect();
-    deep.note(PATH, &block, &known);
+    strays.look(&block, &known, PATH);
     Ok(Block { content, mark: block.some("cache_control").map(Cow::Borrowed) })
 }
 

@@ -2,22 +2,22 @@
 
 use std::borrow::Cow;
 
-use super::deep::Deep;
 use super::{object, odd};
 use crate::canonical::{Function, Text, Tool, ToolChoice};
 use crate::raw::Object;
 use crate::translate::Untranslatable;
+use crate::translate::strays::Strays;
 
 /// Reads `tools`. Those with a type of their own are run by the provider, or known to the model by heart.
 pub(super) fn read_tools<'a>(
     body: &Object<'a>,
-    deep: &mut Deep<'a>,
+    strays: &mut Strays<'a>,
 ) -> Result<Vec<Tool<'a>>, Untranslatable> {
     let tools = body.items("tools").map_err(|_| odd("tools", "not a list"))?;
-    tools.into_iter().enumerate().map(|(index, json)| read_tool(json, index, deep)).collect()
+    tools.into_iter().enumerate().map(|(index, json)| read_tool(json, index, strays)).collect()
 }
 
-fn read_tool<'a>(json: &'a str, index: usize, deep: &mut Deep<'a>) -> Result<Tool<'a>, Untranslatable> {
+fn read_tool<'a>(json: &'a str, index: usize, strays: &mut Strays<'a>) -> Result<Tool<'a>, Untranslatable> {
     let at = format!("tools[{index}]");
     let tool = object(json, &at)?;
     if let Some(kind) = tool.string("type").filter(|kind| kind != "custom") {
@@ -29,7 +29,11 @@ fn read_tool<'a>(json: &'a str, index: usize, deep: &mut Deep<'a>) -> Result<Too
     if parameters.as_deref().is_some_and(|schema| !schema.starts_with('{')) {
         return Err(odd(format!("{at}.input_schema"), "not an object"));
     }
-    deep.note("tools[]", &tool, &["type", "name", "description", "input_schema", "strict", "cache_control"]);
+    strays.look(
+        &tool,
+        &["type", "name", "description", "input_schema", "strict", "cache_control"],
+        "tools[]",
+    );
     Ok(Tool::Function(Function {
         name,
         description: tool.some("description").and_then(Text::read),

@@ -4,22 +4,22 @@ use std::borrow::Cow;
 
 use super::media::write_media;
 use super::piece::{Piece, PieceKind};
-use super::place;
+use super::place::Place;
 use super::spaces::is_blank;
 use crate::canonical::{Block, Content, Text};
 use crate::dialect::Dialect;
-use crate::json;
 use crate::raw::{Writer, array, quoted};
+use crate::translate::messages::write_reply::input;
 use crate::translate::{Losses, Untranslatable};
 
 /// Writes a block that stands at `at`. Nothing comes of a text of white space, which the upstream refuses and which
 /// says nothing, and of thoughts that bear no signature, which it could not check.
 pub(super) fn write_block<'a>(
     block: &Block<'a>,
-    client: Dialect,
-    at: &str,
+    at: Place<'_, 'a>,
     losses: &mut Losses,
 ) -> Result<Option<Piece<'a>>, Untranslatable> {
+    let client = at.client();
     let piece = |json: String, kind| Ok(Some(Piece::new(json, block.mark.as_ref(), kind)));
     let mut out = Writer::new();
     match &block.content {
@@ -27,14 +27,14 @@ pub(super) fn write_block<'a>(
         Content::Text(text) | Content::Refusal(text) => {
             Ok(Some(Piece::text(text.json(), block.mark.as_ref())))
         }
-        Content::Media(media) => write_media(media, block, client, at, losses).map(Some),
+        Content::Media(media) => write_media(media, block, at, losses).map(Some),
         Content::ToolCall { id, name, arguments } => {
             out.string("type", "tool_use").raw("id", &write_id(id)).raw("name", name.json());
-            out.raw("input", input(arguments, at)?);
+            out.raw("input", &input(arguments));
             piece(out.finish(), PieceKind::Plain)
         }
         Content::ToolResult { id, content, is_error } => {
-            let result = write_result(content, client, at, losses)?;
+            let result = write_result(content, at, losses)?;
             out.string("type", "tool_result").raw("tool_use_id", &write_id(id));
             if *is_error {
                 out.raw("is_error", "true");
@@ -61,7 +61,7 @@ pub(super) fn write_block<'a>(
             piece(out.finish(), PieceKind::Thought)
         }
         Content::Native { json, .. } if client == Dialect::Messages => Ok(Some(Piece::whole(json))),
-        Content::Native { kind, .. } => Err(Untranslatable::unknown(at, "block", kind)),
+        Content::Native { kind, .. } => Err(Untranslatable::unknown(at.told(), "block", kind)),
     }
 }
 
@@ -74,23 +74,22 @@ struct Given<'a> {
 
 fn write_result<'a>(
     content: &[Block<'a>],
-    client: Dialect,
-    at: &str,
+    at: Place<'_, 'a>,
     losses: &mut Losses,
 ) -> Result<Given<'a>, Untranslatable> {
     let (mut pieces, mut marks) = (Vec::new(), Vec::new());
     for (index, block) in content.iter().enumerate() {
-        let at = &place::of_result(client, at, index);
+        let at = at.of_result(index);
         if !matches!(
             &block.content,
             Content::Text(_) | Content::Refusal(_) | Content::Media(_) | Content::Native { .. }
         ) {
             return Err(Untranslatable::new(
-                &**at,
+                at.told(),
                 "a tool's result holds texts, pictures and documents only",
             ));
         }
-        let piece = write_block(block, client, at, losses)?;
+        let piece = write_block(block, at, losses)?;
         // The last one counts, since it covers the others.
         marks.extend(block.mark.clone());
         pieces.extend(piece.map(|mut piece| {
@@ -105,18 +104,6 @@ fn write_result<'a>(
         pieces => Some(array(pieces.iter().map(Piece::write))),
     };
     Ok(Given { content, marks })
-}
-
-/// A call's arguments as an object. A model that has nothing to say may say nothing.
-fn input<'t>(arguments: &'t str, at: &str) -> Result<&'t str, Untranslatable> {
-    let arguments = arguments.trim_ascii();
-    if arguments.is_empty() {
-        return Ok("{}");
-    }
-    if !arguments.starts_with('{') || json::validate(arguments.as_bytes()).is_err() {
-        return Err(Untranslatable::new(at, "the arguments of the call are not a JSON object"));
-    }
-    Ok(arguments)
 }
 
 /// The id of a call. The upstream takes letters, digits, `_` and `-`; an id with others is written with a hash of

@@ -5,7 +5,7 @@
 
 use super::content::write_block;
 use super::piece::{Piece, PieceKind, hand_back, push};
-use super::place;
+use super::place::Place;
 use super::spaces::{is_blank, trimmed};
 use crate::canonical::{Block, Content, Request, Role, Text, Turn};
 use crate::dialect::Dialect;
@@ -142,10 +142,7 @@ fn write_turn<'a>(
             Some(text) if turn.role == Role::Assistant && last == Some(index) => {
                 Some(Piece::text(&trimmed(text), mark))
             }
-            _ => {
-                let at = place::of_block(request, turn, index);
-                write_block(block, request.dialect, &at, losses)?
-            }
+            _ => write_block(block, Place::of_block(request, turn, index), losses)?,
         };
         match piece {
             Some(piece) => push(&mut pieces, piece, losses),
@@ -172,8 +169,8 @@ fn text_of<'t, 'a>(block: &'t Block<'a>) -> Option<&'t Text<'a>> {
 }
 
 fn refuse_instruction(request: &Request<'_>, turn: &Turn<'_>, index: usize) -> Untranslatable {
-    let at = place::of_block(request, turn, index);
-    Untranslatable::new(at, "the target takes instructions as text only")
+    let at = Place::of_block(request, turn, index);
+    Untranslatable::new(at.told(), "the target takes instructions as text only")
 }
 
 /// The name of a participant has no place in a message.

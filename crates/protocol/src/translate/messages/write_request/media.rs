@@ -1,6 +1,7 @@
 //! Pictures and documents.
 
 use super::piece::{Piece, PieceKind};
+use super::place::Place;
 use crate::canonical::{Block, Media, Source};
 use crate::dialect::Dialect;
 use crate::raw::Writer;
@@ -10,11 +11,10 @@ use crate::translate::{Losses, Untranslatable};
 pub(super) fn write_media<'a>(
     media: &Media<'a>,
     block: &Block<'a>,
-    client: Dialect,
-    at: &str,
+    at: Place<'_, '_>,
     losses: &mut Losses,
 ) -> Result<Piece<'a>, Untranslatable> {
-    let refused = |why| Err(Untranslatable::new(at, why));
+    let refused = |why| Err(Untranslatable::new(at.told(), why));
     let mut source = Writer::new();
     let mut is_image = media.is_image;
     match &media.source {
@@ -39,13 +39,16 @@ pub(super) fn write_media<'a>(
             source.string("type", "text").string("media_type", "text/plain").raw("data", text.json());
         }
         // An id of another provider's store says nothing to this one.
-        Source::File(id) if client == Dialect::Messages => {
+        Source::File(id) if at.client() == Dialect::Messages => {
             source.string("type", "file").raw("file_id", id.json());
         }
         Source::File(_) => return refused("the target cannot read a file that is kept elsewhere"),
     }
     if media.detail.as_ref().is_some_and(|detail| detail.meant() != "auto") {
-        losses.add("detail");
+        losses.add(match at.client() {
+            Dialect::Responses => "input[].content[].detail",
+            _ => "messages[].content[].image_url.detail",
+        });
     }
     let mut out = Writer::new();
     out.string("type", if is_image { "image" } else { "document" }).raw("source", &source.finish());

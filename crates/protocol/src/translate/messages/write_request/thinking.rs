@@ -4,13 +4,15 @@
 //! call, with an answer that is to be gone on with, and, where it has a budget, in a tool loop that came back without
 //! its thoughts.
 
+use std::borrow::Cow;
+
 use super::conversation::Conversation;
-use crate::canonical::{Reasoning, Request, ToolChoice};
+use crate::canonical::{Reasoning, Request, Text, ToolChoice};
 use crate::capability::Thinking;
 use crate::dialect::Dialect;
 use crate::json;
 use crate::raw::{Object, Writer};
-use crate::translate::{Losses, Toward};
+use crate::translate::{Losses, Toward, efforts};
 
 /// The least budget that the upstream takes.
 const LEAST: i64 = 1024;
@@ -35,14 +37,39 @@ pub(super) fn decide(
 ) -> Thoughts {
     let Some(reasoning) = &request.reasoning else { return Thoughts::default() };
     let obstacles = Obstacles::find(request, conversation);
+    let client = request.dialect;
     let thoughts = match &reasoning.thinking {
-        Some(thinking) => as_asked(thinking, reasoning, request.dialect, toward, obstacles, losses),
-        None => by_effort(reasoning, request.dialect, toward, obstacles, max_tokens, losses),
+        Some(thinking) if client == Dialect::Messages => as_it_is(thinking, reasoning),
+        Some(thinking) => match Wish::in_another_form(thinking, reasoning, toward) {
+            Some(wish) => by_effort(&wish, toward, obstacles, max_tokens, losses),
+            None => as_asked(thinking, reasoning, client, toward, obstacles, losses),
+        },
+        None if client == Dialect::Messages => Thoughts {
+            effort: reasoning.effort.as_ref().map(|effort| effort.json().to_owned()),
+            ..Thoughts::default()
+        },
+        None => match Wish::of(reasoning, client) {
+            Some(wish) => by_effort(&wish, toward, obstacles, max_tokens, losses),
+            None => Thoughts::default(),
+        },
     };
     if reasoning.summary.is_some() && !thoughts.is_on {
-        losses.add(member(request.dialect));
+        losses.add(member(client));
     }
     thoughts
+}
+
+/// Both ends have the same words for it.
+fn as_it_is(thinking: &str, reasoning: &Reasoning<'_>) -> Thoughts {
+    Thoughts {
+        thinking: Some(thinking.to_owned()),
+        effort: reasoning.effort.as_ref().map(|effort| effort.json().to_owned()),
+        is_on: kind_of(thinking).as_deref() != Some("disabled"),
+    }
+}
+
+fn kind_of(thinking: &str) -> Option<Cow<'_, str>> {
+    Object::parse(thinking).ok()?.string("type")
 }
 
 /// The client has said it in the upstream's own form.
@@ -54,12 +81,8 @@ fn as_asked(
     obstacles: Obstacles,
     losses: &mut Losses,
 ) -> Thoughts {
-    let kind = Object::parse(thinking).ok().and_then(|object| object.string("type").map(String::from));
-    let is_on = kind.as_deref() != Some("disabled");
+    let kind = kind_of(thinking);
     let effort = reasoning.effort.as_ref().and_then(|effort| {
-        if client == Dialect::Messages {
-            return Some(effort.json().to_owned());
-        }
         let known =
             (toward.family.thinking == Thinking::Adaptive).then(|| adaptive(&effort.meant())).flatten();
         if known.is_none() && effort.meant() != "none" {
@@ -67,53 +90,78 @@ fn as_asked(
         }
         known.map(quoted)
     });
-    let is_hindered =
-        client != Dialect::Messages && obstacles.are_in_the_way(kind.as_deref() == Some("enabled"));
-    if is_on && is_hindered {
+    let is_on = kind.as_deref() != Some("disabled");
+    if is_on && obstacles.are_in_the_way(kind.as_deref() == Some("enabled")) {
         losses.add("thinking");
         return Thoughts { thinking: None, effort, is_on: false };
     }
     Thoughts { thinking: Some(thinking.to_owned()), effort, is_on }
 }
 
-/// The client has named an effort.
+/// An effort that is to be asked for.
+#[derive(Debug)]
+struct Wish<'a> {
+    effort: Cow<'a, str>,
+    /// The client's member that says so.
+    member: &'static str,
+    /// How thoughts are to be shown.
+    display: Option<Cow<'a, str>>,
+}
+
+impl<'a> Wish<'a> {
+    /// The client has named it.
+    fn of(reasoning: &'a Reasoning<'_>, client: Dialect) -> Option<Self> {
+        let effort = reasoning.effort.as_ref()?.meant();
+        let display = reasoning.summary.is_some().then_some(Cow::Borrowed("summarized"));
+        (effort != "none").then_some(Self { effort, member: member(client), display })
+    }
+
+    /// What comes near to a form that the model does not take: the newer refuse a budget, and the older know nothing
+    /// else.
+    fn in_another_form(thinking: &'a str, reasoning: &'a Reasoning<'_>, toward: &Toward<'_>) -> Option<Self> {
+        let asked = Object::parse(thinking).ok()?;
+        let near = match (asked.string("type").as_deref(), toward.family.thinking) {
+            (Some("enabled"), Thinking::Adaptive) => {
+                asked.get("budget_tokens").and_then(json::integer).map_or("high", efforts::of_budget)
+            }
+            // What is done where no effort is named.
+            (Some("adaptive"), Thinking::Budget) => "high",
+            _ => return None,
+        };
+        let named = reasoning.effort.as_ref().map(Text::meant).filter(|effort| effort != "none");
+        let effort = named.unwrap_or(Cow::Borrowed(near));
+        Some(Self { effort, member: "thinking", display: asked.string("display") })
+    }
+}
+
 fn by_effort(
-    reasoning: &Reasoning<'_>,
-    client: Dialect,
+    wish: &Wish<'_>,
     toward: &Toward<'_>,
     obstacles: Obstacles,
     max_tokens: &str,
     losses: &mut Losses,
 ) -> Thoughts {
-    let Some(effort) = &reasoning.effort else { return Thoughts::default() };
-    if client == Dialect::Messages {
-        return Thoughts { effort: Some(effort.json().to_owned()), ..Thoughts::default() };
-    }
-    let effort = effort.meant();
-    if effort == "none" {
-        return Thoughts::default();
-    }
-    let thoughts = match toward.family.thinking {
+    let mut thinking = Writer::new();
+    let effort = match toward.family.thinking {
         Thinking::None => None,
-        Thinking::Budget => budget(&effort, max_tokens).map(|budget| {
-            let mut thinking = Writer::new();
+        Thinking::Budget => budget(&wish.effort, max_tokens).map(|budget| {
             thinking.string("type", "enabled").number("budget_tokens", budget);
-            Thoughts { thinking: Some(thinking.finish()), effort: None, is_on: true }
+            None
         }),
-        Thinking::Adaptive => adaptive(&effort).map(|effort| {
-            let mut thinking = Writer::new();
+        Thinking::Adaptive => adaptive(&wish.effort).map(|effort| {
             thinking.string("type", "adaptive");
-            if reasoning.summary.is_some() {
-                thinking.string("display", "summarized");
-            }
-            Thoughts { thinking: Some(thinking.finish()), effort: Some(quoted(effort)), is_on: true }
+            Some(quoted(effort))
         }),
     };
     let is_manual = toward.family.thinking == Thinking::Budget;
-    thoughts.filter(|_| !obstacles.are_in_the_way(is_manual)).unwrap_or_else(|| {
-        losses.add(member(client));
-        Thoughts::default()
-    })
+    let Some(effort) = effort.filter(|_| !obstacles.are_in_the_way(is_manual)) else {
+        losses.add(wish.member);
+        return Thoughts::default();
+    };
+    if let Some(display) = wish.display.as_ref().filter(|_| !is_manual) {
+        thinking.string("display", display);
+    }
+    Thoughts { thinking: Some(thinking.finish()), effort, is_on: true }
 }
 
 /// What keeps a request from thinking.
@@ -153,14 +201,7 @@ fn adaptive(effort: &str) -> Option<&'static str> {
 
 /// How many tokens an effort is worth: at most half of the answer, whose tokens it is taken from.
 fn budget(effort: &str, max_tokens: &str) -> Option<i64> {
-    let wanted = match effort {
-        "minimal" => LEAST,
-        "low" => 2048,
-        "medium" => 8192,
-        "high" => 16_384,
-        "xhigh" | "max" => 32_768,
-        _ => return None,
-    };
+    let wanted = efforts::budget(effort)?;
     let max_tokens = json::integer(max_tokens)?;
     (max_tokens > LEAST).then(|| wanted.min(max_tokens / 2).max(LEAST))
 }

@@ -6,19 +6,34 @@ use super::piece::{Piece, PieceKind};
 use crate::canonical::{Function, Request, Tool, ToolChoice};
 use crate::dialect::Dialect;
 use crate::raw::{Object, Writer};
-use crate::translate::Untranslatable;
+use crate::translate::{Losses, Untranslatable};
 
 /// A schema for functions that take nothing.
 const NO_PARAMETERS: &str = r#"{"type":"object","properties":{}}"#;
 
-/// Writes each tool as an item of `tools`. One that only the client's own provider can run is no such thing here.
-pub(super) fn write_tools<'a>(request: &Request<'a>) -> Result<Vec<Piece<'a>>, Untranslatable> {
-    let write = |(index, tool): (usize, &Tool<'a>)| match tool {
-        Tool::Function(function) => Ok(write_function(function)),
-        Tool::Native { json, .. } if request.dialect == Dialect::Messages => Ok(Piece::whole(json)),
-        Tool::Native { kind, .. } => Err(Untranslatable::unknown(format!("tools[{index}]"), "tool", kind)),
-    };
-    request.tools.iter().enumerate().map(write).collect()
+/// Writes each tool as an item of `tools`. One that only the client's own provider can run is no such thing here;
+/// agents that speak Responses send all that they have, whoever the target is, and without it the answer is still one.
+pub(super) fn write_tools<'a>(
+    request: &Request<'a>,
+    losses: &mut Losses,
+) -> Result<Vec<Piece<'a>>, Untranslatable> {
+    let is_idle = matches!(request.tool_choice, None | Some(ToolChoice::Auto | ToolChoice::None));
+    let mut tools = Vec::new();
+    for (index, tool) in request.tools.iter().enumerate() {
+        match tool {
+            Tool::Function(function) => tools.push(write_function(function)),
+            Tool::Native { json, .. } if request.dialect == Dialect::Messages => {
+                tools.push(Piece::whole(json));
+            }
+            Tool::Native { kind, .. } if request.dialect == Dialect::Responses && is_idle => {
+                losses.add_tool(kind);
+            }
+            Tool::Native { kind, .. } => {
+                return Err(Untranslatable::unknown(format!("tools[{index}]"), "tool", kind));
+            }
+        }
+    }
+    Ok(tools)
 }
 
 fn write_function<'a>(function: &Function<'a>) -> Piece<'a> {
@@ -48,12 +63,12 @@ fn input_schema(parameters: Option<&str>) -> Cow<'_, str> {
 }
 
 /// Writes `tool_choice`, if anything but the usual is asked for.
-pub(super) fn write_choice(request: &Request<'_>) -> Result<Option<String>, Untranslatable> {
+pub(super) fn write_choice(request: &Request<'_>, has_tools: bool) -> Result<Option<String>, Untranslatable> {
     let is_single = request.parallel_tool_calls == Some(false);
     let mut choice = Writer::new();
     match &request.tool_choice {
         // Without tools the upstream takes no choice, and there is none.
-        None | Some(ToolChoice::Auto | ToolChoice::None) if request.tools.is_empty() => return Ok(None),
+        None | Some(ToolChoice::Auto | ToolChoice::None) if !has_tools => return Ok(None),
         None if !is_single => return Ok(None),
         None | Some(ToolChoice::Auto) => choice.string("type", "auto"),
         Some(ToolChoice::None) => return Ok(Some(choice.string("type", "none").finish())),
