@@ -181,7 +181,7 @@ fn another_version_is_a_miss_whatever_follows() {
 fn sound_records_with_parts_that_this_version_does_not_write_are_misses() {
     let record = seal(&key(), &stream(), COMPRESS_FROM);
     for (at, value) in
-        [(FLAGS_AT, STREAM | USAGE | 8), (FLAGS_AT, 0xff), (FLAGS_AT + 1, 0), (FLAGS_AT + 1, 6)]
+        [(FLAGS_AT, STREAM | USAGE | 8), (FLAGS_AT, 0xff), (FLAGS_AT + 1, 0), (FLAGS_AT + 1, 7)]
     {
         let mut changed = record.clone();
         changed[at] = value;
