@@ -4,7 +4,8 @@
 use crate::{
     anthropic::{MESSAGE, MESSAGES, message_events},
     support::{
-        CHAT, CHAT_REPLY, DONE, RESPONSES, all, chat_stream, chat_to, delta, finish, saying, seeded, usage,
+        CHAT, CHAT_REPLY, DONE, RESPONSES, all, chat_events, chat_stream, chat_to, delta, finish, seeded,
+        usage,
     },
 };
 use serde_json::{Value, json};
@@ -314,5 +315,14 @@ async fn one_flight_serves_readers_with_and_without_usage() {
         assert!(text.ends_with(DONE), "{text}");
         assert_eq!(data.iter().any(|one| one["choices"] == json!([])), n % 2 == 1, "{text}");
     }
-    let _ = saying("");
+}
+
+#[tokio::test]
+async fn a_stream_may_begin_with_all_that_it_was_asked() {
+    let upstream = Upstream::script([Answer::sse(chat_events(&["hi"]))]).await;
+    let gateway = Config::to(&upstream).provider("endpoints: [chat]").start().await;
+    let long = "all of a long book ".repeat(40_000);
+    let body = format!(r#"{{"model":"m","stream":true,"instructions":"{long}","input":"hi"}}"#);
+    let text = gateway.post(RESPONSES, body).await.expect(200).text();
+    assert!(text.contains("event: response.completed"), "{}", &text[text.len() - 500..]);
 }

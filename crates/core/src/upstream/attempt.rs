@@ -250,14 +250,21 @@ async fn send(
     let mut events = EventStream::new(incoming, dialect, usage, clocks.idle, clocks.end)
         .translated(outgoing.translation.as_ref())
         .followed(following);
-    let ready = peek(&mut events, clocks, errand).await?;
+    // Some begin by telling what they were asked, twice.
+    let most = MAX_PREFACE.saturating_add(2 * call.envelope.body().len());
+    let ready = peek(&mut events, clocks, errand, most).await?;
     events.delivered();
     Ok(Delivery::Stream { ready, events: Box::new(Relay::new(events, target.clone())), status })
 }
 
 /// Reads until the first content event. The first event must come within the first-byte time, the content while the
 /// client has patience; apart from that the stream's own timers hold.
-async fn peek(events: &mut EventStream, clocks: &Clocks, errand: &Errand) -> Result<Ready, Failure> {
+async fn peek(
+    events: &mut EventStream,
+    clocks: &Clocks,
+    errand: &Errand,
+    most: usize,
+) -> Result<Ready, Failure> {
     let Errand { target, sent, .. } = errand;
     let (mut ready, mut size) = (Ready::new(), 0);
     let first = poll_fn(|cx| poll_begun(events, cx));
@@ -268,7 +275,7 @@ async fn peek(events: &mut EventStream, clocks: &Clocks, errand: &Errand) -> Res
             None => return Ok(ready),
             Some(Step::Events(piece)) => {
                 size += piece.bytes.len();
-                if size > MAX_PREFACE && !events.has_begun() {
+                if size > most && !events.has_begun() {
                     return Err(Failure::bad_answer(200, "the stream says too much before any content"));
                 }
                 ready.push(piece);
