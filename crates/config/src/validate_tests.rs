@@ -66,6 +66,16 @@ const CASES: &[(&str, &str)] = &[
         "providers: [{name: a, kind: openai_compatible}, {name: b, kind: azure}]\nmodels: [{name: m, targets: [{provider: a, model: m}]}]",
     ),
     (
+        "endpoints, versions and templates that say nothing",
+        "
+providers:
+  - {name: a, kind: azure, base_url: 'https://r.openai.azure.com/openai', api_version: '2024-10-21&x=1'}
+  - {name: b, kind: vllm, base_url: 'https://gpu.example.com/v1', api_version: '2024-10-21', endpoints: []}
+models:
+  - {name: m, targets: [{provider: b, model: x, prompt_template: 'Continue:', endpoints: []}]}
+",
+    ),
+    (
         "addresses that cannot work",
         "providers:\n- {name: a, kind: openai_compatible, base_url: 'ftp://host/v1'}\n- {name: b, kind: openai_compatible, base_url: 'https:///v1'}\n- {name: c, kind: openai_compatible, base_url: 'https://user:pw@host/v1'}\n- {name: d, kind: openai_compatible, base_url: 'https://host/v1?x=1'}\n- {name: e, kind: openai_compatible, base_url: 'https://host/api'}\n- {name: f, kind: openai_compatible, base_url: 'host/v1'}\n- {name: g, kind: openai_compatible, base_url: 'http://localhost:1/v1'}\n- {name: h, kind: openai, proxy: 'socks5://p:1'}\nmodels: [{name: m, targets: [{provider: a, model: m}]}]",
     ),
