@@ -27,6 +27,7 @@ use http::{HeaderMap, HeaderValue, header};
 use hyper::body::Incoming;
 use sluice_config::model::Timeouts;
 use sluice_protocol::{
+    Dialect,
     observe::{self, Facts, ReplyFault},
     upstream_error,
 };
@@ -250,8 +251,9 @@ async fn send(
     let mut events = EventStream::new(incoming, dialect, usage, clocks.idle, clocks.end)
         .translated(outgoing.translation.as_ref())
         .followed(following);
-    // Some begin by telling what they were asked, twice.
-    let most = MAX_PREFACE.saturating_add(2 * call.envelope.body().len());
+    // A response begins by telling what it was asked with, twice.
+    let told = if dialect == Dialect::Responses { 2 * call.envelope.body().len() } else { 0 };
+    let most = MAX_PREFACE.saturating_add(told);
     let ready = peek(&mut events, clocks, errand, most).await?;
     events.delivered();
     Ok(Delivery::Stream { ready, events: Box::new(Relay::new(events, target.clone())), status })
