@@ -135,4 +135,6 @@ mod tls;
 #[cfg(test)]
 mod translation;
 #[cfg(test)]
+mod translation_faults;
+#[cfg(test)]
 mod usage_cli;

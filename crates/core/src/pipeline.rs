@@ -78,6 +78,7 @@ pub async fn handle(arrival: Arrival) -> Response<ReplyBody> {
     let audience = audience(&head, route.as_ref());
     let label = route.as_ref().map_or(EndpointLabel::Other, Route::label);
     let mut recorder = Recorder::open(app.clone(), request_id(&head.headers), peer, label);
+    recorder.anthropic = audience.dialect.is_anthropic();
     recorder.body_left = !body.is_end_stream();
     recorder.head_only = head.method == Method::HEAD;
     let id = recorder.id.clone();
@@ -200,7 +201,8 @@ async fn admit(
         key: &caller.key,
         headers: &head.headers,
         call: &call,
-        prompt_tokens: x.prompt_tokens,
+        // A count goes where the message would.
+        prompt_tokens: estimate,
         came: x.started,
     };
     let mut plan = route::plan(model, asking, draft)?;
@@ -217,8 +219,12 @@ async fn admit(
     };
     // The cache is not come to by a request that is refused.
     plan.passed_over = admitted.inspect_err(|_| x.cache = CacheNote::default())?;
-    if dialect == Dialect::CountTokens && !count::is_made_there(&plan) {
-        return Ok(Admitted::Own(count::own(estimate)));
+    if dialect == Dialect::CountTokens {
+        if !count::is_made_there(&plan) {
+            x.limits.leave_provider();
+            return Ok(Admitted::Own(count::own(estimate)));
+        }
+        count::keep_those_who_make_it(&mut plan);
     }
     let (Some(setup), Some(candidate)) = (&snapshot.cache, candidate) else {
         return Ok(Admitted::Call(call, plan, None));
@@ -298,9 +304,18 @@ fn draining() -> GatewayError {
 /// The dialect and words in which errors are told.
 fn audience(head: &Parts, route: Option<&Route<'_>>) -> Audience {
     let accepts = head.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let family = route.map_or_else(|| routes::family(head.uri.path()), |route| route.family);
+    let dialect = match route {
+        // The model list of both houses has one path, and whoever gets it in a shape is told errors in that, too.
+        Some(Route { endpoint: Endpoint::Models | Endpoint::Model(_), .. }) => {
+            Shape::of(family, &head.headers).dialect()
+        }
+        Some(route) => route.dialect(),
+        None => routes::dialect_of(family),
+    };
     Audience {
-        family: route.map_or_else(|| routes::family(head.uri.path()), |route| route.family),
-        dialect: route.map_or_else(|| routes::dialect_of(routes::family(head.uri.path())), Route::dialect),
+        family,
+        dialect,
         post: head.method == Method::POST,
         wants_problem_json: accepts.into_iter().any(|value| value.contains("application/problem+json")),
     }

@@ -70,6 +70,26 @@ impl Envelope {
         Ok(Self { body, dialect, members, escaped_names, facts })
     }
 
+    /// The same request without some of its members, in bytes of its own: whoever keeps it for the length of a
+    /// stream does not keep a whole conversation for that.
+    #[must_use]
+    pub fn without(&self, names: &[&str]) -> Self {
+        let kept =
+            || self.members.iter().filter(|member| !names.iter().any(|name| self.is_called(member, name)));
+        let size = kept().map(|member| member.name.len() + member.value.len() + 2).sum::<usize>();
+        let mut body = Vec::with_capacity(size + 2);
+        let mut members = SmallVec::new();
+        for member in kept() {
+            body.push(if members.is_empty() { b'{' } else { b',' });
+            let name = copy(&mut body, self.bytes(&member.name));
+            body.push(b':');
+            let value = copy(&mut body, self.bytes(&member.value));
+            members.push(Member { name, value });
+        }
+        body.extend_from_slice(if members.is_empty() { b"{}" } else { b"}" });
+        Self { body: body.into(), members, ..*self }
+    }
+
     /// The body as it came.
     #[must_use]
     pub fn body(&self) -> &Bytes {
@@ -188,6 +208,13 @@ impl fmt::Debug for Envelope {
             .field("facts", &self.facts)
             .finish()
     }
+}
+
+/// Where it stands then.
+fn copy(body: &mut Vec<u8>, bytes: &[u8]) -> Range<usize> {
+    let start = body.len();
+    body.extend_from_slice(bytes);
+    start..body.len()
 }
 
 fn integer(value: &[u8]) -> Option<i64> {

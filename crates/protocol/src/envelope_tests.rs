@@ -159,3 +159,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn without_its_long_members_a_request_is_still_what_it_is() {
+    let body = r#"{ "model" : "m", "mess\u0061ges" : [{"role":"user","content":"hi"}] , "tools":[], "seed": 7.0,"x": {"a": 1.10} }"#;
+    let call = Envelope::scan(body.into(), Dialect::Chat, Profile::Open).unwrap();
+    let rest = call.without(&["messages", "tools"]);
+    assert_eq!(rest.body(), r#"{"model":"m","seed":7.0,"x":{"a": 1.10}}"#);
+    assert_eq!((rest.model(), rest.seed(), rest.dialect()), (call.model(), Some(7), Dialect::Chat));
+    assert_eq!((rest.value("x"), rest.value("messages")), (Some(&br#"{"a": 1.10}"#[..]), None));
+    let none = rest.without(&["model", "seed", "x"]);
+    assert_eq!((&none.body()[..], none.model()), (&b"{}"[..], "".into()));
+}

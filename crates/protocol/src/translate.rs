@@ -166,7 +166,7 @@ pub struct Translation {
 /// What a writer of answers may need to know of the question.
 #[derive(Clone)]
 pub(crate) struct Asked {
-    /// The client's request.
+    /// The client's request without its conversation: a stream would keep that as long as it lasts.
     pub(crate) call: Envelope,
     /// Unix seconds, for dialects that tell when an answer was made.
     pub(crate) now: u64,
@@ -179,7 +179,12 @@ impl Translation {
     /// the upstream names none.
     #[must_use]
     pub fn new(call: &Envelope, wire: Dialect, now: u64, id: impl Into<String>) -> Self {
-        Self { wire, asked: Asked { call: call.clone(), now, id: id.into() } }
+        // A response tells what it was asked with, tools among it; other answers tell the model at most.
+        let long: &[&str] = match call.dialect() {
+            Dialect::Responses => &["input"],
+            _ => &["messages", "prompt", "system", "tools"],
+        };
+        Self { wire, asked: Asked { call: call.without(long), now, id: id.into() } }
     }
 
     /// What the upstream speaks.

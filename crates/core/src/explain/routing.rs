@@ -78,8 +78,9 @@ impl TargetFacts {
     fn write(&mut self, plan: &Plan, call: &Call, choice: &Choice) {
         match Outgoing::of(plan, call, choice) {
             Ok(outgoing) => {
-                self.translated = outgoing.translation.map(|_| crate::cache::key::kind(outgoing.wire));
-                self.dropped = outgoing.dropped;
+                self.translated =
+                    outgoing.translation.as_ref().map(|_| crate::cache::key::kind(outgoing.wire));
+                self.dropped.clone_from(&outgoing.dropped);
             }
             Err(unfit) => {
                 self.served = false;

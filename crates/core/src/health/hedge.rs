@@ -34,6 +34,12 @@ impl HedgeBudget {
         let less = |saved: u64| saved.checked_sub(ONE);
         self.saved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less).is_ok()
     }
+
+    /// Puts back what was taken for a hedge that was not made.
+    pub fn give_back(&self) {
+        let add = |saved: u64| Some((saved + ONE).min(MOST));
+        self.saved.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok();
+    }
 }
 
 #[cfg(test)]

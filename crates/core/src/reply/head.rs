@@ -140,7 +140,7 @@ pub fn panicked(id: &str, audience: Audience) -> Response<ReplyBody> {
 
 fn stream_head(recorder: &Recorder) -> Response<()> {
     let mut response = empty();
-    stream_headers(&recorder.id, recorder.endpoint.is_anthropic(), response.headers_mut());
+    stream_headers(&recorder.id, recorder.anthropic, response.headers_mut());
     common(recorder, response.headers_mut());
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
     response
@@ -194,7 +194,7 @@ fn listed(names: &[String]) -> HeaderValue {
 
 /// Headers of every answer.
 fn common(x: &Exchange, headers: &mut HeaderMap) {
-    request_id(&x.id, x.endpoint.is_anthropic(), headers);
+    request_id(&x.id, x.anthropic, headers);
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     cache_headers::write(&x.cache, headers);
     if let Some(giver) = &x.cache.giver {
@@ -209,7 +209,7 @@ fn common(x: &Exchange, headers: &mut HeaderMap) {
             headers.insert(names::MODEL, model);
         }
     }
-    limit_headers::write(&x.limits.remaining, x.endpoint.is_anthropic(), headers);
+    limit_headers::write(&x.limits.remaining, x.anthropic, headers);
     x.upstream_head.write(headers);
     if !x.dropped.is_empty() {
         headers.insert(names::DROPPED, listed(&x.dropped));

@@ -8,6 +8,7 @@ use crate::{
 use bytes::Bytes;
 use http::HeaderMap;
 use serde::Serialize;
+use sluice_protocol::Dialect;
 
 /// Whose shape a list has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,15 @@ impl Shape {
     pub fn of(family: Family, headers: &HeaderMap) -> Self {
         let is_anthropic = family == Family::Anthropic || headers.contains_key(names::ANTHROPIC_VERSION);
         if is_anthropic { Self::Anthropic } else { Self::OpenAi }
+    }
+
+    /// The dialect in which errors are told beside it.
+    #[must_use]
+    pub const fn dialect(self) -> Dialect {
+        match self {
+            Self::OpenAi => Dialect::Chat,
+            Self::Anthropic => Dialect::Messages,
+        }
     }
 }
 

@@ -46,6 +46,10 @@ impl Paths {
             Self::Ready(ready) => {
                 ready.iter().find(|(own, _)| *own == dialect).map(|(_, uri)| Cow::Borrowed(uri))
             }
+            // It came after the addresses by deployment, and reads the model from the body.
+            Self::ByDeployment(query) if dialect == Dialect::Responses => {
+                join(base, provider::path(dialect), query).map(Cow::Owned)
+            }
             // A path of dots alone would lead elsewhere.
             Self::ByDeployment(_) if model.bytes().all(|byte| byte == b'.') => None,
             Self::ByDeployment(query) => {
@@ -86,6 +90,10 @@ mod tests {
         );
         let evil = found("../x?a=b#c/d").unwrap();
         assert!(evil.contains("/deployments/..%2Fx%3Fa%3Db%23c%2Fd/chat/"), "{evil}");
-        assert_eq!((found(".."), found(".")), (None, None));
+        assert_eq!((found(".."), found("."), found("")), (None, None, None));
+        assert_eq!(
+            find(&paths, base, Dialect::Responses, "gpt-4o").as_deref(),
+            Some("https://r.openai.azure.com/openai/responses?api-version=2024-10-21")
+        );
     }
 }

@@ -40,6 +40,8 @@ pub struct Exchange {
     pub client: IpAddr,
     /// Which endpoint.
     pub endpoint: EndpointLabel,
+    /// Its client reads Anthropic's headers.
+    pub anthropic: bool,
     /// Who called, once known.
     pub key: Option<Arc<KeyEntry>>,
     /// What the client says of the request for its record.
@@ -257,6 +259,7 @@ impl Recorder {
             started: Instant::now(),
             client: peer.ip().to_canonical(),
             endpoint,
+            anthropic: false,
             key: None,
             tags: Tags::default(),
             user: None,

@@ -44,14 +44,6 @@ labels! {
     }
 }
 
-impl EndpointLabel {
-    /// Do its clients read Anthropic's headers?
-    #[must_use]
-    pub const fn is_anthropic(self) -> bool {
-        matches!(self, Self::Messages | Self::CountTokens)
-    }
-}
-
 labels! {
     /// How a client request ended.
     Outcome {

@@ -27,6 +27,7 @@ use http::{HeaderMap, HeaderValue, header};
 use hyper::body::Incoming;
 use sluice_config::model::Timeouts;
 use sluice_protocol::{
+    Dialect,
     observe::{self, Facts, ReplyFault},
     upstream_error,
 };
@@ -250,14 +251,22 @@ async fn send(
     let mut events = EventStream::new(incoming, dialect, usage, clocks.idle, clocks.end)
         .translated(outgoing.translation.as_ref())
         .followed(following);
-    let ready = peek(&mut events, clocks, errand).await?;
+    // A response begins by telling what it was asked with, twice.
+    let told = if dialect == Dialect::Responses { 2 * call.envelope.body().len() } else { 0 };
+    let most = MAX_PREFACE.saturating_add(told);
+    let ready = peek(&mut events, clocks, errand, most).await?;
     events.delivered();
     Ok(Delivery::Stream { ready, events: Box::new(Relay::new(events, target.clone())), status })
 }
 
 /// Reads until the first content event. The first event must come within the first-byte time, the content while the
 /// client has patience; apart from that the stream's own timers hold.
-async fn peek(events: &mut EventStream, clocks: &Clocks, errand: &Errand) -> Result<Ready, Failure> {
+async fn peek(
+    events: &mut EventStream,
+    clocks: &Clocks,
+    errand: &Errand,
+    most: usize,
+) -> Result<Ready, Failure> {
     let Errand { target, sent, .. } = errand;
     let (mut ready, mut size) = (Ready::new(), 0);
     let first = poll_fn(|cx| poll_begun(events, cx));
@@ -268,7 +277,7 @@ async fn peek(events: &mut EventStream, clocks: &Clocks, errand: &Errand) -> Res
             None => return Ok(ready),
             Some(Step::Events(piece)) => {
                 size += piece.bytes.len();
-                if size > MAX_PREFACE && !events.has_begun() {
+                if size > most && !events.has_begun() {
                     return Err(Failure::bad_answer(200, "the stream says too much before any content"));
                 }
                 ready.push(piece);

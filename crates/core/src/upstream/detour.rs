@@ -15,7 +15,7 @@ use crate::{
     },
     upstream::{
         attempt::{self, Delivery, Ready},
-        errand::Errand,
+        errand::{Errand, Outgoing},
         failover,
         failure::Failure,
         following::Following,
@@ -218,6 +218,10 @@ impl Detour {
             self.way.cannot_take(at);
             return None;
         }
+        let Ok(outgoing) = Outgoing::of(&self.plan, call, choice) else {
+            self.way.cannot_take(at);
+            return None;
+        };
         let mut holding = std::mem::take(&mut *self.held());
         let shared = self.app.shared_limits();
         let entered = holding
@@ -236,10 +240,7 @@ impl Detour {
             format!(": resumed by {} after {} events\n\n", target.provider.name, delivered.content_events());
         let following = Following::beyond(delivered, self.method, Bytes::from(mark))?;
         let deadline = (Instant::now() + target.provider.timeouts.total).min(self.end);
-        let Ok((mut errand, mut attempt)) = Errand::begin(&self.plan, call, choice, turn, deadline) else {
-            self.way.cannot_take(at);
-            return None;
-        };
+        let (mut errand, mut attempt) = Errand::begin(choice, turn, outgoing, deadline);
         errand.end = Some(self.end);
         attempt.reason = Some(RESUMED);
         let place = {

@@ -77,7 +77,7 @@ impl Outgoing {
     ///
     /// # Errors
     /// It cannot be written without losing what was asked, or where the model is strict, without losing anything.
-    pub fn of(plan: &Plan, call: &Call, choice: &Choice) -> Result<Self, Unfit> {
+    pub fn of(plan: &Plan, call: &Call, choice: &Choice) -> Result<Arc<Self>, Unfit> {
         let encoding = Encoding { toward: choice.toward(), drop: &choice.target.provider.drop };
         let encoded = provider::encode(&call.envelope, choice.wire, &encoding)
             .map_err(|cannot| Unfit { member: cannot.member, why: cannot.why.into_owned() })?;
@@ -91,23 +91,14 @@ impl Outgoing {
             Translation::new(&call.envelope, choice.wire, now, &*call.id)
         });
         let provider::Encoded { body, dropped, strip_usage } = encoded;
-        Ok(Self { wire: choice.wire, body, dropped, strip_usage, translation })
+        Ok(Arc::new(Self { wire: choice.wire, body, dropped, strip_usage, translation }))
     }
 }
 
 impl Errand {
     /// Begins a try, with its place in the record.
-    ///
-    /// # Errors
-    /// The target cannot take the request.
-    pub fn begin(
-        plan: &Plan,
-        call: &Call,
-        choice: &Choice,
-        turn: Turn,
-        deadline: Instant,
-    ) -> Result<(Self, Attempt), Unfit> {
-        let outgoing = Arc::new(Outgoing::of(plan, call, choice)?);
+    #[must_use]
+    pub fn begin(choice: &Choice, turn: Turn, outgoing: Arc<Outgoing>, deadline: Instant) -> (Self, Attempt) {
         let (target, model) = (choice.target.clone(), choice.model.clone());
         let sent = Sent::default();
         let errand = Self { target, model, key: turn.key, deadline, share: None, end: None, sent, outgoing };
@@ -125,7 +116,7 @@ impl Errand {
             facts: None,
             trial: turn.trial,
         };
-        Ok((errand, attempt))
+        (errand, attempt)
     }
 
     /// Notes how it went: in the record, with its target, with its key.

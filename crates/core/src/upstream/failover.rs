@@ -15,7 +15,7 @@ use crate::{
         abandoned::Asking,
         attempt::{self, Delivery, Tried},
         detour::{self, Detour},
-        errand::{Errand, Unfit},
+        errand::{Errand, Outgoing, Unfit},
         failure::Failure,
         following::Following,
         hedge,
@@ -60,15 +60,15 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
         }
         let share = share_of_time(&plan, &call, &way);
         let asked = async {
+            // First of all: who cannot take the request is not waited for, and nothing of its provider's is taken.
+            let outgoing = Outgoing::of(&plan, &call, choice).map_err(Stopped::Unfit)?;
             pause(turn.wait).await;
             // A target whose provider our own limits leave no room is passed over, as if it were not there.
             enter(choice, &mut recorder).await.map_err(Stopped::NoRoom)?;
             if let Some((from, failure)) = &failed {
                 fell_back(&plan, *from, choice, failure.verdict.outcome, &recorder);
             }
-            let deadline = plan.deadline;
-            let (errand, attempt) =
-                Errand::begin(&plan, &call, choice, turn, deadline).map_err(Stopped::Unfit)?;
+            let (errand, attempt) = Errand::begin(choice, turn, outgoing, plan.deadline);
             let (place, tried) = match hedge::patience(&plan, &call, choice) {
                 // Rare, so its state is no part of every request's.
                 Some(patience) => {
@@ -99,6 +99,10 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
             // As if it were not there either: another may take the request.
             Err(Stopped::Unfit(why)) => {
                 way.cannot_take(at);
+                if recorder.attempts.is_empty() {
+                    // What was held of its provider since the admission.
+                    recorder.limits.leave_provider();
+                }
                 unfit.get_or_insert((at, why));
             }
             Err(Stopped::Failed((at, key), mut failure)) => {

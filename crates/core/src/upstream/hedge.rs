@@ -14,7 +14,7 @@ use crate::{
     },
     upstream::{
         attempt::{self, Delivery, Tried},
-        errand::Errand,
+        errand::{Errand, Outgoing},
         failover::{self, following},
         failure::Failure,
         itinerary::Itinerary,
@@ -135,12 +135,20 @@ impl Runner {
 /// The second request, if there is somebody to ask and room for it.
 fn second(plan: &Plan, call: &Call, way: &mut Itinerary, recorder: &mut Recorder) -> Option<Runner> {
     let hedge = plan.entry.hedge.as_ref()?;
-    let turn = way.beside(plan, Instant::now(), &hedge.budget)?;
-    let (at, choice) = (turn.at, plan.choices.get(turn.at)?);
-    let Ok((errand, attempt)) = Errand::begin(plan, call, choice, turn, plan.deadline) else {
-        way.cannot_take(at);
-        return None;
+    let (turn, choice, outgoing) = loop {
+        let turn = way.beside(plan, Instant::now(), &hedge.budget)?;
+        let choice = plan.choices.get(turn.at)?;
+        match Outgoing::of(plan, call, choice) {
+            Ok(outgoing) => break (turn, choice, outgoing),
+            // It is not asked, so nothing is paid for it; another may take the request.
+            Err(_) => {
+                hedge.budget.give_back();
+                way.cannot_take(turn.at);
+            }
+        }
     };
+    let at = turn.at;
+    let (errand, attempt) = Errand::begin(choice, turn, outgoing, plan.deadline);
     let second = Runner::new(at, errand, attempt, recorder);
     if let Some(attempt) = recorder.attempts.last_mut() {
         attempt.reason = Some("hedge");

@@ -125,11 +125,14 @@ async fn follow(
         }
         Opening::End(End::Failed(error)) => {
             return match error.kind {
-                ErrorKind::Draining | ErrorKind::Unserved => Followed::Done(Err(error)),
-                ErrorKind::UpstreamRefused(_) if reader.asked() == call.envelope.body() => {
+                ErrorKind::Draining => Followed::Done(Err(error)),
+                // What lies with the request lies with an equal one; those that only share its key may differ in it.
+                ErrorKind::UpstreamRefused(_) | ErrorKind::Unserved
+                    if reader.asked() == call.envelope.body() =>
+                {
                     Followed::Done(Err(error))
                 }
-                ErrorKind::UpstreamRefused(_) => Followed::Again(None),
+                ErrorKind::UpstreamRefused(_) | ErrorKind::Unserved => Followed::Again(None),
                 // Another client's hurry is none of this one's.
                 _ if error.reason == Some(OUT_OF_TIME) => Followed::Again(None),
                 _ => Followed::Again(Some(error)),

@@ -246,7 +246,10 @@ impl EventStream {
                         }
                         None => {
                             self.at_end = true;
-                            if let Some(translator) = &mut self.translator {
+                            // What is cut inside an event is not whole, whatever came before.
+                            if let Some(translator) = &mut self.translator
+                                && !self.decoder.is_mid_event()
+                            {
                                 self.queue.extend(translator.end());
                             }
                         }

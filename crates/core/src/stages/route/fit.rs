@@ -2,7 +2,10 @@
 
 use crate::facts::{Call, Skip};
 use sluice_config::model;
-use sluice_protocol::features::{self, Feature, Needs};
+use sluice_protocol::{
+    Dialect,
+    features::{self, Feature, Needs},
+};
 
 /// What a request asks of its target.
 pub(super) struct Demand {
@@ -15,6 +18,8 @@ impl Demand {
     /// Reads it; `prompt` is the estimate of the prompt's tokens.
     pub(super) fn of(call: &Call, prompt: u64) -> Self {
         let output = call.envelope.max_tokens().and_then(|tokens| u64::try_from(tokens).ok());
+        // Whether a prompt fits is what a count is asked for.
+        let prompt = if call.envelope.dialect() == Dialect::CountTokens { 0 } else { prompt };
         Self { needs: features::needs(&call.envelope), prompt, output }
     }
 

@@ -197,7 +197,7 @@ impl Asking<'_> {
     /// share answers.
     fn sticky(&self, entry: &ModelEntry, draft: Option<&Draft>) -> Option<[u8; 32]> {
         // Whatever is kept of a tenant's answers is kept in one place, where later requests find it.
-        if kept(&self.call.envelope) != Kept::Nothing {
+        if kept(&self.call.envelope) != Kept::Nothing && keeps_answers(entry) {
             return has_choice(entry).then(|| self.of_tenant(b"kept", &[]));
         }
         if entry.affinity
@@ -237,6 +237,12 @@ impl Asking<'_> {
 fn has_choice(entry: &ModelEntry) -> bool {
     let one = |targets: &[Arc<Target>]| matches!(targets, [only] if only.provider.pool.len() == 1);
     !(one(&entry.targets) && entry.fallbacks.is_empty() && entry.rules.iter().all(|rule| one(&rule.targets)))
+}
+
+/// Has any target of the model a Responses API, which alone keeps anything? Else nothing ties its requests together.
+fn keeps_answers(entry: &ModelEntry) -> bool {
+    let mut targets = entry.targets.iter().chain(entry.rules.iter().flat_map(|rule| &rule.targets));
+    targets.any(|target| target.family(&target.model).serves(Dialect::Responses))
 }
 
 /// A prompt's tokens are only estimated: before nobody is asked, the roomiest is, and counts. Not where the prompt
