@@ -57,8 +57,18 @@ pub enum Thinking {
     None,
     /// With a budget of tokens.
     Budget,
-    /// By an effort, as much as it needs.
+    /// By an effort, as much as it needs; as it likes where nothing is said.
     Adaptive,
+    /// The same, and it cannot be told not to.
+    Always,
+}
+
+impl Thinking {
+    /// Is it told by an effort?
+    #[must_use]
+    pub const fn takes_efforts(self) -> bool {
+        matches!(self, Self::Adaptive | Self::Always)
+    }
 }
 
 /// What models of one family have in common at one provider.

@@ -83,7 +83,7 @@ impl Outgoing {
             .map_err(|cannot| Unfit { member: cannot.member, why: cannot.why.into_owned() })?;
         if plan.entry.strict && !encoded.dropped.is_empty() {
             let why = "the model is strict, and the target does not take this".to_owned();
-            return Err(Unfit { member: encoded.dropped.join(", "), why });
+            return Err(Unfit { member: named(&encoded.dropped), why });
         }
         let translates = call.envelope.dialect() != choice.wire;
         let translation = translates.then(|| {
@@ -93,6 +93,17 @@ impl Outgoing {
         let provider::Encoded { body, dropped, strip_usage } = encoded;
         Ok(Arc::new(Self { wire: choice.wire, body, dropped, strip_usage, translation }))
     }
+}
+
+/// The first of them, and how many more there are: a client may have sent any number.
+fn named(members: &[String]) -> String {
+    const SHOWN: usize = 8;
+    let more = members.len().saturating_sub(SHOWN);
+    let mut text = members.iter().take(SHOWN).map(String::as_str).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        text.push_str(&format!(" and {more} more"));
+    }
+    text
 }
 
 impl Errand {

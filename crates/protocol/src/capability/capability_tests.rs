@@ -140,7 +140,7 @@ fn the_closest_family_holds() {
         ("anthropic", "claude-opus-5-5", (Some(128_000), Thinking::Adaptive)),
         ("anthropic", "claude-sonnet-4-5", (Some(64_000), Thinking::Budget)),
         ("anthropic", "claude-sonnet-5", (Some(128_000), Thinking::Adaptive)),
-        ("anthropic", "claude-fable-5-1", (Some(128_000), Thinking::Adaptive)),
+        ("anthropic", "claude-fable-5-1", (Some(128_000), Thinking::Always)),
         ("anthropic", "claude-haiku-4-5", (Some(64_000), Thinking::Budget)),
         ("anthropic", "claude-haiku-5-5", (Some(128_000), Thinking::Adaptive)),
         ("anthropic", "claude-3-5-haiku-20241022", (Some(8_192), Thinking::None)),

@@ -40,6 +40,7 @@ impl Row {
             "none" => Thinking::None,
             "budget" => Thinking::Budget,
             "adaptive" => Thinking::Adaptive,
+            "always" => Thinking::Always,
             _ => return None,
         };
         let endpoints = self::endpoints(endpoints)?;

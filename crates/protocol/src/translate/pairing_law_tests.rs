@@ -112,7 +112,7 @@ fn heard(client: Dialect, body: &[u8]) -> Said {
                     "thinking" => said.thought += &text_of(&block["thinking"]),
                     "text" => said.text += &text_of(&block["text"]),
                     "tool_use" => {
-                        said.calls.push((text_of(&block["name"]), text_of(&block["input"]["value"])))
+                        said.calls.push((text_of(&block["name"]), text_of(&block["input"]["value"])));
                     }
                     other => panic!("a block of {other}"),
                 }

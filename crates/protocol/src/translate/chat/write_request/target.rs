@@ -43,7 +43,7 @@ impl<'t> Target<'t> {
     /// Is the model known to think when it is told to?
     pub(super) fn thinks(&self) -> bool {
         match self.toward.family.thinking {
-            Thinking::Budget | Thinking::Adaptive => true,
+            Thinking::Budget | Thinking::Adaptive | Thinking::Always => true,
             Thinking::None => false,
         }
     }

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use super::MAX_TOKENS;
 use super::spaces::is_blank;
 use crate::canonical::Request;
-use crate::capability::{Thinking, Treatment};
+use crate::capability::Treatment;
 use crate::dialect::Dialect;
 use crate::json::{self, Number};
 use crate::raw::{Writer, array};
@@ -76,8 +76,7 @@ pub(super) fn write_sampling(
 /// Models that think by an effort may choose their words by themselves at all times; the table says which.
 fn is_refused(request: &Request<'_>, toward: &Toward<'_>, name: &str) -> bool {
     let treatment = toward.family.treatment(request.dialect, name);
-    toward.family.thinking == Thinking::Adaptive
-        && matches!(treatment, Treatment::Dropped | Treatment::Refused)
+    toward.family.thinking.takes_efforts() && matches!(treatment, Treatment::Dropped | Treatment::Refused)
 }
 
 fn is_one(number: &str) -> bool {

@@ -50,6 +50,7 @@ pub(super) fn decide(
         },
         None => match Wish::of(reasoning, client) {
             Some(wish) => by_effort(&wish, toward, obstacles, max_tokens, losses),
+            None if is_unwanted(reasoning) => without(toward, client, losses),
             None => Thoughts::default(),
         },
     };
@@ -83,8 +84,7 @@ fn as_asked(
 ) -> Thoughts {
     let kind = kind_of(thinking);
     let effort = reasoning.effort.as_ref().and_then(|effort| {
-        let known =
-            (toward.family.thinking == Thinking::Adaptive).then(|| adaptive(&effort.meant())).flatten();
+        let known = toward.family.thinking.takes_efforts().then(|| adaptive(&effort.meant())).flatten();
         if known.is_none() && effort.meant() != "none" {
             losses.add(member(client));
         }
@@ -121,7 +121,7 @@ impl<'a> Wish<'a> {
     fn in_another_form(thinking: &'a str, reasoning: &'a Reasoning<'_>, toward: &Toward<'_>) -> Option<Self> {
         let asked = Object::parse(thinking).ok()?;
         let near = match (asked.string("type").as_deref(), toward.family.thinking) {
-            (Some("enabled"), Thinking::Adaptive) => {
+            (Some("enabled"), Thinking::Adaptive | Thinking::Always) => {
                 asked.get("budget_tokens").and_then(json::integer).map_or("high", efforts::of_budget)
             }
             // What is done where no effort is named.
@@ -148,7 +148,7 @@ fn by_effort(
             thinking.string("type", "enabled").number("budget_tokens", budget);
             None
         }),
-        Thinking::Adaptive => adaptive(&wish.effort).map(|effort| {
+        Thinking::Adaptive | Thinking::Always => adaptive(&wish.effort).map(|effort| {
             thinking.string("type", "adaptive");
             Some(quoted(effort))
         }),
@@ -162,6 +162,26 @@ fn by_effort(
         thinking.string("display", display);
     }
     Thoughts { thinking: Some(thinking.finish()), effort, is_on: true }
+}
+
+/// Is the model told not to think?
+fn is_unwanted(reasoning: &Reasoning<'_>) -> bool {
+    reasoning.effort.as_ref().is_some_and(|effort| effort.meant() == "none")
+}
+
+/// Some think as they like where nothing is said, and some whatever is said.
+fn without(toward: &Toward<'_>, client: Dialect, losses: &mut Losses) -> Thoughts {
+    match toward.family.thinking {
+        Thinking::None | Thinking::Budget => Thoughts::default(),
+        Thinking::Adaptive => {
+            let thinking = Some(Writer::new().string("type", "disabled").finish());
+            Thoughts { thinking, ..Thoughts::default() }
+        }
+        Thinking::Always => {
+            losses.add(member(client));
+            Thoughts::default()
+        }
+    }
 }
 
 /// What keeps a request from thinking.
