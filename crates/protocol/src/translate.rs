@@ -280,6 +280,17 @@ enum Writer {
     Messages(messages::StreamWriter),
 }
 
+impl Writer {
+    fn write(&mut self, delta: &Delta<'_>, out: &mut Events) {
+        match self {
+            Self::Chat(writer) => writer.write(delta, out),
+            Self::Completions(writer) => writer.write(delta, out),
+            Self::Responses(writer) => writer.write(delta, out),
+            Self::Messages(writer) => writer.write(delta, out),
+        }
+    }
+}
+
 impl StreamTranslator {
     /// What an event is in the client's dialect: any number of events.
     ///
@@ -293,12 +304,7 @@ impl StreamTranslator {
         let Self { reader, writer, ended } = self;
         let mut give = |delta: Delta<'_>| {
             *ended |= matches!(delta, Delta::End);
-            match writer {
-                Writer::Chat(writer) => writer.write(&delta, &mut out),
-                Writer::Completions(writer) => writer.write(&delta, &mut out),
-                Writer::Responses(writer) => writer.write(&delta, &mut out),
-                Writer::Messages(writer) => writer.write(&delta, &mut out),
-            }
+            writer.write(&delta, &mut out);
         };
         match reader {
             Reader::Chat(reader) => reader.read(event, &mut give)?,
@@ -318,12 +324,7 @@ impl StreamTranslator {
         let mut out = Events::default();
         if finished && !self.ended {
             self.ended = true;
-            match &mut self.writer {
-                Writer::Chat(writer) => writer.write(&Delta::End, &mut out),
-                Writer::Completions(writer) => writer.write(&Delta::End, &mut out),
-                Writer::Responses(writer) => writer.write(&Delta::End, &mut out),
-                Writer::Messages(writer) => writer.write(&Delta::End, &mut out),
-            }
+            self.writer.write(&Delta::End, &mut out);
         }
         out.0
     }
