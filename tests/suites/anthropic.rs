@@ -124,7 +124,11 @@ async fn a_count_is_made_by_the_upstream_that_can_and_here_otherwise() {
     let gateway = claude(&upstream).await;
     assert_eq!(post(COUNT, body).send(gateway.api).await.expect(200).json(), json!({"input_tokens": 17}));
     assert!(upstream.request().head.starts_with("POST /v1/messages/count_tokens "));
-    gateway.metric_is("sluice_tokens_total{model=\"m\",provider=\"up\",type=\"input\"}", 0.0).await;
+    // What it has used is counted with it.
+    gateway
+        .metric_is("sluice_upstream_attempts_total{outcome=\"ok\",provider=\"up\",upstream_model=\"m\"}", 1.0)
+        .await;
+    assert_eq!(gateway.metric("sluice_tokens_total{model=\"m\",provider=\"up\",type=\"input\"}").await, 0.0);
 
     let other = Upstream::script([Answer::json(CHAT_REPLY)]).await;
     let gateway = Gateway::before(&other).await;

@@ -29,5 +29,5 @@ cache: {ttl: 5m}
 limits: {concurrency: 3}
 ledger: {keep_user: true}
 ";
-    assert_eq!(notes(yaml), ["0 not active yet: telemetry.traces", "3 not active yet: providers[].proxy",]);
+    assert_eq!(notes(yaml), ["0 not active yet: telemetry.traces", "3 not active yet: providers[].proxy"]);
 }
