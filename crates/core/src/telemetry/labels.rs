@@ -297,6 +297,16 @@ labels! {
 }
 
 labels! {
+    /// What became of a new configuration.
+    Reload {
+        /// It is in force.
+        Ok = "ok",
+        /// The old one stays.
+        Rejected = "rejected",
+    }
+}
+
+labels! {
     /// Kinds of tokens; disjoint, so that sums are safe.
     TokenType {
         /// Prompt tokens that no cache knew.

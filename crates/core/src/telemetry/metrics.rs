@@ -5,7 +5,7 @@
 //! Names, labels and buckets are the observability page's; base units, `_total` on counters.
 
 use crate::telemetry::labels::{
-    AbortPhase, Alone, AuthFailure, BypassLabel, EndpointLabel, Rejection, StreamEnd,
+    AbortPhase, Alone, AuthFailure, BypassLabel, EndpointLabel, Rejection, Reload, StreamEnd,
 };
 use prometheus::{
     CounterVec, Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
@@ -234,6 +234,12 @@ families! {
         "The running build.";
     config_info = gauge "config_info" ["hash"]:
         "The configuration in force, by hash; differs between replicas on drift.";
+    reloads = counter "config_reloads_total" ["result"]:
+        "New configurations, taken or rejected.";
+    reload_ok = single_gauge "config_last_reload_successful" []:
+        "1 while the configuration in force is the last one that was wanted.";
+    reload_at = single_gauge "config_last_reload_success_timestamp_seconds" []:
+        "When the configuration in force was taken.";
     series = single_gauge "metrics_series" []:
         "Series in the last scrape.";
 }
@@ -302,6 +308,9 @@ impl Metrics {
         }
         for mode in Alone::ALL {
             self.limiter_degraded.with_label_values(&[mode.as_str()]);
+        }
+        for result in Reload::ALL {
+            self.reloads.with_label_values(&[result.as_str()]);
         }
         for phase in AbortPhase::ALL {
             self.client_aborts.with_label_values(&[phase.as_str()]);
