@@ -98,6 +98,8 @@ mod limits_scopes;
 #[cfg(test)]
 mod limits_tokens;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
 mod passthrough;
 #[cfg(test)]
 mod readme;
