@@ -101,15 +101,15 @@ def strangers(chance):
                 call("search-web", CHAT, "no-such-model")
                 call("search-web", CHAT, "gpt-4o-mini", more={"messages": 7})
             case 3:
-                call("search-web", CHAT, "gpt-4o", stream=True, leave_after=3)
-                call("support-bot", CHAT, "gpt-4o", stream=True, leave_after=4)
+                call("search-web", CHAT, "gpt-4.1", stream=True, leave_after=3)
+                call("support-bot", CHAT, "gpt-4.1", stream=True, leave_after=4)
             case 4:
                 call("nightly", COMPLETIONS, "coder", seed=9000 + t, headers={"x-sluice-cache-ttl": "4"})
                 call("search-web", CHAT, "gpt-4o-mini", seed=3, headers={"cache-control": "no-store"})
                 call("search-web", CHAT, "gpt-4o-mini", seed=8_000_000 + t, headers={"cache-control": "only-if-cached"})
             case 5:
                 call("search-web", CHAT, "gpt-4o", headers={"x-sluice-timeout-ms": "60"})
-                call("support-bot", CHAT, "gpt-4o", leave_after=0)
+                call("support-bot", CHAT, "gpt-4.1", leave_after=0)
             case 6:
                 # Longer than may be kept.
                 call("nightly", CHAT, "preview-long", seed=7000 + t)
@@ -134,6 +134,8 @@ def paced(model, delays, gaps, lengths):
 
 MANNERS = [
     paced("gpt-4o", [180, 260, 220, 420, 200], [14, 18, 22], [40, 25, 60, 35]),
+    # So slow and so long that whoever leaves it early does so before its end on any machine.
+    paced("gpt-4.1", [900], [40], [120]),
     paced("o1", [500, 700, 600, 900], [10, 14], [60, 90]),
     paced("gpt-4o-eu", [240, 320, 280], [18, 22], [40, 30]),
     paced("gpt-4o-mini", [90, 120, 150, 100, 260], [7, 9, 11], [30, 45, 20]),

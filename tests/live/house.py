@@ -3,7 +3,9 @@
 import contextlib
 import json
 import pathlib
+import random
 import shutil
+import socket
 import subprocess
 import time
 import urllib.error
@@ -74,6 +76,7 @@ providers:
     on_client_disconnect: drain
 prices:
   - {{provider: openai, model: o1, input: 15, cached_input: 7.5, output: 60}}
+  - {{provider: openai, model: gpt-4.1, input: 2, cached_input: 0.5, output: 8}}
   - {{provider: openai, model: gpt-4o, input: 2.5, cached_input: 1.25, output: 10}}
   - {{provider: openai, model: gpt-4o-mini, input: 0.15, cached_input: 0.075, output: 0.6}}
   - {{provider: openai, model: text-embedding-3-small, input: 0.02, output: 0}}
@@ -100,6 +103,7 @@ models:
     resume: deterministic
   - {{name: llama-fast, targets: [{{provider: groq, model: llama-3.1-8b}}]}}
   - {{name: coder, targets: [{{provider: gpu, model: qwen-coder}}], context_window: 32768, max_output_tokens: 4096}}
+  - {{name: gpt-4.1, targets: [{{provider: openai, model: gpt-4.1}}]}}
   - {{name: o1, targets: [{{provider: openai, model: o1}}]}}
   - {{name: embed-small, targets: [{{provider: openai, model: text-embedding-3-small}}]}}
   # Nobody has written down what these cost.
@@ -116,6 +120,15 @@ auth: {{mode: keys}}
 keys:
 {keys}
 """
+
+
+def steady_port():
+    """A free port that no outgoing connection is given while what listens there is switched off for a while."""
+    while True:
+        port = random.randrange(20_000, 30_000)
+        with contextlib.suppress(OSError), socket.socket() as listener:
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 class Replica:
@@ -205,6 +218,8 @@ def prometheus_config(replicas):
         {"targets": [replica.admin], "labels": {"instance": f"{replica.name}:4001"}} for replica in replicas
     ]
     (OUT / "rules.yml").write_text(alerts.in_short((DEPLOY / "rules.yml").read_text(encoding="utf-8")))
+    # For whoever looks at the data afterwards, when nobody is left to be scraped.
+    (OUT / "replay.yml").write_text("global: {}\n", encoding="utf-8")
     file = OUT / "prometheus.yml"
     file.write_text(yaml.safe_dump(config), encoding="utf-8")
     return file, job["job_name"]
@@ -216,7 +231,7 @@ def house():
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
     with contextlib.ExitStack() as stack:
-        redis, gpu = (f"127.0.0.1:{harness.free_port()}" for _ in range(2))
+        redis, gpu = (f"127.0.0.1:{steady_port()}" for _ in range(2))
         mock = stack.enter_context(harness.mock())
         keys, lines = {}, []
         for name, tenant, models, more in KEYS:
