@@ -83,6 +83,7 @@ def check(home, prometheus, calls, at):
     of_the_limits(books, prometheus, calls, records, at)
     of_the_upstreams(books, home, prometheus, records, at)
     of_the_money(books, prometheus, records, at)
+    of_the_bills(books, prometheus, calls, records, at)
     return books
 
 
@@ -218,6 +219,25 @@ def of_the_money(books, prometheus, records, at):
     unpriced = sum(bool(attempt["output_tokens"]) and attempt["cost_nano_usd"] is None for _, attempt in tries)
     books.same("price_missing_total", unpriced, int(prometheus.number("sum(sluice_price_missing_total)", at)))
     of_the_budgets(books, prometheus, records, at)
+
+
+def of_the_bills(books, prometheus, calls, records, at):
+    """What answers told their callers they used is what the ledger bills, or what the cache counts as saved."""
+    told, billed, saved = collections.Counter(), collections.Counter(), collections.Counter()
+    for call in calls:
+        if not (call.ok and call.usage and "prompt_tokens" in call.usage):
+            continue
+        usage = {"input": call.usage["prompt_tokens"], "output": call.usage.get("completion_tokens", 0)}
+        if call.cache in ("hit", "coalesced"):
+            saved.update(usage)
+        elif call.attempts == 1:
+            record = records[call.id]
+            told.update(usage)
+            parts = ("input_tokens", "cache_read_tokens", "cache_write_tokens")
+            billed.update(input=sum(record[part] or 0 for part in parts), output=record["output_tokens"] or 0)
+    books.same("tokens that answers told, and the ledger's of the same calls", told, billed)
+    counted = prometheus.by("type", "sluice_tokens_saved_total", at)
+    books.same("tokens_saved_total, as hits and shared answers told", saved, counted)
 
 
 def of_the_budgets(books, prometheus, records, at):

@@ -52,6 +52,7 @@ class Call:
     said: str = ""  # its words
     cache: str | None = None
     attempts: int | None = None
+    usage: dict | None = None  # as the answer tells it
     left: bool = False
     whole: bool = False
 
@@ -89,6 +90,8 @@ def body_of(call):
         body |= {"instructions": shared, "input": own, "store": False}
     if call.seed is not None and call.endpoint in (CHAT, COMPLETIONS):
         body["seed"] = call.seed
+    if call.stream and call.endpoint in (CHAT, COMPLETIONS):
+        body["stream_options"] = {"include_usage": True}
     return body | call.more
 
 
@@ -133,10 +136,10 @@ class Sender(threading.Thread):
         call.attempts = int(tries) if tries is not None else None
         if (answer.getheader("content-type") or "").startswith("text/event-stream"):
             return self.read_events(call, answer)
-        document = answer.read()
-        call.whole = True
+        document = json.loads(answer.read())
+        call.whole, call.usage = True, document.get("usage")
         if call.status >= 400:
-            call.fails(json.loads(document)["error"])
+            call.fails(document["error"])
         return None
 
     def read_events(self, call, answer):
@@ -147,6 +150,8 @@ class Sender(threading.Thread):
             events += 1
             if b'"error"' in line and isinstance(error := json.loads(line[5:]).get("error"), dict):
                 call.fails(error)
+            if b'"usage":{' in line:
+                call.usage = json.loads(line[5:]).get("usage")
             if events == call.leave_after:
                 return self.leave(call)
         call.whole = True
