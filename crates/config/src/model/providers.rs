@@ -138,7 +138,10 @@ pub enum OnDisconnect {
     Drain,
 }
 
-fn in_order<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, Secret)>, D::Error> {
+/// Headers in the file's order.
+pub(super) fn in_order<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<(String, Secret)>, D::Error> {
     struct Headers;
 
     impl<'de> Visitor<'de> for Headers {

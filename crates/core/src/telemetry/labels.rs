@@ -297,6 +297,20 @@ labels! {
 }
 
 labels! {
+    /// Why spans did not come to the collector.
+    SpanLoss {
+        /// More than could wait.
+        QueueFull = "queue_full",
+        /// The collector did not want them.
+        Refused = "refused",
+        /// It did not answer.
+        Unreachable = "unreachable",
+        /// The process ended first.
+        Shutdown = "shutdown",
+    }
+}
+
+labels! {
     /// Kinds of tokens; disjoint, so that sums are safe.
     TokenType {
         /// Prompt tokens that no cache knew.

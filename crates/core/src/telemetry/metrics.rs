@@ -5,7 +5,7 @@
 //! Names, labels and buckets are the observability page's; base units, `_total` on counters.
 
 use crate::telemetry::labels::{
-    AbortPhase, Alone, AuthFailure, BypassLabel, EndpointLabel, Rejection, StreamEnd,
+    AbortPhase, Alone, AuthFailure, BypassLabel, EndpointLabel, Rejection, SpanLoss, StreamEnd,
 };
 use prometheus::{
     CounterVec, Encoder, GaugeVec, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
@@ -226,6 +226,10 @@ families! {
         "Panics caught in request handlers.";
     log_dropped = single_counter "request_log_dropped_total" []:
         "Log lines lost to a slow output.";
+    trace_spans_exported = single_counter "trace_spans_exported_total" []:
+        "Spans that the trace collector took.";
+    trace_spans_dropped = counter "trace_spans_dropped_total" ["reason"]:
+        "Spans that did not come to the trace collector.";
     ready = single_gauge "ready" []:
         "1 when the gateway takes traffic.";
     draining = single_gauge "draining" []:
@@ -302,6 +306,9 @@ impl Metrics {
         }
         for mode in Alone::ALL {
             self.limiter_degraded.with_label_values(&[mode.as_str()]);
+        }
+        for why in SpanLoss::ALL {
+            self.trace_spans_dropped.with_label_values(&[why.as_str()]);
         }
         for phase in AbortPhase::ALL {
             self.client_aborts.with_label_values(&[phase.as_str()]);
