@@ -34,7 +34,7 @@ pub struct Provider {
     pub drop: DropFields,
     /// May usage be asked for on streams?
     pub ask_usage: bool,
-    /// Pass `traceparent` on.
+    /// Send `traceparent`.
     pub trace: bool,
     /// Which credential may be used now.
     pub pool: Arc<KeyPool>,

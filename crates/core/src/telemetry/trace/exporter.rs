@@ -55,6 +55,7 @@ impl Exporter {
             finish: finish.clone(),
             exported: metrics.trace_spans_exported.clone(),
             dropped: metrics.trace_spans_dropped.clone(),
+            in_hand: 0,
             away: Away::default(),
         };
         tasks.spawn(async move {
@@ -96,6 +97,8 @@ struct Sender {
     finish: CancellationToken,
     exported: IntCounter,
     dropped: IntCounterVec,
+    /// Spans taken out of the queue of which it is not known yet what becomes of them.
+    in_hand: usize,
     away: Away,
 }
 
@@ -124,12 +127,16 @@ impl Sender {
     }
 
     async fn next(&mut self) -> Option<Vec<Span>> {
-        tokio::select! {
+        let spans = tokio::select! {
             biased;
-            () = self.finish.cancelled() => self.waiting.close(),
-            spans = self.waiting.recv() => return spans,
-        }
-        self.waiting.recv().await
+            () = self.finish.cancelled() => {
+                self.waiting.close();
+                self.waiting.recv().await
+            }
+            spans = self.waiting.recv() => spans,
+        };
+        self.in_hand += spans.as_ref().map_or(0, Vec::len);
+        spans
     }
 
     /// Brings a batch to the collector, or drops it.
@@ -148,6 +155,7 @@ impl Sender {
                 self.away.tell(&fault, spans);
             }
         }
+        self.in_hand = 0;
     }
 
     async fn send(&self, body: &Bytes) -> Result<usize, Fault> {
@@ -171,9 +179,12 @@ impl Sender {
     /// The end came first.
     fn abandon(&mut self) {
         self.waiting.close();
-        let mut lost = 0;
+        let mut lost = self.in_hand;
         while let Ok(spans) = self.waiting.try_recv() {
             lost += spans.len();
+        }
+        if lost == 0 {
+            return;
         }
         count(&self.dropped, SpanLoss::Shutdown, lost);
         tracing::warn!(lost, "the end came before the trace collector had taken every span");
@@ -211,3 +222,7 @@ impl Away {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "exporter_tests.rs"]
+mod tests;

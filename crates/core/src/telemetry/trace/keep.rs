@@ -46,3 +46,7 @@ fn waited(x: &Exchange, ended: &Ended<'_>) -> Duration {
         None => ended.total.saturating_sub(x.client_wait),
     }
 }
+
+#[cfg(test)]
+#[path = "keep_tests.rs"]
+mod tests;
