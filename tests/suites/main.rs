@@ -36,6 +36,8 @@ mod cache_unfit;
 #[cfg(test)]
 mod circuits;
 #[cfg(test)]
+mod collector;
+#[cfg(test)]
 mod config_cli;
 #[cfg(test)]
 mod disconnects;
@@ -136,6 +138,12 @@ mod support;
 mod tidy;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod traces;
+#[cfg(test)]
+mod traces_export;
+#[cfg(test)]
+mod traces_kept;
 #[cfg(test)]
 mod translation;
 #[cfg(test)]

@@ -32,6 +32,7 @@ use crate::{
         exchange::{CacheNote, Recorder},
         labels::{CacheResult, EndpointLabel},
         tags,
+        trace::{self, Onward, Trace},
     },
     upstream::{
         abandoned::Leaving,
@@ -112,6 +113,15 @@ async fn answer(
     let snapshot = app.snapshot();
     let proxies = &snapshot.settings.listeners.api.trusted_proxies;
     recorder.client = client_address::of(recorder.client, &head.headers, proxies);
+    recorder.trace = Trace::begin(
+        snapshot.tracer.as_ref(),
+        trace::Head {
+            headers: &head.headers,
+            method: &head.method,
+            route: route.as_ref().and_then(|route| route.template(head.uri.path())),
+            secure: snapshot.settings.listeners.api.tls.is_some(),
+        },
+    );
     match admit(app, &snapshot, head, body, route, &cut, &mut recorder).await {
         Ok(Admitted::Own(json)) => head::own(recorder, json),
         Ok(Admitted::Hit(recalled)) => {
@@ -183,7 +193,8 @@ async fn admit(
         () = cut.cancelled() => return Err(draining()),
     };
     x.received(body.len());
-    let call = intake::read(head, body, dialect, route.profile(), &x.id)?;
+    let mut call = intake::read(head, body, dialect, route.profile(), &x.id)?;
+    call.trace = Onward::of(x.trace.as_ref(), &head.headers);
     let estimate = estimate_prompt(&call.envelope);
     // A count has no prompt that is paid for.
     x.prompt_tokens = if dialect == Dialect::CountTokens { 0 } else { estimate };

@@ -12,7 +12,7 @@ use crate::{
         labels::{CacheResult, Outcome, StreamEnd},
         line::{self, Ended},
         spent::{Bought, Spent},
-        usage,
+        trace, usage,
     },
 };
 use std::{
@@ -72,10 +72,12 @@ pub fn tell(app: &App, x: &mut Exchange) {
     if let (Some(target), Some(stream)) = (&x.target, &x.streaming) {
         tell_stream(x, target, stream, spent.told());
     }
+    let ended = Ended { total, overhead, spent: &spent };
+    trace::tell(x, &ended);
     if app.log_line_wanted(x) {
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.clear();
-            line::write(scratch, app.log_format(), x, &Ended { total, overhead, spent: &spent });
+            line::write(scratch, app.log_format(), x, &ended);
             app.logs.push(scratch);
         });
     }

@@ -6,7 +6,7 @@ use crate::{
     limits::shared::SharedLimits,
     redis::{LinkMetrics, LinkSettings, LinkState, RedisLink},
     state::{background::Background, limits::LimitStock, provider::ProviderError, unclaimed::Unclaimed},
-    telemetry::{labels::CacheTier, metrics::Metrics},
+    telemetry::{labels::CacheTier, metrics::Metrics, trace::Tracer},
     upstream::client::{ClientSettings, UpstreamClient},
 };
 use sluice_config::model::{self, Settings};
@@ -24,6 +24,7 @@ pub struct Shared {
     redis: Mutex<Option<RedisInUse>>,
     cache: Mutex<Option<CacheInUse>>,
     generations: Arc<Generations>,
+    tracer: Mutex<Option<(model::Traces, Arc<Tracer>)>>,
     clients: Mutex<HashMap<String, (ClientSettings, UpstreamClient)>>,
     /// Buckets and budgets.
     pub limits: LimitStock,
@@ -63,6 +64,7 @@ impl Shared {
             redis: Mutex::default(),
             cache: Mutex::default(),
             generations: Arc::default(),
+            tracer: Mutex::default(),
             clients: Mutex::default(),
             limits,
             health: HealthStock::new(post),
@@ -72,6 +74,10 @@ impl Shared {
     /// Ends what goes on behind the requests' backs, and waits until what was begun is written and what was
     /// borrowed is given back.
     pub async fn finish_background(&self, patience: Duration) {
+        // First, since a collector takes its time, too.
+        if let Some((_, tracer)) = &*self.tracer.lock().unwrap_or_else(PoisonError::into_inner) {
+            tracer.finish();
+        }
         if let Some(shared) = self.limits.shared_now() {
             tokio::time::timeout(patience, shared.leave()).await.ok();
         }
@@ -180,6 +186,30 @@ impl Shared {
         if let Some(old) = redis.take() {
             old.stop.cancel();
         }
+    }
+
+    /// Makes traces, if these settings want any: the one in use, unless they say otherwise of it. One that is no
+    /// longer wanted sends what it holds when the last request that has it has ended.
+    ///
+    /// # Errors
+    /// When the collector can never be spoken to.
+    pub fn tracer(
+        &self,
+        settings: &Settings,
+        metrics: &Metrics,
+    ) -> Result<Option<Arc<Tracer>>, ProviderError> {
+        let mut used = self.tracer.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(wanted) = &settings.telemetry.traces else {
+            *used = None;
+            return Ok(None);
+        };
+        if let Some((_, tracer)) = used.as_ref().filter(|(settings, _)| settings == wanted) {
+            return Ok(Some(tracer.clone()));
+        }
+        let stop = self.background.stop.child_token();
+        let tracer = Arc::new(Tracer::start(wanted, metrics, &self.background.writing, stop)?);
+        *used = Some((wanted.clone(), tracer.clone()));
+        Ok(Some(tracer))
     }
 
     /// The provider's connection pool: the one in use, unless how it connects has changed.

@@ -22,6 +22,7 @@ use crate::{
     telemetry::{
         labels::{self, EndpointLabel},
         metrics::Metrics,
+        trace::Tracer,
     },
 };
 use http::HeaderValue;
@@ -53,6 +54,8 @@ pub struct Snapshot {
     pub tags: Box<[Arc<str>]>,
     /// Limits that replicas share, when there is a Redis and anything to share.
     pub shared_limits: Option<Arc<SharedLimits>>,
+    /// Makes traces, when they are wanted.
+    pub tracer: Option<Arc<Tracer>>,
 }
 
 /// The response cache and its common settings.
@@ -111,6 +114,7 @@ impl Snapshot {
         }
         let cache = shared.response_cache(&settings, metrics)?;
         let shared_limits = shared.shared_limits(&settings, metrics)?;
+        let tracer = shared.tracer(&settings, metrics)?;
 
         shared.limits.forget_unused();
         let limits = |limited| shared.limits.scope(limited, shared_limits.is_some());
@@ -153,7 +157,7 @@ impl Snapshot {
         let used = |provider: &model::Provider| providers.get(provider.name.as_str()).cloned();
         let providers = settings.providers.iter().filter_map(used).collect();
         fallback_edges::start_at_zero(&models, metrics);
-        Ok(Self { settings, hash, keys, open, providers, models, prices, cache, tags, shared_limits })
+        Ok(Self { settings, hash, keys, open, providers, models, prices, cache, tags, shared_limits, tracer })
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     telemetry::{
         labels::{AbortPhase, AttemptOutcome, EndpointLabel, Outcome, Source, StreamEnd},
         tags::Tags,
+        trace::{SpanId, Trace},
     },
     upstream::{abandoned::Leaving, attempt::UpstreamHead, body::Sent},
 };
@@ -34,6 +35,8 @@ use std::{
 pub struct Exchange {
     /// Our id, or the client's where it sent a proper one.
     pub id: Arc<str>,
+    /// The trace that it belongs to, where one is known.
+    pub trace: Option<Trace>,
     /// When the head had been read.
     pub started: Instant,
     /// Where the client is: who connected, or for whom a trusted proxy did.
@@ -106,6 +109,8 @@ pub struct Exchange {
 pub struct Attempt {
     /// Where.
     pub target: Arc<Target>,
+    /// Its place in the request's trace.
+    pub span: SpanId,
     /// The upstream's name for the model.
     pub model: Arc<str>,
     /// How it ended.
@@ -256,6 +261,7 @@ impl Recorder {
         app.in_flight.enter(endpoint);
         let exchange = Box::new(Exchange {
             id,
+            trace: None,
             started: Instant::now(),
             client: peer.ip().to_canonical(),
             endpoint,

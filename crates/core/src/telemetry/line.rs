@@ -46,6 +46,7 @@ fn json(out: &mut Vec<u8>, x: &Exchange, ended: &Ended<'_>) {
     line.word("event", "request");
     // Ids are checked or made by us: nothing in them needs escaping.
     line.word("request_id", &x.id);
+    line.some("trace_id", x.trace.as_ref().map(|trace| trace.id.hex()), Object::ascii);
     line.word("endpoint", x.endpoint.as_str());
     line.number("status", x.status.into());
     line.word("outcome", x.outcome.as_str());
@@ -162,6 +163,14 @@ impl<'a> Object<'a> {
         self.name(name);
         self.out.push(b'"');
         self.out.extend_from_slice(value.as_bytes());
+        self.out.push(b'"');
+    }
+
+    /// Bytes that are ASCII and need no escaping.
+    fn ascii<const N: usize>(&mut self, name: &'static str, value: [u8; N]) {
+        self.name(name);
+        self.out.push(b'"');
+        self.out.extend_from_slice(&value);
         self.out.push(b'"');
     }
 

@@ -10,7 +10,7 @@ pub use declare::{Family, Kind, Label};
 pub use families::{FAMILIES, Metrics, PROCESS};
 
 use crate::telemetry::labels::{
-    AbortPhase, Alone, AuthFailure, BypassLabel, EndpointLabel, Rejection, Reload, StreamEnd,
+    AbortPhase, Alone, AuthFailure, BypassLabel, EndpointLabel, Rejection, Reload, SpanLoss, StreamEnd,
 };
 use prometheus::{Encoder, TextEncoder, process_collector::ProcessCollector};
 
@@ -45,6 +45,9 @@ impl Metrics {
         }
         for result in Reload::ALL {
             self.reloads.with_label_values(&[result.as_str()]);
+        }
+        for why in SpanLoss::ALL {
+            self.trace_spans_dropped.with_label_values(&[why.as_str()]);
         }
         for phase in AbortPhase::ALL {
             self.client_aborts.with_label_values(&[phase.as_str()]);

@@ -10,4 +10,5 @@ pub mod logs;
 pub mod metrics;
 pub mod spent;
 pub mod tags;
+pub mod trace;
 pub mod usage;

@@ -209,7 +209,7 @@ async fn send(
     let provider = &target.provider;
     let headers = || {
         let mut headers = provider.headers(call.stream, *key);
-        call.forward_headers(outgoing.wire, provider.trace, &mut headers);
+        call.forward_headers(outgoing.wire, provider.trace.then_some(errand.span), &mut headers);
         headers
     };
     let dialect = call.envelope.dialect();

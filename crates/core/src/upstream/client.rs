@@ -18,7 +18,12 @@ use prometheus::{Histogram, IntCounter};
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject};
 use sluice_config::model;
 use sluice_protocol::splice::Segments;
-use std::{error::Error as _, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    error::Error as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 /// Providers close idle connections after a minute or so; we leave a little earlier.
 const IDLE: Duration = Duration::from_secs(50);
@@ -95,8 +100,12 @@ impl UpstreamClient {
         connects: Histogram,
         reused_retries: IntCounter,
     ) -> Result<Self, TlsError> {
-        let tls = if settings.secure { Some(Arc::new(tls_config(settings)?)) } else { None };
-        let connector = Connector::new(settings.allow_private, settings.connect, tls, connects);
+        let tls = if settings.secure {
+            Some(Arc::new(tls_config(settings.ca_file.as_deref(), settings.http2)?))
+        } else {
+            None
+        };
+        let connector = Connector::new(settings.allow_private, settings.connect, tls, Some(connects));
         let client = |idle_per_host| {
             Client::builder(TokioExecutor::new())
                 .pool_timer(TokioTimer::new())
@@ -175,9 +184,13 @@ fn explain(error: &Error) -> SendError {
     if tally(error).is_some_and(|tally| tally.answered()) { SendError::BadHead } else { SendError::Died }
 }
 
-fn tls_config(settings: &ClientSettings) -> Result<ClientConfig, TlsError> {
+/// Trusts the public authorities, and those of a file.
+///
+/// # Errors
+/// When the file cannot be used.
+pub(crate) fn tls_config(ca_file: Option<&Path>, http2: bool) -> Result<ClientConfig, TlsError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(path) = &settings.ca_file {
+    if let Some(path) = ca_file {
         let fault = |text: String| TlsError::CaFile(format!("{}: {text}", path.display()));
         let certificates = CertificateDer::pem_file_iter(path).map_err(|error| fault(error.to_string()))?;
         let mut found = 0;
@@ -196,6 +209,6 @@ fn tls_config(settings: &ClientSettings) -> Result<ClientConfig, TlsError> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols =
-        if settings.http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
+        if http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
     Ok(config)
 }

@@ -60,7 +60,7 @@ impl ConnectError {
     }
 }
 
-/// Makes connections for one provider.
+/// Makes connections: for one provider, or for what is told elsewhere.
 #[derive(Clone)]
 pub struct Connector {
     inner: Arc<Inner>,
@@ -70,17 +70,17 @@ struct Inner {
     allow_private: bool,
     timeout: Duration,
     tls: Option<TlsConnector>,
-    took: Histogram,
+    took: Option<Histogram>,
 }
 
 impl Connector {
-    /// A connector; `tls` for `https` addresses.
+    /// A connector; `tls` for `https` addresses, `took` where connections are observed.
     #[must_use]
     pub fn new(
         allow_private: bool,
         timeout: Duration,
         tls: Option<Arc<ClientConfig>>,
-        took: Histogram,
+        took: Option<Histogram>,
     ) -> Self {
         Self { inner: Arc::new(Inner { allow_private, timeout, tls: tls.map(TlsConnector::from), took }) }
     }
@@ -107,7 +107,9 @@ impl tower_service::Service<Uri> for Connector {
             let made = tokio::time::timeout(inner.timeout, inner.connect(&uri))
                 .await
                 .unwrap_or(Err(ConnectError::Timeout));
-            inner.took.observe(began.elapsed().as_secs_f64());
+            if let Some(took) = &inner.took {
+                took.observe(began.elapsed().as_secs_f64());
+            }
             made.map(TokioIo::new)
         })
     }

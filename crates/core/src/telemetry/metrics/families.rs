@@ -11,7 +11,7 @@ use crate::{
     telemetry::labels::{
         AbortPhase, Alone, AttemptOutcome, AuthFailure, BypassLabel, CacheResult, CacheTier, CappedLabel,
         ConnectionState, Decision, EndpointLabel, Eviction, HedgeResult, InvalidEntry, LimitLabel, Outcome,
-        Rejection, Reload, ResumeResult, RetryResult, SavedBy, Source, Stage, StoreResult, StreamEnd,
+        Rejection, Reload, ResumeResult, RetryResult, SavedBy, Source, SpanLoss, Stage, StoreResult, StreamEnd,
         TokenType,
     },
 };
@@ -224,6 +224,10 @@ families! {
         "Tasks of the runtime that have not ended.";
     log_dropped = single_counter "request_log_dropped_total" []:
         "Log lines lost to a slow output.";
+    trace_spans_exported = single_counter "trace_spans_exported_total" []:
+        "Spans that the trace collector took.";
+    trace_spans_dropped = counter "trace_spans_dropped_total" ["reason" of SpanLoss::WORDS]:
+        "Spans that did not come to the trace collector.";
     ready = single_gauge "ready" []:
         "1 when the gateway takes traffic.";
     draining = single_gauge "draining" []:
