@@ -119,6 +119,7 @@ impl Asking<'_> {
         let shared = snapshot.shared_limits.as_deref();
         let permit = queue::admit_or_wait(&scopes, ask, shared, At::present).await?;
         key.metrics.allowed(!permit.waited.is_zero());
+        x.laps.skip_some(permit.waited);
         x.limits.admitted(ask, permit);
         Ok(())
     }
