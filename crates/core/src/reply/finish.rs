@@ -47,6 +47,7 @@ pub fn tell(app: &App, x: &mut Exchange) {
     if !x.attempts.is_empty() {
         handles.attempts.observe(x.attempts.len() as f64);
     }
+    app.endpoints.observe_stages(&x.laps);
     app.endpoints.observe_sizes(x.endpoint, x.request_bytes, x.response_bytes);
     if !coalesced {
         app.endpoints.observe_overhead(source, overhead);
@@ -98,7 +99,8 @@ fn settle(x: &mut Exchange, spent: &Spent) {
         x.limits.leave_provider();
     }
     let last = spent.tries.last().copied().unwrap_or_default();
-    let all = Bought { counted: spent.counted, nano_usd: spent.cost.as_ref().map(|cost| cost.nano_usd) };
+    let nano_usd = spent.cost.as_ref().map(|cost| cost.nano_usd);
+    let all = Bought { counted: spent.counted, nano_usd, prompt_cache_saved: 0 };
     x.limits.settle(used(&all), used(&last));
 }
 

@@ -123,6 +123,7 @@ impl Asking<'_> {
         if !permit.waited.is_zero() {
             x.limits.told = Some(HeldUp::queued(permit.waited));
         }
+        x.laps.skip_some(permit.waited);
         x.limits.admitted(ask, permit);
         Ok(())
     }

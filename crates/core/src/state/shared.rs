@@ -6,7 +6,7 @@ use crate::{
     limits::shared::SharedLimits,
     redis::{LinkMetrics, LinkSettings, LinkState, RedisLink},
     state::{background::Background, limits::LimitStock, provider::ProviderError, unclaimed::Unclaimed},
-    telemetry::{labels::CacheTier, metrics::Metrics, trace::Tracer},
+    telemetry::{debts::Debts, labels::CacheTier, metrics::Metrics, trace::Tracer},
     upstream::client::{ClientSettings, UpstreamClient},
 };
 use sluice_config::model::{self, Settings};
@@ -30,6 +30,8 @@ pub struct Shared {
     pub limits: LimitStock,
     /// How upstreams fare.
     pub health: HealthStock,
+    /// What providers' prompt caches have cost so far and not brought back.
+    pub prompt_cache_debts: Debts,
 }
 
 /// The link to Redis, where it leads, and its end.
@@ -68,6 +70,7 @@ impl Shared {
             clients: Mutex::default(),
             limits,
             health: HealthStock::new(post),
+            prompt_cache_debts: Debts::default(),
         }
     }
 
@@ -212,25 +215,30 @@ impl Shared {
         Ok(Some(tracer))
     }
 
-    /// The provider's connection pool: the one in use, unless how it connects has changed.
+    /// The provider's connection pool: the one in use, unless how it connects has changed. `label` is the
+    /// provider's in metrics.
     ///
     /// # Errors
     /// When TLS cannot be set up.
     pub fn client(
         &self,
         provider: &model::Provider,
+        label: &str,
         metrics: &Metrics,
     ) -> Result<UpstreamClient, ProviderError> {
         let wanted = ClientSettings::of(provider);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((settings, client)) = clients.get(&provider.name)
+        let old = clients.get(&provider.name);
+        if let Some((settings, client)) = old
             && *settings == wanted
         {
             return Ok(client.clone());
         }
-        let connects = metrics.connect_duration.with_label_values(&[&provider.name]);
-        let reused = metrics.reused_retries.with_label_values(&[&provider.name]);
-        let client = UpstreamClient::new(&wanted, connects, reused)
+        // Connections of an old pool are the provider's as long as they last.
+        let connections = old.map(|(_, client)| client.connections().clone()).unwrap_or_default();
+        let connects = metrics.connect_duration.with_label_values(&[label]);
+        let reused = metrics.reused_retries.with_label_values(&[label]);
+        let client = UpstreamClient::new(&wanted, connects, reused, connections)
             .map_err(|error| ProviderError::Tls(provider.name.clone(), error.to_string()))?;
         clients.insert(provider.name.clone(), (wanted, client.clone()));
         Ok(client)

@@ -13,6 +13,7 @@ use crate::{
     state::snapshot::{KeyEntry, ModelEntry, Target},
     telemetry::{
         labels::{AbortPhase, AttemptOutcome, EndpointLabel, Outcome, Source, StreamEnd},
+        laps::Laps,
         tags::Tags,
         trace::{SpanId, Trace},
     },
@@ -95,6 +96,8 @@ pub struct Exchange {
     pub requested_model: Option<String>,
     /// How far it came, should the client leave.
     pub phase: AbortPhase,
+    /// What our own time went to.
+    pub laps: Laps,
     /// Time spent waiting for the upstream.
     pub upstream_wait: Duration,
     /// Time in which a slow client would not take more.
@@ -259,10 +262,11 @@ impl Recorder {
     #[must_use]
     pub fn open(app: Arc<App>, id: Arc<str>, peer: SocketAddr, endpoint: EndpointLabel) -> Self {
         app.in_flight.enter(endpoint);
+        let started = Instant::now();
         let exchange = Box::new(Exchange {
             id,
             trace: None,
-            started: Instant::now(),
+            started,
             client: peer.ip().to_canonical(),
             endpoint,
             anthropic: false,
@@ -291,6 +295,7 @@ impl Recorder {
             reason: None,
             requested_model: None,
             phase: AbortPhase::Body,
+            laps: Laps::new(started),
             upstream_wait: Duration::ZERO,
             client_wait: Duration::ZERO,
             streaming: None,

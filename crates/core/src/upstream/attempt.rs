@@ -14,6 +14,7 @@ use crate::{
     upstream::{
         body::{ReadClock, ReadFault, Sent, read_all, read_some},
         classify::{self, Class},
+        connections::AnswerBody,
         errand::Errand,
         failure::{self, EXCERPT, Failure},
         following::Following,
@@ -24,7 +25,6 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
-use hyper::body::Incoming;
 use sluice_config::model::Timeouts;
 use sluice_protocol::{
     Dialect,
@@ -308,7 +308,7 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
 }
 
 /// A stream was asked for and something else came, often an error with status 200.
-async fn not_a_stream(status: u16, body: Incoming, target: &Target) -> Failure {
+async fn not_a_stream(status: u16, body: AnswerBody, target: &Target) -> Failure {
     let told = read_some(body, MAX_ERROR, ERROR_PATIENCE).await;
     let message =
         upstream_error::message(&told).map(|told| failure::clean(&told.message, &target.provider, EXCERPT));

@@ -6,6 +6,7 @@
 use crate::upstream::{
     body::{RequestBody, Sent},
     connect::{ConnectError, Connector},
+    connections::{AnswerBody, Connections},
     tally::Tally,
 };
 use http::{HeaderMap, Method, Request, Response, Uri};
@@ -85,6 +86,7 @@ pub struct UpstreamClient {
     /// Never reuses a connection: for the retry that must not meet a second dead one.
     fresh: Client<Connector, RequestBody>,
     connector: Connector,
+    connections: Connections,
     reused_retries: IntCounter,
     /// On HTTP/2 a connection carries many requests: its end says nothing of one of them.
     http2: bool,
@@ -99,13 +101,20 @@ impl UpstreamClient {
         settings: &ClientSettings,
         connects: Histogram,
         reused_retries: IntCounter,
+        connections: Connections,
     ) -> Result<Self, TlsError> {
         let tls = if settings.secure {
             Some(Arc::new(tls_config(settings.ca_file.as_deref(), settings.http2)?))
         } else {
             None
         };
-        let connector = Connector::new(settings.allow_private, settings.connect, tls, Some(connects));
+        let connector = Connector::new(
+            settings.allow_private,
+            settings.connect,
+            tls,
+            Some(connects),
+            connections.clone(),
+        );
         let client = |idle_per_host| {
             Client::builder(TokioExecutor::new())
                 .pool_timer(TokioTimer::new())
@@ -121,7 +130,13 @@ impl UpstreamClient {
                 .build(connector.clone())
         };
         let (pooled, fresh) = (client(IDLE_PER_HOST), client(0));
-        Ok(Self { pooled, fresh, connector, reused_retries, http2: settings.http2 })
+        Ok(Self { pooled, fresh, connector, connections, reused_retries, http2: settings.http2 })
+    }
+
+    /// Connections of its own and of the pools that it replaced.
+    #[must_use]
+    pub fn connections(&self) -> &Connections {
+        &self.connections
     }
 
     /// Can a connection be made now? It is closed at once, and nothing is sent on it.
@@ -135,6 +150,19 @@ impl UpstreamClient {
     /// # Errors
     /// When no connection can be made or no head comes. There is no timer here.
     pub async fn post(
+        &self,
+        uri: &Uri,
+        headers: impl Fn() -> HeaderMap,
+        body: &Segments,
+        sent: &Sent,
+    ) -> Result<Response<AnswerBody>, SendError> {
+        // Ends with the answer's body, or with the wait for it.
+        let in_use = self.connections.carry();
+        let asked = self.ask(uri, headers, body, sent).await;
+        asked.map(|response| response.map(|incoming| AnswerBody::new(incoming, in_use)))
+    }
+
+    async fn ask(
         &self,
         uri: &Uri,
         headers: impl Fn() -> HeaderMap,

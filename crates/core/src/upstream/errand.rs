@@ -142,7 +142,7 @@ impl Errand {
             // Clients may send any name; those of the operator and of the tables are few.
             let known = provider.drop.names(field) || capability::is_known_member(field);
             let field = if known { field } else { labels::OTHER };
-            metrics.dropped_fields.with_label_values(&[&*provider.name, field]).inc();
+            metrics.dropped_fields.with_label_values(&[provider.metrics.label(), field]).inc();
         }
         let now = Instant::now();
         match &tried.result {

@@ -11,8 +11,8 @@ use crate::{
     telemetry::labels::{
         AbortPhase, Alone, AttemptOutcome, AuthFailure, BypassLabel, CacheResult, CacheTier, CappedLabel,
         ConnectionState, Decision, EndpointLabel, Eviction, HedgeResult, InvalidEntry, LimitLabel, Outcome,
-        Rejection, Reload, ResumeResult, RetryResult, SavedBy, Source, SpanLoss, Stage, StoreResult, StreamEnd,
-        TokenType,
+        Rejection, Reload, ResumeResult, RetryResult, SavedBy, Source, SpanLoss, Stage, StoreResult,
+        StreamEnd, TokenType,
     },
 };
 
