@@ -81,7 +81,7 @@ def main():
         with browser.camera() as camera:
             wrong = sum(photograph(name, camera, url) for name in names)
     if options.overview:
-        shutil.copy(OUT / "overview.png", DASHBOARDS / "overview.png")
+        tools.shrink(OUT / "overview.png", DASHBOARDS / "overview.png")
     return 1 if wrong else 0
 
 

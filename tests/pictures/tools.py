@@ -11,7 +11,7 @@ import harness
 HERE = pathlib.Path(__file__).resolve().parent
 OUT = harness.ROOT / "target/pictures"
 MODULES = OUT / "node_modules"
-APT = {"prometheus": "prometheus", "chromium": "chromium", "node": "nodejs", "npm": "npm"}
+APT = {"prometheus": "prometheus", "chromium": "chromium", "node": "nodejs", "npm": "npm", "pngquant": "pngquant"}
 FONTS = pathlib.Path("/usr/share/fonts/opentype/inter")
 
 
@@ -34,6 +34,12 @@ def apt(names):
     if subprocess.run(install, stdout=subprocess.DEVNULL).returncode:
         subprocess.run([*root, "apt-get", "update", "-q"], stdout=subprocess.DEVNULL, check=True)
         subprocess.run(install, stdout=subprocess.DEVNULL, check=True)
+
+
+def shrink(picture, target):
+    """Writes a picture with 256 colours, which is a third of its size, and nobody sees it."""
+    command = ["pngquant", "--force", "--speed", "1", "--strip", "--output", target, "256", picture]
+    subprocess.run(command, check=True)
 
 
 def packages():

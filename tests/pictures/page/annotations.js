@@ -3,7 +3,10 @@ import { theme } from './grafana.js';
 import { range } from './prometheus.js';
 import { WIDTH } from './span.js';
 
-/** `{name, color, times}` of each that is enabled; `times` in milliseconds. Grafana asks by the minute, a run lasts a few. */
+/**
+ * `{name, color, times}` of each that is enabled; `times` in milliseconds.
+ * Grafana asks by the minute, which is coarse for a run that lasts one or two.
+ */
 export function readAnnotations(dashboard, variables, span) {
   const step = span.step(WIDTH);
   const ours = (dashboard.annotations?.list ?? []).filter(({ enable, expr }) => enable && expr);

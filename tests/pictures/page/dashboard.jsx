@@ -9,17 +9,25 @@ export function Dashboard({ dashboard, span, variables, annotations, panels }) {
     <>
       <div className="head">
         <h1>{dashboard.title}</h1>
-        {dashboard.links?.map(({ title }) => <Control key={title} value={`☰ ${title}`} />)}
+        {dashboard.links?.map(({ title }) => (
+          <Control key={title} value={`☰ ${title}`} />
+        ))}
         <Control value={`◷ ${clock(span.start)} to ${clock(span.end)} UTC`} />
       </div>
       <div className="head bar">
         {variables.chosen
           .filter(({ hidden }) => !hidden)
-          .map(({ name, label, text }) => <Control key={name} label={label} value={`${text} ▾`} />)}
-        {annotations.map(({ name, color }) => <Control key={name} label={<span style={{ color }}>┆</span>} value={name} />)}
+          .map(({ name, label, text }) => (
+            <Control key={name} label={label} value={`${text} ▾`} />
+          ))}
+        {annotations.map(({ name, color }) => (
+          <Control key={name} label={<span style={{ color }}>┆</span>} value={name} />
+        ))}
       </div>
       <div className="grid" style={{ height: heightOf(panels.map(({ panel }) => panel)) }}>
-        {panels.map((one) => <Panel key={one.panel.id} {...{ span, annotations }} {...one} />)}
+        {panels.map((one) => (
+          <Panel key={one.panel.id} {...{ span, annotations }} {...one} />
+        ))}
       </div>
     </>
   );

@@ -72,5 +72,16 @@ export function buckets(found, { refId }, { step }) {
     config: {},
     values: upTo[row].map((count, at) => Math.max(0, count - (upTo[row - 1]?.[at] ?? 0))),
   }));
-  return [toDataFrame({ refId, fields: [time(times.map((at) => [at]), step), ...fields] })];
+  return [
+    toDataFrame({
+      refId,
+      fields: [
+        time(
+          times.map((at) => [at]),
+          step,
+        ),
+        ...fields,
+      ],
+    }),
+  ];
 }

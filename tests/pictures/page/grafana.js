@@ -12,8 +12,19 @@ import {
 export const theme = createTheme({ colors: { mode: 'dark' } });
 
 const STANDARD = [
-  'unit', 'min', 'max', 'decimals', 'thresholds', 'mappings', 'color', 'displayName', 'links', 'actions', 'noValue',
-  'fieldMinMax', 'filterable',
+  'unit',
+  'min',
+  'max',
+  'decimals',
+  'thresholds',
+  'mappings',
+  'color',
+  'displayName',
+  'links',
+  'actions',
+  'noValue',
+  'fieldMinMax',
+  'filterable',
 ];
 
 const property = (id, path, isCustom) => ({

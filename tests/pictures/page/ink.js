@@ -8,11 +8,15 @@ export async function blank(png) {
   const canvas = new OffscreenCanvas(image.width, image.height);
   const context = canvas.getContext('2d', { willReadFrequently: true });
   context.drawImage(image, 0, 0);
-  return [...document.querySelectorAll('[data-panel]')].filter((cell) => {
-    const { left, top, width, height } = cell.getBoundingClientRect();
-    const inner = [left + 4, top + TITLE, width - 8, height - TITLE - 4].map((length) => Math.round(length * devicePixelRatio));
-    return ink(context.getImageData(...inner).data) < LEAST;
-  }).map((cell) => Number(cell.dataset.panel));
+  return [...document.querySelectorAll('[data-panel]')]
+    .filter((cell) => {
+      const { left, top, width, height } = cell.getBoundingClientRect();
+      const inner = [left + 4, top + TITLE, width - 8, height - TITLE - 4].map((length) =>
+        Math.round(length * devicePixelRatio),
+      );
+      return ink(context.getImageData(...inner).data) < LEAST;
+    })
+    .map((cell) => Number(cell.dataset.panel));
 }
 
 /** The share of pixels that do not look like the first. */

@@ -7,7 +7,12 @@ export function Panel({ panel, frames, failure, span, annotations }) {
   const { left, top, width, height } = panel.box;
   const box = { left, top, width, height };
   if (panel.type === 'row') {
-    return <div className="cell row" style={box}><Icon name="angle-down" size="lg" />{panel.title}</div>;
+    return (
+      <div className="cell row" style={box}>
+        <Icon name="angle-down" size="lg" />
+        {panel.title}
+      </div>
+    );
   }
   const type = TYPES[panel.type];
   const wrong = failure ?? (type ? undefined : `no such panel type: ${panel.type}`);
@@ -21,9 +26,18 @@ export function Panel({ panel, frames, failure, span, annotations }) {
         {...{ width, height }}
       >
         {(innerWidth, innerHeight) =>
-          wrong ? <Failure text={wrong} /> : !frames.length && panel.targets?.length ? <NoData panel={panel} /> : (
+          wrong ? (
+            <Failure text={wrong} />
+          ) : !frames.length && panel.targets?.length ? (
+            <NoData panel={panel} />
+          ) : (
             <Boundary>
-              <type.Draw {...{ panel, frames, span, annotations }} options={panel.options ?? {}} width={innerWidth} height={innerHeight} />
+              <type.Draw
+                {...{ panel, frames, span, annotations }}
+                options={panel.options ?? {}}
+                width={innerWidth}
+                height={innerHeight}
+              />
             </Boundary>
           )
         }

@@ -31,16 +31,29 @@ function Dial({ display, field, width, height, named, markers }) {
   const thick = Math.min(radius / 2.6, 40);
   const angle = (value) => FROM + (TO - FROM) * Math.min(1, Math.max(0, (value - min) / (max - min)));
   const steps = thresholds(field, min, max);
-  const ring = (from, to, inner, outer, color) => <path key={`${from}${color}`} d={arc(from, to, inner, outer)} fill={color} />;
+  const ring = (from, to, inner, outer, color) => (
+    <path key={`${from}${color}`} d={arc(from, to, inner, outer)} fill={color} />
+  );
   const text = formattedValueToString(display);
-  const size = Math.min(radius / 2, (radius - thick) * 2.6 / text.length, 60);
+  const size = Math.min(radius / 2, ((radius - thick) * 2.6) / text.length, 60);
   return (
-    <svg {...{ width, height }} viewBox={`${-width / 2} ${-radius - 4} ${width} ${height}`} fontFamily="Inter" textAnchor="middle">
+    <svg
+      {...{ width, height }}
+      viewBox={`${-width / 2} ${-radius - 4} ${width} ${height}`}
+      fontFamily="Inter"
+      textAnchor="middle"
+    >
       {ring(FROM, TO, radius - thick, radius - thick / 4, theme.colors.background.secondary)}
       {ring(FROM, angle(display.numeric), radius - thick, radius - thick / 4, display.color)}
       {markers && steps.map(({ from, to, color }) => ring(angle(from), angle(to), radius - thick / 5, radius, color))}
-      <text fill={display.color} fontSize={size} fontWeight="500" y={size / 4}>{text}</text>
-      {named && <text fill={theme.colors.text.primary} fontSize="14" y={radius * 0.75 + 16}>{display.title}</text>}
+      <text fill={display.color} fontSize={size} fontWeight="500" y={size / 4}>
+        {text}
+      </text>
+      {named && (
+        <text fill={theme.colors.text.primary} fontSize="14" y={radius * 0.75 + 16}>
+          {display.title}
+        </text>
+      )}
     </svg>
   );
 }
@@ -58,11 +71,13 @@ function thresholds({ thresholds: { mode, steps } = { steps: [] } }, min, max) {
   }));
 }
 
+/** The path of a piece of a ring. */
 function arc(from, to, inner, outer) {
   const point = (radius, angle) => {
     const turned = (angle * Math.PI) / 180;
     return `${radius * Math.cos(turned)} ${radius * Math.sin(turned)}`;
   };
   const large = to - from > 180 ? 1 : 0;
-  return `M ${point(outer, from)} A ${outer} ${outer} 0 ${large} 1 ${point(outer, to)} L ${point(inner, to)} A ${inner} ${inner} 0 ${large} 0 ${point(inner, from)} Z`;
+  const along = (radius, sweep, end) => `A ${radius} ${radius} 0 ${large} ${sweep} ${point(radius, end)}`;
+  return `M ${point(outer, from)} ${along(outer, 1, to)} L ${point(inner, to)} ${along(inner, 0, from)} Z`;
 }

@@ -12,7 +12,10 @@ export function Draw({ frames, span, options, width, height }) {
   const color = scale(options.color);
   const step = time.config.interval;
   const unit = getValueFormat(options.yAxis?.unit ?? buckets[0].config.unit ?? 'short');
-  const bound = (at) => (Number.isFinite(Number(buckets[at]?.name)) ? formattedValueToString(unit(Number(buckets[at].name))) : buckets[at]?.name ?? '');
+  const bound = (at) =>
+    Number.isFinite(Number(buckets[at]?.name))
+      ? formattedValueToString(unit(Number(buckets[at].name)))
+      : (buckets[at]?.name ?? '');
   const draw = (uplot, context) => {
     buckets.forEach(({ values }, row) =>
       values.forEach((count, at) => {
@@ -29,7 +32,12 @@ export function Draw({ frames, span, options, width, height }) {
   const legend = options.legend?.show ?? true;
   return (
     <>
-      <Plot times={time.values} extent={[0, buckets.length]} {...{ labels, draw, span, width }} height={height - (legend ? LEGEND : 0)} />
+      <Plot
+        times={time.values}
+        extent={[0, buckets.length]}
+        {...{ labels, draw, span, width }}
+        height={height - (legend ? LEGEND : 0)}
+      />
       {legend && <Scale color={color} most={most} />}
     </>
   );

@@ -1,4 +1,4 @@
-// The types of panels that are drawn. Each has `Draw`, and where Grafana's plugin has them `fieldDefaults` and `padding`.
+// The types of panels that are drawn: each a `Draw`, and `fieldDefaults` and `padding` where Grafana's plugin has them.
 import * as bargauge from './bargauge.jsx';
 import * as gauge from './gauge.jsx';
 import * as heatmap from './heatmap.jsx';

@@ -4,10 +4,19 @@ import { BigValue, VizRepeater } from '@grafana/ui';
 import { theme } from '../grafana.js';
 import { valuesOf } from './values.js';
 
-export const fieldDefaults = { color: { mode: 'thresholds' }, thresholds: { mode: 'absolute', steps: [{ color: 'green', value: null }] } };
+export const fieldDefaults = {
+  color: { mode: 'thresholds' },
+  thresholds: { mode: 'absolute', steps: [{ color: 'green', value: null }] },
+};
 
 export function Draw({ panel, frames, span, options, width, height }) {
-  const { colorMode = 'value', graphMode = 'area', justifyMode = 'auto', textMode = 'auto', orientation = 'auto' } = options;
+  const {
+    colorMode = 'value',
+    graphMode = 'area',
+    justifyMode = 'auto',
+    textMode = 'auto',
+    orientation = 'auto',
+  } = options;
   return (
     <VizRepeater
       getValues={() => valuesOf(panel, frames, graphMode !== 'none')}

@@ -35,7 +35,12 @@ export function Draw({ frames, span, options, width, height }) {
   const items = [...states].map(([label, color]) => ({ label, color, yAxis: 1 }));
   return (
     <>
-      <Plot times={frames[0].fields[0].values} extent={[0, rows.length]} {...{ labels, draw, span, width }} height={height - (legend ? LEGEND : 0)} />
+      <Plot
+        times={frames[0].fields[0].values}
+        extent={[0, rows.length]}
+        {...{ labels, draw, span, width }}
+        height={height - (legend ? LEGEND : 0)}
+      />
       {legend && <VizLegend placement="bottom" displayMode="list" items={items} />}
     </>
   );

@@ -1,4 +1,5 @@
 // Lines, areas and bars over time: Grafana's own component, with its legend.
+import { applyNullInsertThreshold, nullToValue } from '@grafana/data';
 import { TimeSeries } from '@grafana/ui';
 import { drawAnnotations } from '../annotations.js';
 
@@ -24,12 +25,20 @@ export const fieldDefaults = {
   },
 };
 
+/** Where a series pauses, its line does: Grafana's panel puts in what is missing before its component draws. */
+const gapped =
+  ({ from, to }) =>
+  (frame) =>
+    nullToValue(
+      applyNullInsertThreshold({ frame, refFieldPseudoMin: from.valueOf(), refFieldPseudoMax: to.valueOf() }),
+    );
+
 const LEGEND = { showLegend: true, displayMode: 'list', placement: 'bottom', calcs: [] };
 
 export function Draw({ frames, span, annotations, options, width, height }) {
   return (
     <TimeSeries
-      frames={frames}
+      frames={frames.map(gapped(span.range))}
       timeRange={span.range}
       timeZone="utc"
       structureRev={1}
