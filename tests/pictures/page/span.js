@@ -5,7 +5,10 @@ import { dateTime, rangeUtil } from '@grafana/data';
 export const WIDTH = 1600 - 2 * 16;
 
 export class Span {
-  constructor({ start, end, scrape_interval: scrape = 15 }) {
+  /** Of a run that ends calmly, `busy_until` is the last that is shown: else what tells of now would tell nothing. */
+  constructor(run) {
+    const { start, scrape_interval: scrape } = run;
+    const end = run.busy_until ?? run.end;
     Object.assign(this, { start, end, scrape });
     const [from, to] = [dateTime(start * 1000), dateTime(end * 1000)];
     this.range = { from, to, raw: { from, to } };

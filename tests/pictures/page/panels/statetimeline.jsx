@@ -15,6 +15,7 @@ export function Draw({ frames, span, options, width, height }) {
   const thick = options.rowHeight ?? 0.9;
   const draw = (uplot, context) => {
     context.font = `${12 * devicePixelRatio}px Inter`;
+    context.textAlign = 'left';
     context.textBaseline = 'middle';
     rows.forEach(({ stretches, opacity }, row) =>
       stretches.forEach(({ from, to, text, color }) => {
