@@ -3,11 +3,13 @@
 //! A metric's label is either a configured name or one of these: nothing on the wire can make a new time series.
 
 mod cache;
+mod config;
 mod limits;
 mod request;
 mod upstream;
 
 pub use cache::{BypassLabel, CacheResult, CacheTier, Eviction, InvalidEntry, SavedBy, StoreResult};
+pub use config::Reload;
 pub use limits::{Alone, AuthFailure, Decision, LimitLabel};
 pub use request::{AbortPhase, CappedLabel, EndpointLabel, Outcome, Rejection, Source, Stage};
 pub use upstream::{

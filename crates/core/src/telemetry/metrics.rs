@@ -10,7 +10,7 @@ pub use declare::{Family, Kind, Label};
 pub use families::{FAMILIES, Metrics, PROCESS};
 
 use crate::telemetry::labels::{
-    AbortPhase, Alone, AuthFailure, BypassLabel, EndpointLabel, Rejection, StreamEnd,
+    AbortPhase, Alone, AuthFailure, BypassLabel, EndpointLabel, Rejection, Reload, StreamEnd,
 };
 use prometheus::{Encoder, TextEncoder, process_collector::ProcessCollector};
 
@@ -42,6 +42,9 @@ impl Metrics {
         }
         for mode in Alone::ALL {
             self.limiter_degraded.with_label_values(&[mode.as_str()]);
+        }
+        for result in Reload::ALL {
+            self.reloads.with_label_values(&[result.as_str()]);
         }
         for phase in AbortPhase::ALL {
             self.client_aborts.with_label_values(&[phase.as_str()]);

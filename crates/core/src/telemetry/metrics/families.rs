@@ -11,7 +11,8 @@ use crate::{
     telemetry::labels::{
         AbortPhase, Alone, AttemptOutcome, AuthFailure, BypassLabel, CacheResult, CacheTier, CappedLabel,
         ConnectionState, Decision, EndpointLabel, Eviction, HedgeResult, InvalidEntry, LimitLabel, Outcome,
-        Rejection, ResumeResult, RetryResult, SavedBy, Source, Stage, StoreResult, StreamEnd, TokenType,
+        Rejection, Reload, ResumeResult, RetryResult, SavedBy, Source, Stage, StoreResult, StreamEnd,
+        TokenType,
     },
 };
 
@@ -231,6 +232,12 @@ families! {
         "The running build.";
     config_info = gauge "config_info" ["hash"]:
         "The configuration in force, by hash; differs between replicas on drift.";
+    reloads = counter "config_reloads_total" ["result" of Reload::WORDS]:
+        "New configurations, taken or rejected.";
+    reload_ok = single_gauge "config_last_reload_successful" []:
+        "1 while the configuration in force is the last one that was wanted.";
+    reload_at = single_gauge "config_last_reload_success_timestamp_seconds" []:
+        "When the configuration in force was taken.";
     series = single_gauge "metrics_series" []:
         "Series in the last scrape.";
 }
