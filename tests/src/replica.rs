@@ -1,6 +1,7 @@
 //! The gateway as a process of its own, in a place that outlives it: configuration, ports and state.
 
 use crate::{
+    eventually,
     gateway::{self, Config},
     ledger,
     process::{Process, command, free_port},
@@ -25,12 +26,22 @@ impl Replica {
         let local = || SocketAddr::from(([127, 0, 0, 1], free_port()));
         let (api, admin) = (local(), local());
         let folder = tempfile::tempdir().expect("a folder");
-        let config = config.clone().section("shutdown: {delay: 0s}");
-        let yaml = config.yaml(&api.to_string(), &admin.to_string());
-        std::fs::write(folder.path().join("sluice.yaml"), yaml).expect("a file");
         let mut replica = Self { api, admin, folder, process: None };
+        replica.write(config);
         replica.begin().await;
         replica
+    }
+
+    /// Writes the file anew, with the same listeners; a process that runs notices nothing by itself.
+    pub fn write(&self, config: &Config) {
+        let config = config.clone().section("shutdown: {delay: 0s}");
+        let yaml = config.yaml(&self.api.to_string(), &self.admin.to_string());
+        std::fs::write(self.folder.path().join("sluice.yaml"), yaml).expect("a file");
+    }
+
+    /// Sends a signal by its name.
+    pub fn signal(&self, name: &str) {
+        self.process.as_ref().expect("a process").signal(name);
     }
 
     /// Starts the next process.
@@ -72,6 +83,17 @@ impl Replica {
         let process = self.process.as_ref().expect("a process");
         process.says(text).await;
         process.output().matches(text).count()
+    }
+
+    /// Waits until the process has printed this so often.
+    pub async fn says_times(&self, text: &str, times: usize) {
+        eventually(&format!("{text:?} {times} times"), || self.printed(text) >= times).await;
+    }
+
+    /// How often the process has printed this so far.
+    #[must_use]
+    pub fn printed(&self, text: &str) -> usize {
+        self.output().matches(text).count()
     }
 
     /// Everything that the process has printed so far.

@@ -103,6 +103,8 @@ mod passthrough;
 mod readme;
 mod recovery;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod resume;
 #[cfg(test)]
 mod retry_storm;

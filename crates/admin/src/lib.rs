@@ -12,12 +12,16 @@
 mod auth;
 mod body;
 mod circuits;
+mod control;
 mod health;
 mod listen;
+mod log_level;
 mod metrics;
 mod purge;
+mod reload;
 mod reply;
 mod routes;
 mod status;
 
+pub use control::{Control, Doing, ReloadError, Reloaded};
 pub use listen::{AdminServer, BindError};

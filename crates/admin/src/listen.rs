@@ -1,6 +1,6 @@
 //! The socket: bind, accept, and connections that cannot be held for ever.
 
-use crate::routes::Routes;
+use crate::{control::Control, routes::Routes};
 use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -42,16 +42,17 @@ pub struct BindError {
 }
 
 impl AdminServer {
-    /// Binds `listeners.admin.bind`; port 0 lets the system choose.
+    /// Binds `listeners.admin.bind`; port 0 lets the system choose. Without a `control` nothing can be asked of the
+    /// process.
     ///
     /// # Errors
     /// When the address cannot be had; the text names it and says how to choose another.
-    pub async fn bind(app: Arc<App>) -> Result<Self, BindError> {
+    pub async fn bind(app: Arc<App>, control: Option<Arc<dyn Control>>) -> Result<Self, BindError> {
         let address = app.settings().listeners.admin.bind;
         let fault = |source| BindError { address, source };
         let listener = TcpListener::bind(address).await.map_err(fault)?;
         let local = listener.local_addr().map_err(fault)?;
-        Ok(Self { listener, local, routes: Arc::new(Routes::new(app, local)) })
+        Ok(Self { listener, local, routes: Arc::new(Routes::new(app, control, local)) })
     }
 
     /// Where it listens.

@@ -36,7 +36,7 @@ impl Admin {
         change(&mut settings);
         let info = BuildInfo { version: "1.2.3", revision: "abc" };
         let app = App::build(settings, info, LogSink::discard(), LedgerPlace::Memory).unwrap();
-        let server = AdminServer::bind(Arc::clone(&app)).await.unwrap();
+        let server = AdminServer::bind(Arc::clone(&app), None).await.unwrap();
         let (address, stop) = (server.local_addr(), CancellationToken::new());
         let serving = TaskTracker::new().spawn(server.serve(stop.clone()));
         Self { app, address, stop, serving }
@@ -123,7 +123,7 @@ async fn a_drain_makes_it_unready_and_leaves_it_alive() {
 #[tokio::test]
 async fn unknown_paths_and_methods_are_told_so_in_json() {
     let admin = Admin::start(None).await;
-    for path in ["/metrics/", "/statuss", "/-/reload", "/v1/models"] {
+    for path in ["/metrics/", "/statuss", "/-/nothing", "/v1/models"] {
         let answer = admin.get(path).await;
         assert_eq!(answer.status, 404, "{path}");
         assert!(answer.body.contains("\"code\": \"not_found\""), "{}", answer.body);
@@ -140,7 +140,7 @@ async fn a_token_guards_status_and_control_and_leaves_probes_and_scrapers_alone(
     for path in ["/", "/livez", "/readyz", "/metrics"] {
         assert_eq!(admin.get(path).await.status, 200, "{path}");
     }
-    for path in ["/status", "/-/reload"] {
+    for path in ["/status", "/-/nothing"] {
         let answer = admin.get(path).await;
         assert_eq!(answer.status, 401, "{path}");
         assert!(answer.head.contains("www-authenticate: bearer"), "{}", answer.head);
@@ -149,13 +149,13 @@ async fn a_token_guards_status_and_control_and_leaves_probes_and_scrapers_alone(
     let with =
         |path: &str| format!("GET {path} HTTP/1.1\nhost: gateway.internal\nauthorization: Bearer s3cret");
     assert_eq!(admin.send(&with("/status")).await.status, 200);
-    assert_eq!(admin.send(&with("/-/reload")).await.status, 404);
+    assert_eq!(admin.send(&with("/-/nothing")).await.status, 404);
 }
 
 #[tokio::test]
 async fn without_a_token_a_rebound_dns_name_reads_nothing() {
     let admin = Admin::start(None).await;
-    for path in ["/", "/status", "/metrics", "/-/reload"] {
+    for path in ["/", "/status", "/metrics", "/-/nothing"] {
         let answer = admin.send(&format!("GET {path} HTTP/1.1\nhost: evil.example")).await;
         assert_eq!(answer.status, 403, "{path}");
         assert!(answer.body.contains("\"code\": \"host_not_allowed\""), "{}", answer.body);
@@ -194,7 +194,7 @@ async fn an_address_in_use_is_named_with_the_way_out() {
     settings.listeners.admin.bind = admin.address;
     let info = BuildInfo { version: "1.2.3", revision: "abc" };
     let app = App::build(settings, info, LogSink::discard(), LedgerPlace::Memory).unwrap();
-    let Err(fault) = AdminServer::bind(app).await else { panic!("bound twice") };
+    let Err(fault) = AdminServer::bind(app, None).await else { panic!("bound twice") };
     let text = fault.to_string();
     for part in [&admin.address.to_string(), "listeners.admin.bind", "SLUICE__LISTENERS__ADMIN__BIND"] {
         assert!(text.contains(part), "{text}");

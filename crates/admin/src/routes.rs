@@ -1,9 +1,11 @@
 //! From a request head to an answer: path (404), method (405), caller (401, 403), then the page.
 
 use crate::{
-    auth, circuits, health,
+    auth, circuits,
+    control::Control,
+    health, log_level,
     metrics::Renderer,
-    purge,
+    purge, reload,
     reply::{self, Reply},
     status,
 };
@@ -16,6 +18,7 @@ use std::{error::Error, net::SocketAddr, sync::Arc};
 /// Everything that answering needs; one for the listener.
 pub(crate) struct Routes {
     app: Arc<App>,
+    control: Option<Arc<dyn Control>>,
     bind: SocketAddr,
     metrics: Renderer,
 }
@@ -29,6 +32,8 @@ enum Route {
     Status,
     Purge,
     Close,
+    Reload,
+    LogLevel,
     /// What else is under `/-/`: nothing yet.
     Control,
 }
@@ -38,8 +43,13 @@ impl Route {
     fn check_method(self, method: &Method) -> Result<(), &'static str> {
         match self {
             Self::Control => Ok(()),
-            Self::Purge | Self::Close if method == Method::POST => Ok(()),
-            Self::Purge | Self::Close => Err("POST"),
+            _ if self.acts() => {
+                if method == Method::POST {
+                    Ok(())
+                } else {
+                    Err("POST")
+                }
+            }
             _ if matches!(*method, Method::GET | Method::HEAD) => Ok(()),
             _ => Err("GET, HEAD"),
         }
@@ -47,13 +57,13 @@ impl Route {
 
     /// Does it change something?
     fn acts(self) -> bool {
-        matches!(self, Self::Purge | Self::Close | Self::Control)
+        matches!(self, Self::Purge | Self::Close | Self::Reload | Self::LogLevel | Self::Control)
     }
 }
 
 impl Routes {
-    pub(crate) fn new(app: Arc<App>, bind: SocketAddr) -> Self {
-        Self { app, bind, metrics: Renderer::new() }
+    pub(crate) fn new(app: Arc<App>, control: Option<Arc<dyn Control>>, bind: SocketAddr) -> Self {
+        Self { app, control, bind, metrics: Renderer::new() }
     }
 
     /// The answer to one request; the body of the request is only read where something is to be done.
@@ -76,6 +86,8 @@ impl Routes {
             Route::Status => status::status(&self.app),
             Route::Purge => purge::purge(&self.app, request).await,
             Route::Close => circuits::close(&self.app, request).await,
+            Route::Reload => reload::reload(self.control.as_deref(), &self.app, request).await,
+            Route::LogLevel => log_level::set(self.control.as_deref(), &self.app, request).await,
             Route::Control => not_found(),
         }
     }
@@ -109,6 +121,8 @@ fn route(path: &str) -> Option<Route> {
         "/status" => Some(Route::Status),
         purge::PATH => Some(Route::Purge),
         circuits::PATH => Some(Route::Close),
+        reload::PATH => Some(Route::Reload),
+        log_level::PATH => Some(Route::LogLevel),
         _ if path.starts_with("/-/") => Some(Route::Control),
         _ => None,
     }

@@ -16,6 +16,8 @@ POST /-/cache/purge   stored answers become misses: ?all=true, ?tenant=NAME, ?mo
                       or the same as JSON: {\"tenant\":\"NAME\"}
 POST /-/circuit/close circuits close, keys are ready again: {\"provider\":\"NAME\",\"model\":\"MODEL\"},
                       {\"provider\":\"NAME\"} or {}
+POST /-/reload        the configuration file is read again; what is not valid changes nothing
+POST /-/log-level     how much is logged: {\"level\":\"debug\"}
 
 /status and what is under /-/ want the admin token once one is set.
 ";

@@ -20,6 +20,7 @@ mod parse;
 mod path;
 mod problems;
 mod report;
+mod restart;
 mod schema;
 mod show;
 mod suggest;
@@ -31,6 +32,7 @@ mod walk;
 pub use env::Env;
 pub use model::Settings;
 pub use report::{Diagnostic, Level, Place, Report};
+pub use restart::restart_only;
 pub use schema::schema;
 pub use show::{default_yaml, key_entry, show};
 

@@ -3,6 +3,7 @@
 mod circuits;
 mod in_flight;
 mod line_cap;
+mod reloads;
 mod status;
 
 pub use circuits::{Closed, NoSuchUpstream, Upstreams};
@@ -82,7 +83,7 @@ pub struct App {
     /// Requests being served.
     pub(crate) in_flight: InFlight,
     log_format: LogFormat,
-    log_requests: bool,
+    log_requests: AtomicBool,
     unauthorized_lines: LineCap,
     draining: AtomicBool,
     info: BuildInfo,
@@ -110,6 +111,7 @@ impl App {
         metrics.build_info.with_label_values(&[info.version, info.revision]).set(1);
         metrics.config_info.with_label_values(&[&snapshot.hash]).set(1);
         metrics.ready.set(1);
+        reloads::show_success(&metrics);
         Ok(Arc::new(Self {
             endpoints: EndpointMetrics::new(&metrics),
             unknown_model: ModelMetrics::new(&metrics, OTHER, &[EndpointLabel::Models]),
@@ -117,7 +119,7 @@ impl App {
             snapshot: ArcSwap::from_pointee(snapshot),
             shared,
             log_format: settings.telemetry.logs.format,
-            log_requests: settings.telemetry.logs.level <= LogLevel::Info,
+            log_requests: AtomicBool::new(settings.telemetry.logs.level <= LogLevel::Info),
             unauthorized_lines: LineCap::default(),
             draining: AtomicBool::new(false),
             started: Instant::now(),
@@ -126,19 +128,6 @@ impl App {
             ledger,
             info,
         }))
-    }
-
-    /// Puts new settings in force, whole or not at all. Requests that run keep the snapshot they began with;
-    /// upstream connections are kept where how to connect did not change.
-    ///
-    /// # Errors
-    /// When a provider cannot be made ready; then the old settings stay in force.
-    pub fn apply(&self, settings: Settings) -> Result<(), BuildError> {
-        let snapshot = Snapshot::build(Arc::new(settings), &self.shared, &self.metrics)?;
-        self.metrics.config_info.reset();
-        self.metrics.config_info.with_label_values(&[&snapshot.hash]).set(1);
-        self.snapshot.store(Arc::new(snapshot));
-        Ok(())
     }
 
     /// The configuration in force. A request asks once and keeps what it got.
@@ -250,7 +239,8 @@ impl App {
 
     /// A flood of strangers must not fill the log: their lines are capped, everybody else's are not.
     pub(crate) fn log_line_wanted(&self, x: &Exchange) -> bool {
-        self.log_requests && (x.status != 401 || self.unauthorized_lines.take(self.started))
+        self.log_requests.load(Ordering::Relaxed)
+            && (x.status != 401 || self.unauthorized_lines.take(self.started))
     }
 }
 

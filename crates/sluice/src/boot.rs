@@ -3,7 +3,7 @@
 //! Several gateways may run in one process, each with its own port, registry and log; that is how the
 //! black-box tests use this module. Knows no files, no environment and no signals.
 
-use sluice_admin::AdminServer;
+use sluice_admin::{AdminServer, Control};
 use sluice_config::model::Settings;
 use sluice_core::{
     App, BuildError, BuildInfo, LedgerPlace, LogSink,
@@ -34,13 +34,22 @@ pub struct StartOptions {
     pub build: BuildInfo,
     /// Where usage records are kept.
     pub ledger: LedgerPlace,
+    /// The process around it; a gateway beside others has none to ask.
+    pub control: Option<Arc<dyn Control>>,
 }
 
 impl StartOptions {
     /// With this binary's own version.
     #[must_use]
     pub fn new(logs: LogSink, ledger: LedgerPlace) -> Self {
-        Self { logs, build: BUILD, ledger }
+        Self { logs, build: BUILD, ledger, control: None }
+    }
+
+    /// In a process that can be asked to reload.
+    #[must_use]
+    pub fn under(mut self, control: Arc<dyn Control>) -> Self {
+        self.control = Some(control);
+        self
     }
 }
 
@@ -98,10 +107,10 @@ pub enum Stopped {
 pub async fn start(settings: Settings, options: StartOptions) -> Result<Running, StartError> {
     // The first gateway of the process chooses; asking again changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let StartOptions { logs, build, ledger } = options;
+    let StartOptions { logs, build, ledger, control } = options;
     let app = App::build(settings, build, logs.clone(), ledger)?;
     let api_server = ApiServer::bind(Arc::clone(&app)).await?;
-    let admin_server = AdminServer::bind(Arc::clone(&app)).await?;
+    let admin_server = AdminServer::bind(Arc::clone(&app), control).await?;
     let (api, admin) = (api_server.local_addr(), admin_server.local_addr());
 
     let (drain, admin_stop, tasks) = (Drain::new(), CancellationToken::new(), TaskTracker::new());

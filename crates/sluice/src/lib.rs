@@ -10,6 +10,7 @@
 //! | `boot` | settings → running gateway → stopped gateway; what the in-process tests use |
 //! | `serve` | the `serve` command: which configuration, logs, runtime |
 //! | `demo` | what runs when there is no configuration |
+//! | `reload` | the file again, for a gateway that runs |
 //! | `shutdown` | signals |
 //! | `banner`, `logging`, `terminal` | what people and machines read |
 //! | `admin_client` | one question to a gateway that runs |
@@ -27,6 +28,7 @@ mod health;
 mod key;
 mod logging;
 mod mock;
+mod reload;
 mod serve;
 mod shutdown;
 mod terminal;

@@ -8,41 +8,71 @@ use serde::{Serializer, ser::SerializeMap as _};
 use serde_json::Value;
 use sluice_config::model::{LogFormat, LogLevel, Logs};
 use sluice_core::LogSink;
-use std::{fmt, io::Write as _, panic::PanicHookInfo};
+use std::{
+    fmt,
+    io::Write as _,
+    panic::PanicHookInfo,
+    sync::{Arc, Mutex, PoisonError},
+};
 use tracing::{
     Event, Level, Subscriber,
     field::{Field, Visit},
 };
 use tracing_subscriber::{
     Layer,
-    filter::{ParseError, Targets},
+    filter::{LevelFilter, ParseError, Targets},
     layer::{Context, SubscriberExt as _},
-    registry,
+    registry::Registry,
+    reload,
     util::SubscriberInitExt as _,
 };
+
+/// Changes the level while the process runs.
+#[derive(Clone)]
+pub(crate) struct LogControl {
+    filter: reload::Handle<Targets, Registry>,
+    /// The level in force; none where `SLUICE_LOG` holds more than a level.
+    level: Arc<Mutex<Option<LogLevel>>>,
+}
+
+impl LogControl {
+    /// From this level on events are logged; the level until now, where it was one.
+    pub(crate) fn set(&self, level: LogLevel) -> Option<LogLevel> {
+        let mut own = self.level.lock().unwrap_or_else(PoisonError::into_inner);
+        // It only fails when the subscriber is gone, and with it the log.
+        let _ = self.filter.reload(of_level(level));
+        own.replace(level)
+    }
+}
 
 /// Sends events to `sink` in the configured shape.
 ///
 /// # Errors
 /// When `SLUICE_LOG` cannot be read as a filter.
-pub(crate) fn install(logs: Logs, sink: LogSink) -> Result<(), String> {
-    let filter = filter(logs.level, std::env::var(env::LOG).ok().as_deref())?;
+pub(crate) fn install(logs: Logs, sink: LogSink) -> Result<LogControl, String> {
+    let wanted = std::env::var(env::LOG).ok();
+    let (filter, handle) = reload::Layer::new(filter(logs.level, wanted.as_deref())?);
     let lines = Lines { sink, format: logs.format };
     // A second gateway in one process keeps the first one's subscriber.
-    let _ = registry().with(lines.with_filter(filter)).try_init();
-    Ok(())
+    let _ = tracing_subscriber::registry().with(lines.with_filter(filter)).try_init();
+    let is_level = wanted.as_deref().is_none_or(|wanted| wanted.trim().is_empty() || named(wanted).is_some());
+    Ok(LogControl { filter: handle, level: Arc::new(Mutex::new(is_level.then_some(logs.level))) })
 }
 
 /// The level in force for request lines: `SLUICE_LOG` when it names one level, else the configured one.
 pub(crate) fn level(configured: LogLevel) -> LogLevel {
-    match std::env::var(env::LOG).as_deref().map(str::trim) {
-        Ok("trace") => LogLevel::Trace,
-        Ok("debug") => LogLevel::Debug,
-        Ok("info") => LogLevel::Info,
-        Ok("warn") => LogLevel::Warn,
-        Ok("error") => LogLevel::Error,
-        _ => configured,
-    }
+    std::env::var(env::LOG).ok().as_deref().and_then(named).unwrap_or(configured)
+}
+
+fn named(wanted: &str) -> Option<LogLevel> {
+    Some(match wanted.trim() {
+        "trace" => LogLevel::Trace,
+        "debug" => LogLevel::Debug,
+        "info" => LogLevel::Info,
+        "warn" => LogLevel::Warn,
+        "error" => LogLevel::Error,
+        _ => return None,
+    })
 }
 
 /// Logs where a panic happened and never what it said: the text may quote a prompt or a key.
@@ -58,20 +88,23 @@ pub(crate) fn install_panic_hook() {
 }
 
 fn filter(configured: LogLevel, wanted: Option<&str>) -> Result<Targets, String> {
-    let directives = match wanted.map(str::trim).filter(|text| !text.is_empty()) {
-        Some(wanted) => wanted.to_owned(),
-        None => {
-            let own = match configured {
-                LogLevel::Trace => "trace",
-                LogLevel::Debug => "debug",
-                LogLevel::Info => "info",
-                LogLevel::Warn => "warn",
-                LogLevel::Error => "error",
-            };
-            format!("warn,sluice={own},sluice_admin={own},sluice_core={own},sluice_mock={own}")
-        }
+    match wanted.map(str::trim).filter(|text| !text.is_empty()) {
+        Some(wanted) => wanted.parse().map_err(|fault: ParseError| format!("{}={wanted}: {fault}", env::LOG)),
+        None => Ok(of_level(configured)),
+    }
+}
+
+/// Our own events from this level on, and what libraries warn of.
+fn of_level(level: LogLevel) -> Targets {
+    let own = match level {
+        LogLevel::Trace => LevelFilter::TRACE,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Error => LevelFilter::ERROR,
     };
-    directives.parse().map_err(|fault: ParseError| format!("{}={directives}: {fault}", env::LOG))
+    // The target of a module begins with its crate's name: `sluice`, `sluice_core`, ….
+    Targets::new().with_default(LevelFilter::WARN).with_target("sluice", own)
 }
 
 /// Writes each event as one line.
@@ -172,7 +205,7 @@ mod tests {
 
     fn logged(format: LogFormat) -> String {
         let (sink, log) = LogSink::memory();
-        let subscriber = registry().with(Lines { sink, format });
+        let subscriber = tracing_subscriber::registry().with(Lines { sink, format });
         tracing::subscriber::with_default(subscriber, || {
             tracing::warn!(address = %"127.0.0.1:1", fault = "a\nb", count = 3, "can't\naccept");
         });

@@ -28,7 +28,7 @@ fn serve(args: &MockArgs) -> io::Result<()> {
         terminal::print(&format!("http://{}/v1", mock.local_addr()));
         tokio::select! {
             () = mock.serve() => {}
-            _ = signals.end() => {}
+            _ = signals.ended() => {}
         }
         Ok(())
     })

@@ -6,10 +6,12 @@ use crate::{
     cli::ServeArgs,
     demo::{self, DemoError},
     env, logging,
+    reload::Process,
     shutdown::{self, Signals},
     terminal,
 };
 use rustix::process::{Resource, getrlimit, setrlimit};
+use sluice_admin::Control;
 use sluice_config::{Diagnostic, Level, Loaded, Options, Report, Source};
 use sluice_core::{App, LedgerPlace, LogSink};
 use std::{
@@ -120,16 +122,17 @@ async fn serve(
         }
     };
     settings.telemetry.logs.level = logging::level(settings.telemetry.logs.level);
-    logging::install(settings.telemetry.logs, logs.clone())?;
+    let log = logging::install(settings.telemetry.logs, logs.clone())?;
+    let process: Arc<dyn Control> = Arc::new(Process::new(file.map(Path::to_path_buf), log));
 
-    let shutdown = settings.shutdown;
     // The demo leaves nothing behind.
     let ledger = if demo.is_some() { LedgerPlace::Memory } else { LedgerPlace::File };
-    let started = boot::start(settings, StartOptions::new(logs.clone(), ledger)).await;
+    let started =
+        boot::start(settings, StartOptions::new(logs.clone(), ledger).under(Arc::clone(&process))).await;
     let running = started.map_err(|fault| fault.to_string())?;
     announce(file, &report, &running, begun.elapsed());
     let app = Arc::clone(&running.app);
-    Ok(Served { code: shutdown::wait(running, signals, shutdown).await, app })
+    Ok(Served { code: shutdown::wait(running, signals, process).await, app })
 }
 
 /// Tells a person, or the log when nobody watches.

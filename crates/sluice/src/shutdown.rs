@@ -8,9 +8,16 @@ use crate::{
     boot::{Running, Stopped},
     terminal,
 };
-use sluice_config::model::Shutdown;
-use std::{io, process::ExitCode, time::Duration};
+use sluice_admin::Control;
+use sluice_core::App;
+use std::{io, process::ExitCode, sync::Arc, time::Duration};
 use tokio::signal::unix::{self, SignalKind};
+
+/// What a signal wants.
+enum Wish {
+    End(End),
+    Reload,
+}
 
 /// A signal that ends the process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,28 +59,50 @@ impl Signals {
         })
     }
 
-    /// The next signal that ends the process.
-    pub(crate) async fn end(&mut self) -> End {
+    async fn next(&mut self) -> Wish {
+        tokio::select! {
+            _ = self.interrupt.recv() => Wish::End(End::Interrupt),
+            _ = self.terminate.recv() => Wish::End(End::Terminate),
+            _ = self.hangup.recv() => Wish::Reload,
+        }
+    }
+
+    /// The next signal that ends the process; until then each SIGHUP is a reload.
+    async fn end(&mut self, control: &dyn Control, app: &Arc<App>) -> End {
         loop {
-            tokio::select! {
-                _ = self.interrupt.recv() => return End::Interrupt,
-                _ = self.terminate.recv() => return End::Terminate,
-                // By default it would end the process and cut every stream, just when an operator asks for a reload.
-                _ = self.hangup.recv() => tracing::warn!("SIGHUP: reload is not active yet; the configuration stays"),
+            match self.next().await {
+                Wish::End(end) => return end,
+                // What came of it is in the log. A slow disk must not hold up the end.
+                Wish::Reload => tokio::select! {
+                    _ = control.reload(app, "SIGHUP") => {}
+                    end = self.ended() => return end,
+                },
+            }
+        }
+    }
+
+    /// The next signal that ends the process, where there is nothing to reload, or no longer.
+    pub(crate) async fn ended(&mut self) -> End {
+        loop {
+            match self.next().await {
+                Wish::End(end) => return end,
+                Wish::Reload => tracing::warn!("SIGHUP: there is nothing to reload now"),
             }
         }
     }
 }
 
 /// Waits for the end of a running gateway and sees it through.
-pub(crate) async fn wait(mut running: Running, mut signals: Signals, shutdown: Shutdown) -> ExitCode {
+pub(crate) async fn wait(mut running: Running, mut signals: Signals, control: Arc<dyn Control>) -> ExitCode {
+    let app = Arc::clone(&running.app);
     let first = tokio::select! {
-        end = signals.end() => end,
+        end = signals.end(&*control, &app) => end,
         () = running.failed() => {
             tracing::error!("a listener ended by itself");
             return ExitCode::FAILURE;
         }
     };
+    let shutdown = app.settings().shutdown;
     let delay = if first == End::Interrupt { Duration::ZERO } else { shutdown.delay };
     tracing::info!(
         signal = first.name(),
@@ -91,7 +120,7 @@ pub(crate) async fn wait(mut running: Running, mut signals: Signals, shutdown: S
             }
             ExitCode::SUCCESS
         }
-        second = signals.end() => {
+        second = signals.ended() => {
             tracing::warn!(signal = second.name(), "leaving at once");
             second.exit_code()
         }

@@ -1,10 +1,10 @@
 //! The cache's metric handles, resolved once.
 
 use crate::telemetry::{
-    labels::{CacheResult, CacheTier, Eviction, PerLabel, StoreResult},
+    labels::{CacheResult, CacheTier, Eviction, InvalidEntry, PerLabel, StoreResult},
     metrics::Metrics,
 };
-use prometheus::{Histogram, IntCounter, IntCounterVec};
+use prometheus::{Histogram, IntCounter};
 use std::time::Duration;
 
 /// Handles of one tier.
@@ -12,7 +12,7 @@ pub struct TierMetrics {
     stores: PerLabel<StoreResult, IntCounter>,
     evictions: PerLabel<Eviction, IntCounter>,
     lookups: PerLabel<CacheResult, Histogram>,
-    invalid: IntCounterVec,
+    invalid: PerLabel<InvalidEntry, IntCounter>,
 }
 
 impl TierMetrics {
@@ -31,7 +31,9 @@ impl TierMetrics {
             lookups: PerLabel::new(LOOKED_UP, |result| {
                 metrics.cache_lookup_duration.with_label_values(&[tier, result.as_str()])
             }),
-            invalid: metrics.cache_invalid.clone(),
+            invalid: PerLabel::new(InvalidEntry::ALL, |reason| {
+                metrics.cache_invalid.with_label_values(&[reason.as_str()])
+            }),
         }
     }
 
@@ -56,8 +58,10 @@ impl TierMetrics {
         }
     }
 
-    /// Counts an entry that could not be believed; `reason` is a closed word.
-    pub fn invalid(&self, reason: &'static str) {
-        self.invalid.with_label_values(&[reason]).inc();
+    /// Counts an entry that could not be believed.
+    pub fn invalid(&self, reason: InvalidEntry) {
+        if let Some(counter) = self.invalid.get(reason) {
+            counter.inc();
+        }
     }
 }

@@ -22,6 +22,8 @@
 //!
 //! Numbers are little-endian.
 
+pub use crate::telemetry::labels::InvalidEntry as Invalid;
+
 use crate::cache::{
     entry::{Entry, Form, Giver, Tags},
     key::CacheKey,
@@ -50,38 +52,6 @@ const ROOM: usize = 64 * 1024;
 const STREAM: u8 = 1;
 const COMPRESSED: u8 = 2;
 const USAGE: u8 = 4;
-
-/// Why a record is a miss.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Invalid {
-    /// Not a record, or not one that this version writes.
-    Version,
-    /// It was changed.
-    Checksum,
-    /// It is another key's.
-    Binding,
-    /// It ends too early.
-    Cut,
-    /// It is, or unpacks to, more than the limit.
-    TooLarge,
-}
-
-impl Invalid {
-    /// Every reason, in the order of declaration.
-    pub const ALL: [Self; 5] = [Self::Version, Self::Checksum, Self::Binding, Self::Cut, Self::TooLarge];
-
-    /// A short name for labels.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Version => "version",
-            Self::Checksum => "checksum",
-            Self::Binding => "binding",
-            Self::Cut => "truncated",
-            Self::TooLarge => "too_large",
-        }
-    }
-}
 
 /// Writes an entry down. A body of at least `compress_from` bytes is compressed when that makes it smaller.
 #[must_use]

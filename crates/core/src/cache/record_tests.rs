@@ -257,9 +257,3 @@ fn age_comes_from_what_the_store_says_is_left() {
     let longer = opened(Duration::from_secs(9999));
     assert_eq!((longer.age(now), longer.left(now)), (Duration::ZERO, longer.ttl), "no longer than granted");
 }
-
-#[test]
-fn the_words_of_the_metric_are_closed() {
-    let words = Invalid::ALL.map(Invalid::as_str);
-    assert_eq!(words, ["version", "checksum", "binding", "truncated", "too_large"]);
-}

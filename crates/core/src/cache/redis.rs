@@ -14,7 +14,7 @@ use crate::{
         generations::{Generations, Purge},
         key::CacheKey,
         metrics::TierMetrics,
-        record::{self, COMPRESS_FROM},
+        record::{self, COMPRESS_FROM, Invalid},
         store::Fetched,
     },
     redis::{LinkState, Op, RedisLink, RefusedKind, Trouble},
@@ -115,7 +115,7 @@ impl RedisTier {
         let (bytes, left): (Vec<u8>, i64) = match self.link.run(Op::Get, &pipeline).await {
             Ok(read) => read,
             Err(Trouble::Refused(RefusedKind::WrongType)) => {
-                self.delete(key, "wrong_type").await;
+                self.delete(key, Invalid::WrongType).await;
                 return Fetched::Miss;
             }
             Err(_) => return Fetched::Trouble,
@@ -124,26 +124,26 @@ impl RedisTier {
             return Fetched::Miss;
         }
         if bytes.len() > most {
-            self.delete(key, "too_large").await;
+            self.delete(key, Invalid::TooLarge).await;
             return Fetched::Miss;
         }
         // An entry without an end was not written by us: it has no life left.
         let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
         match record::open(key, &Bytes::from(bytes), began, left, self.limit) {
             Ok(entry) if !self.generations.is_valid(&entry) => {
-                self.delete(key, "purged").await;
+                self.delete(key, Invalid::Purged).await;
                 Fetched::Miss
             }
             Ok(entry) if entry.left(began).is_zero() => Fetched::Miss,
             Ok(entry) => Fetched::Hit(Arc::new(entry)),
             Err(invalid) => {
-                self.delete(key, invalid.as_str()).await;
+                self.delete(key, invalid).await;
                 Fetched::Miss
             }
         }
     }
 
-    async fn delete(&self, key: &CacheKey, why: &'static str) {
+    async fn delete(&self, key: &CacheKey, why: Invalid) {
         self.metrics.invalid(why);
         let mut pipeline = Pipeline::new();
         pipeline.cmd("DEL").arg(self.name(key)).ignore();

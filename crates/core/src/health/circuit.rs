@@ -35,6 +35,9 @@ impl State {
     /// All states.
     pub const ALL: [Self; 3] = [Self::Closed, Self::HalfOpen, Self::Open];
 
+    /// The words of all states.
+    pub const WORDS: &'static [&'static str] = &["closed", "half_open", "open"];
+
     /// The word in labels and on `/status`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

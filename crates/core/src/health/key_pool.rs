@@ -277,6 +277,9 @@ impl KeyState {
     /// All states.
     pub const ALL: [Self; 3] = [Self::Ready, Self::Cooling, Self::Disabled];
 
+    /// The words of all states.
+    pub const WORDS: &'static [&'static str] = &["ready", "cooling", "disabled"];
+
     /// The word in labels and on `/status`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -22,6 +22,9 @@ impl Dropped {
     /// All values, for families that start at zero.
     pub const ALL: [Self; 3] = [Self::QueueFull, Self::Unwritable, Self::Closed];
 
+    /// The text of all values.
+    pub const WORDS: &'static [&'static str] = &["queue_full", "unwritable", "closed"];
+
     /// The label's text.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

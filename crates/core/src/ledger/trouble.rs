@@ -24,6 +24,9 @@ impl Trouble {
     /// All values, for families that start at zero.
     pub const ALL: [Self; 6] = [Self::Busy, Self::Full, Self::Corrupt, Self::ReadOnly, Self::Io, Self::Other];
 
+    /// The text of all values.
+    pub const WORDS: &'static [&'static str] = &["busy", "full", "corrupt", "read_only", "io", "other"];
+
     /// The label's text.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

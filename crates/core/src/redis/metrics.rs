@@ -27,6 +27,9 @@ impl Op {
     /// All values, for families that start at zero.
     pub const ALL: [Self; 6] = [Self::Get, Self::Set, Self::Del, Self::Generations, Self::Limit, Self::Ping];
 
+    /// The text of all values.
+    pub const WORDS: &'static [&'static str] = &["get", "set", "del", "generations", "limit", "ping"];
+
     /// The label's text.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

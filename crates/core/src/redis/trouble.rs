@@ -31,6 +31,8 @@ macro_rules! refusals {
             Other,
         }
 
+        const WORDS: &[&str] = &["away", "timeout", "io", "bad_reply", "refused", $($word),+];
+
         impl RefusedKind {
             /// The label's text.
             #[must_use]
@@ -76,6 +78,9 @@ refusals! {
 }
 
 impl Trouble {
+    /// The text of all values.
+    pub const WORDS: &'static [&'static str] = WORDS;
+
     /// The label's text.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -11,7 +11,7 @@ use crate::{
     state::snapshot::Target,
     telemetry::{
         exchange::{Attempt, Recorder},
-        labels::AttemptOutcome,
+        labels::{AttemptOutcome, ResumeResult},
     },
     upstream::{
         attempt::{self, Delivery, Ready},
@@ -198,14 +198,14 @@ impl Detour {
             found = self.ask(&call, &delivered, turn).await;
         }
         if found.is_none() {
-            self.count("failed");
+            self.count(ResumeResult::Failed);
         }
         (self, found)
     }
 
     /// Counts what has come of it.
-    pub fn count(&self, result: &str) {
-        self.app.metrics.resumed.with_label_values(&[self.plan.entry.metrics.label(), result]).inc();
+    pub fn count(&self, result: ResumeResult) {
+        self.app.metrics.resumed.with_label_values(&[self.plan.entry.metrics.label(), result.as_str()]).inc();
     }
 
     async fn ask(&mut self, call: &Call, delivered: &Delivered, turn: Turn) -> Option<Found> {
@@ -265,7 +265,7 @@ impl Detour {
             Err(failure) => {
                 drop(attempts);
                 if failure.reason == Some("diverged") {
-                    self.count("diverged");
+                    self.count(ResumeResult::Diverged);
                 }
                 self.way.failed(&self.plan, at, key, &failure);
                 None

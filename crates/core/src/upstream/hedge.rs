@@ -10,7 +10,7 @@ use crate::{
     state::snapshot::ModelEntry,
     telemetry::{
         exchange::{Attempt, Recorder},
-        labels::AttemptOutcome,
+        labels::{AttemptOutcome, HedgeResult},
     },
     upstream::{
         attempt::{self, Delivery, Tried},
@@ -159,9 +159,9 @@ fn second(plan: &Plan, call: &Call, way: &mut Itinerary, recorder: &mut Recorder
 /// `second` tells which one has won, if any has.
 fn count(entry: &ModelEntry, recorder: &Recorder, second: Option<bool>) {
     let result = match second {
-        Some(true) => "won",
-        Some(false) => "lost",
-        None => "failed",
+        Some(true) => HedgeResult::Won,
+        Some(false) => HedgeResult::Lost,
+        None => HedgeResult::Failed,
     };
-    recorder.app().metrics.hedges.with_label_values(&[entry.metrics.label(), result]).inc();
+    recorder.app().metrics.hedges.with_label_values(&[entry.metrics.label(), result.as_str()]).inc();
 }

@@ -13,7 +13,7 @@ use crate::{
     state::snapshot::Target,
     telemetry::{
         exchange::{Attempt, Recorder, Streaming},
-        labels::{AttemptOutcome, StreamEnd},
+        labels::{AttemptOutcome, ResumeResult, StreamEnd},
     },
     upstream::{
         attempt::Ready,
@@ -162,7 +162,7 @@ impl Relay {
         let Some(spare) = &mut self.spare else { return false };
         let State::Reading(detour) = std::mem::replace(&mut spare.state, State::Lost) else { return false };
         if std::mem::take(&mut spare.unproven) && *ending == Ending::Diverged {
-            detour.count("diverged");
+            detour.count(ResumeResult::Diverged);
         }
         let Some(following) = following else { return false };
         let lack = detour.lacks(&following, ending);
@@ -336,7 +336,7 @@ impl Spare {
         if std::mem::take(&mut self.unproven)
             && let State::Reading(detour) = &self.state
         {
-            detour.count("ok");
+            detour.count(ResumeResult::Ok);
         }
     }
 
