@@ -141,7 +141,8 @@ async fn neither_prompts_nor_answers_nor_secrets_are_in_a_line() {
 
 #[tokio::test]
 async fn a_slow_upload_is_no_overhead_of_ours() {
-    let (gateway, _upstream) = gateway().await;
+    let upstream = Upstream::script([Answer::json(CHAT_REPLY)]).await;
+    let gateway = Gateway::before(&upstream).await;
     let request = Request::post(CHAT, chat()).bearer(KEY).header("x-request-id", "slow-1");
     let wire = request.wire();
     let (first, second) = wire.split_at(wire.len() - 20);

@@ -28,13 +28,9 @@ thread_local! {
 /// Counts the request, writes its line and hands over its record.
 pub fn tell(app: &App, x: &mut Exchange) {
     let total = Instant::now().saturating_duration_since(x.started);
-    // A try that the client's leaving ended was a wait to its last moment.
-    let unfinished: Duration =
-        x.attempts.iter().filter(|attempt| attempt.took.is_none()).map(Attempt::took).sum();
     // Whoever reads another request's answer waits for it as that one does.
     let coalesced = x.cache.result == Some(CacheResult::Coalesced);
-    let waited = if coalesced { total } else { x.upstream_wait + unfinished };
-    let overhead = total.saturating_sub(waited).saturating_sub(x.client_wait);
+    let overhead = if coalesced { Duration::ZERO } else { x.overhead(total) };
     let source = x.source();
     let metrics = &app.metrics;
     let spent = Spent::of(app, x);
@@ -49,7 +45,9 @@ pub fn tell(app: &App, x: &mut Exchange) {
     }
     app.endpoints.observe_stages(&x.laps);
     app.endpoints.observe_sizes(x.endpoint, x.request_bytes, x.response_bytes);
-    if !coalesced {
+    // A client that left before any upstream was asked has left a line: how long it stood there is not known.
+    let left_a_line = x.outcome == Outcome::Cancelled && x.attempts.is_empty();
+    if !coalesced && !left_a_line {
         app.endpoints.observe_overhead(source, overhead);
     }
     if outcome == Outcome::Cancelled {

@@ -118,12 +118,21 @@ impl Asking<'_> {
             return Ok(());
         }
         let shared = snapshot.shared_limits.as_deref();
-        let permit = queue::admit_or_wait(&scopes, ask, shared, At::present).await?;
+        let permit = match queue::admit_or_wait(&scopes, ask, shared, At::present).await {
+            Ok(permit) => permit,
+            Err(refusal) => {
+                // In vain, then, if it has waited at all.
+                if refusal.scope.queue().is_some() {
+                    x.waited_by_rule(x.laps.running());
+                }
+                return Err(refusal);
+            }
+        };
         key.metrics.allowed(!permit.waited.is_zero());
         if !permit.waited.is_zero() {
             x.limits.told = Some(HeldUp::queued(permit.waited));
         }
-        x.laps.skip_some(permit.waited);
+        x.waited_by_rule(permit.waited);
         x.limits.admitted(ask, permit);
         Ok(())
     }

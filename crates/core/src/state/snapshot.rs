@@ -32,6 +32,8 @@ use sluice_config::model::{self, AuthMode, Settings};
 use std::{
     cell::RefCell,
     collections::HashMap,
+    net::SocketAddr,
+    path::PathBuf,
     sync::{Arc, Weak},
 };
 
@@ -251,9 +253,15 @@ impl Shape<'_> {
     }
 }
 
-/// Secrets print as `***`, so the debug text is the configuration without them.
+/// Secrets print as `***`, so the debug text is the configuration without them. Where a replica listens and keeps its
+/// state is its own affair: replicas that share a configuration share a hash.
 fn hash(settings: &Settings) -> String {
-    let digest = blake3::hash(format!("{settings:?}").as_bytes());
+    let mut shared = settings.clone();
+    shared.state_dir = PathBuf::new();
+    for bind in [&mut shared.listeners.api.bind, &mut shared.listeners.admin.bind] {
+        *bind = SocketAddr::from(([0; 4], 0));
+    }
+    let digest = blake3::hash(format!("{shared:?}").as_bytes());
     digest.to_hex().chars().take(12).collect()
 }
 

@@ -102,6 +102,8 @@ pub struct Exchange {
     pub upstream_wait: Duration,
     /// Time in which a slow client would not take more.
     pub client_wait: Duration,
+    /// Time in which it waited by a rule: in the line of a limit, or before another try.
+    pub held_back: Duration,
     /// Facts of a stream.
     pub streaming: Option<Streaming>,
     /// So many other targets have gone on with it after it broke.
@@ -190,6 +192,23 @@ impl Exchange {
         if let Some(since) = self.upload_since.take() {
             self.client_wait += since.elapsed();
         }
+    }
+
+    /// It has waited so long by a rule, which is no work of ours.
+    pub fn waited_by_rule(&mut self, wait: Duration) {
+        self.held_back += wait;
+        self.laps.skip_some(wait);
+    }
+
+    /// Our own time in `total`: what it did not wait for an upstream, a slow client or a rule.
+    #[must_use]
+    pub fn overhead(&self, total: Duration) -> Duration {
+        // A try that the client's leaving ended was a wait to its last moment.
+        let unfinished =
+            self.attempts.iter().filter(|attempt| attempt.took.is_none()).map(Attempt::took).sum();
+        [self.upstream_wait, unfinished, self.client_wait, self.held_back]
+            .into_iter()
+            .fold(total, Duration::saturating_sub)
     }
 
     /// Notes what the answer of the last try told, whole or cut. An answer without usage is counted as one.
@@ -298,6 +317,7 @@ impl Recorder {
             laps: Laps::new(started),
             upstream_wait: Duration::ZERO,
             client_wait: Duration::ZERO,
+            held_back: Duration::ZERO,
             streaming: None,
             resumed: 0,
         });

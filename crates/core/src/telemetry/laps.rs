@@ -27,6 +27,12 @@ impl Laps {
         self.since += wait;
     }
 
+    /// How long it has been since the last mark.
+    #[must_use]
+    pub fn running(&self) -> Duration {
+        self.since.elapsed()
+    }
+
     /// What has been since the last mark was this stage's.
     pub fn end(&mut self, stage: Stage) {
         let now = Instant::now();

@@ -61,6 +61,10 @@ fn json(out: &mut Vec<u8>, x: &Exchange, ended: &Ended<'_>) {
     line.word_raw("stream", if x.stream { "true" } else { "false" });
     line.some("cache", x.cache.result.map(super::labels::CacheResult::as_str), Object::word);
     line.some("cache_reason", x.cache.bypass.map(crate::cache::policy::Bypass::as_str), Object::word);
+    if let Some(held) = &x.limits.told {
+        line.some("limit", held.limit.map(super::labels::LimitLabel::as_str), Object::word);
+        line.some("queued_ms", held.waited, Object::millis);
+    }
     let streaming = x.streaming.as_ref();
     line.some(
         "stream_end",
@@ -75,6 +79,8 @@ fn json(out: &mut Vec<u8>, x: &Exchange, ended: &Ended<'_>) {
         line.number("input_tokens", tokens.prompt());
         line.number("output_tokens", tokens.output);
         line.number("cache_read_tokens", tokens.cache_read);
+        line.number("cache_write_tokens", tokens.cache_write);
+        line.number("reasoning_tokens", tokens.reasoning);
         line.word("token_source", source.as_str());
     }
     line.some("cost_nano_usd", ended.spent.cost.as_ref().map(|cost| cost.nano_usd), Object::number);

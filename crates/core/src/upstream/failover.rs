@@ -66,6 +66,7 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
             recorder.laps.end(Stage::Encode);
             let outgoing = outgoing.map_err(Stopped::Unfit)?;
             pause(turn.wait).await;
+            recorder.waited_by_rule(turn.wait);
             // A target whose provider our own limits leave no room is passed over, as if it were not there.
             enter(choice, &mut recorder).await.map_err(Stopped::NoRoom)?;
             if let Some((from, failure)) = &failed {

@@ -83,7 +83,7 @@ families! {
     upstream_duration = histogram "upstream_duration_seconds" ["provider", "upstream_model"] in LATENCY:
         "One attempt, to its last byte.";
     overhead = histogram "overhead_seconds" ["source" of Source::WORDS] in OVERHEAD:
-        "Total time less the wait for the upstream and for a slow client.";
+        "Our own time: total less the waits for the upstream, for a slow client, in a limit's line and before a retry.";
     stage_duration = histogram "stage_duration_seconds" ["stage" of Stage::WORDS] in OVERHEAD:
         "Own time by stage, once per request that came to it.";
     first_token = histogram "time_to_first_token_seconds" ["provider", "model"] in FIRST_TOKEN:
