@@ -98,6 +98,8 @@ mod limits_scopes;
 #[cfg(test)]
 mod limits_tokens;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod passthrough;
 #[cfg(test)]
 mod readme;
