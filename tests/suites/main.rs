@@ -102,6 +102,8 @@ mod limits_tokens;
 #[cfg(test)]
 mod logs;
 #[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod passthrough;
 #[cfg(test)]
 mod readme;

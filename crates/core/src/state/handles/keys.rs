@@ -8,16 +8,12 @@ use crate::telemetry::{
 };
 use prometheus::{Counter, IntCounter};
 
-/// Ends of requests that a key counts from zero: all but the drain, which comes once.
-const OUTCOMES: &[Outcome] = &[
-    Outcome::Ok,
-    Outcome::ClientError,
-    Outcome::Limited,
-    Outcome::Cancelled,
-    Outcome::UpstreamError,
-    Outcome::Timeout,
-    Outcome::GatewayError,
-];
+/// Ends of requests that a key counts from zero: those that say something of its user. With hundreds of keys every
+/// further one would be hundreds of series.
+const OUTCOMES: &[Outcome] =
+    &[Outcome::Ok, Outcome::ClientError, Outcome::Limited, Outcome::Cancelled, Outcome::UpstreamError];
+/// Kinds of tokens that it counts from zero; few keys' prompts are cached by a provider.
+const TOKENS: &[TokenType] = &[TokenType::Input, TokenType::Output];
 
 /// Handles of one key.
 pub struct KeyMetrics {
@@ -51,7 +47,7 @@ impl KeyMetrics {
                 let labels = [tenant, decision.as_str(), LimitLabel::None.as_str()];
                 metrics.limit_decisions.with_label_values(&labels)
             }),
-            tokens: PerLabel::new(TokenType::ALL, |kind| {
+            tokens: PerLabel::new(TOKENS, |kind| {
                 metrics.key_tokens.with_label_values(&[tenant, key, kind.as_str()])
             }),
             cost: metrics.key_cost.with_label_values(&[tenant, key]),
@@ -93,6 +89,14 @@ impl KeyMetrics {
         }
         if let Some(counted) = &spent.counted {
             count_tokens(&self.tokens, &counted.tokens);
+            let cached = [
+                (TokenType::CacheRead, counted.tokens.cache_read),
+                (TokenType::CacheWrite, counted.tokens.cache_write),
+            ];
+            for (kind, amount) in cached.into_iter().filter(|(_, amount)| *amount > 0) {
+                let labels = [&self.tenant, &self.label, kind.as_str()];
+                metrics.key_tokens.with_label_values(&labels).inc_by(amount);
+            }
         }
         if let Some(cost) = &spent.cost {
             self.cost.inc_by(usd(cost.nano_usd));

@@ -42,7 +42,7 @@ const CACHE_OUTCOMES: &[(CacheResult, CacheTier)] = &[
 /// Handles of one configured model, or of requests without one.
 pub struct ModelMetrics {
     label: String,
-    ok: PerLabel<EndpointLabel, [IntCounter; 2]>,
+    ok: PerLabel<EndpointLabel, (IntCounter, Option<IntCounter>)>,
     /// Which combinations of endpoint and stream have been met: their failures count from zero.
     met: PerLabel<EndpointLabel, [AtomicBool; 2]>,
     durations: PerLabel<Source, [Histogram; 2]>,
@@ -60,15 +60,12 @@ impl ModelMetrics {
     #[must_use]
     pub fn new(metrics: &Metrics, label: &str, endpoints: &[EndpointLabel]) -> Self {
         let ok = |endpoint: EndpointLabel| {
-            BOOL.map(|stream| {
-                metrics.requests.with_label_values(&[
-                    endpoint.as_str(),
-                    label,
-                    Outcome::Ok.as_str(),
-                    "200",
-                    stream,
-                ])
-            })
+            let counter = |stream| {
+                let labels = [endpoint.as_str(), label, Outcome::Ok.as_str(), "200", stream];
+                metrics.requests.with_label_values(&labels)
+            };
+            let [plain, stream] = BOOL;
+            (counter(plain), endpoint.streams().then(|| counter(stream)))
         };
         let duration = |source: Source| {
             BOOL.map(|stream| metrics.request_duration.with_label_values(&[label, stream, source.as_str()]))
@@ -136,9 +133,10 @@ impl ModelMetrics {
         self.meet(metrics, endpoint, stream);
         if outcome == Outcome::Ok
             && status == 200
-            && let Some(counters) = self.ok.get(endpoint)
+            && let Some((plain, streamed)) = self.ok.get(endpoint)
+            && let Some(counter) = if stream { streamed.as_ref() } else { Some(plain) }
         {
-            pick(counters, stream).inc();
+            counter.inc();
             return;
         }
         // Statuses are ours: a closed set. 0 is a client that left before there was one.

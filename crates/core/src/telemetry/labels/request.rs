@@ -24,6 +24,14 @@ labels! {
     }
 }
 
+impl EndpointLabel {
+    /// Can its answers be streams?
+    #[must_use]
+    pub const fn streams(self) -> bool {
+        matches!(self, Self::Completions | Self::Chat | Self::Responses | Self::Messages)
+    }
+}
+
 labels! {
     /// How a client request ended.
     Outcome {
