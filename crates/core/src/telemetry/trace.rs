@@ -115,7 +115,7 @@ impl Trace {
             trace: id,
             span: SpanId::draw(),
             parent: parent.map(|parent| parent.span),
-            sampled: tracer.keep.from_the_start(id, parent.as_ref()),
+            sampled: tracer.keep.at_the_start(id, parent.as_ref()),
             method: method(head.method),
             route: head.route,
             scheme: if head.secure { "https" } else { "http" },
@@ -140,7 +140,7 @@ fn method(method: &Method) -> &'static str {
 /// Tells of a request that has ended, where it is kept.
 pub fn tell(x: &Exchange, ended: &Ended<'_>) {
     let Some((tracer, told)) = x.trace.as_ref().and_then(|trace| trace.recorded.as_ref()) else { return };
-    if told.sampled || tracer.keep.in_the_end(x, ended) {
+    if told.sampled || tracer.keep.at_the_end(x, ended) {
         tracer.exporter.hand_in(spans::of(x, told, ended, &spans::Clock::read()));
     }
 }

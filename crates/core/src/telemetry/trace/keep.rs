@@ -22,12 +22,12 @@ pub(super) struct Keep {
 
 impl Keep {
     /// Is it kept however it goes? Told to upstreams, which may keep their part then.
-    pub(super) fn from_the_start(&self, trace: TraceId, parent: Option<&Parent>) -> bool {
+    pub(super) fn at_the_start(&self, trace: TraceId, parent: Option<&Parent>) -> bool {
         parent.map_or_else(|| trace.draw_of() < self.share, |parent| parent.sampled)
     }
 
     /// Is it kept for how it went?
-    pub(super) fn in_the_end(&self, x: &Exchange, ended: &Ended<'_>) -> bool {
+    pub(super) fn at_the_end(&self, x: &Exchange, ended: &Ended<'_>) -> bool {
         let again = |outcome| names::try_failed(outcome) && outcome != AttemptOutcome::ClientError;
         names::failed(x.outcome)
             || x.attempts.iter().any(|attempt| again(attempt.outcome))

@@ -9,7 +9,7 @@ fn a_share_is_of_traces_that_nobody_has_decided_on() {
     let kept = |keep: Keep, parent: Option<bool>| {
         let draws = (0..2_000).map(|_| {
             let trace = TraceId::draw();
-            keep.from_the_start(
+            keep.at_the_start(
                 trace,
                 parent.map(|sampled| Parent { trace, span: SpanId::draw(), sampled }).as_ref(),
             )
@@ -28,9 +28,9 @@ fn replicas_agree_on_a_trace() {
     let (few, more) = (Keep { share: 0.1, slow: Duration::MAX }, Keep { share: 0.3, slow: Duration::MAX });
     for _ in 0..500 {
         let trace = TraceId::draw();
-        assert_eq!(few.from_the_start(trace, None), few.from_the_start(trace, None));
+        assert_eq!(few.at_the_start(trace, None), few.at_the_start(trace, None));
         assert!(
-            !few.from_the_start(trace, None) || more.from_the_start(trace, None),
+            !few.at_the_start(trace, None) || more.at_the_start(trace, None),
             "a larger share has it, too"
         );
     }
