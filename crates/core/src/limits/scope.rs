@@ -285,7 +285,7 @@ impl LimitScope {
     }
 
     /// Its line, when requests may wait here.
-    pub(super) fn queue(&self) -> Option<Queue> {
+    pub(crate) fn queue(&self) -> Option<Queue> {
         self.lock().limits.queue
     }
 

@@ -8,7 +8,7 @@ use crate::{
     limits::scope::Spent as Used,
     state::snapshot::Target,
     telemetry::{
-        exchange::{Attempt, Exchange, Streaming},
+        exchange::{Exchange, Streaming},
         labels::{CacheResult, Outcome, StreamEnd},
         line::{self, Ended},
         spent::{Bought, Spent},
