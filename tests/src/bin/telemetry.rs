@@ -38,7 +38,7 @@ async fn main() {
     let app = running.app.clone();
     let (plain, stream) = tokio::task::block_in_place(|| {
         // A first round each warms caches and makes the series.
-        (measure(&app, false, 3), measure(&app, true, 3));
+        let _ = (measure(&app, false, 3), measure(&app, true, 3));
         (measure(&app, false, BATCHES), measure(&app, true, BATCHES))
     });
     let (series, scrape) = tokio::task::block_in_place(|| scrapes(&app));
@@ -65,6 +65,7 @@ fn cpu() -> f64 {
 }
 
 /// Microseconds a request: the median of batches.
+#[expect(clippy::disallowed_methods, reason = "the runtime was told that this thread is ours for now")]
 fn measure(app: &Arc<App>, stream: bool, batches: usize) -> f64 {
     let snapshot = app.snapshot();
     let entry = snapshot.models.find("m0").expect("the first model").clone();

@@ -70,9 +70,11 @@ const PROCESS_GAUGE: Family = Family {
 };
 
 families! {
-    requests = counter "requests_total" ["endpoint" of EndpointLabel::WORDS, "model", "outcome" of Outcome::WORDS, "code", "stream" of BOOL]:
+    requests = counter "requests_total"
+        ["endpoint" of EndpointLabel::WORDS, "model", "outcome" of Outcome::WORDS, "code", "stream" of BOOL]:
         "Finished client requests.";
-    request_duration = histogram "request_duration_seconds" ["model", "stream" of BOOL, "source" of Source::WORDS] in LATENCY:
+    request_duration = histogram "request_duration_seconds"
+        ["model", "stream" of BOOL, "source" of Source::WORDS] in LATENCY:
         "First byte in to last byte out.";
     in_flight = gauge "requests_in_flight" ["endpoint" of EndpointLabel::WORDS]:
         "Requests being served.";
@@ -102,11 +104,13 @@ families! {
         "Reasoning tokens; a part of output.";
     usage_missing = counter "usage_missing_total" ["provider", "upstream_model"]:
         "Answers without a usage block: spend is understated.";
-    upstream_attempts = counter "upstream_attempts_total" ["provider", "upstream_model", "outcome" of AttemptOutcome::WORDS]:
+    upstream_attempts = counter "upstream_attempts_total"
+        ["provider", "upstream_model", "outcome" of AttemptOutcome::WORDS]:
         "Tries at an upstream.";
     request_attempts = histogram "request_attempts" ["model"] in ATTEMPTS:
         "Tries per client request.";
-    fallbacks = counter "fallbacks_total" ["model", "from_provider", "to_provider", "reason" of AttemptOutcome::WORDS]:
+    fallbacks = counter "fallbacks_total"
+        ["model", "from_provider", "to_provider", "reason" of AttemptOutcome::WORDS]:
         "Requests handed from one provider to the next.";
     fallbacks_exhausted = counter "fallbacks_exhausted_total" ["model"]:
         "Requests for which every target failed.";
@@ -140,7 +144,8 @@ families! {
         "Tokens by key and disjoint type, as tokens_total counts them.";
     key_cost = float_counter "key_cost_usd_total" ["tenant", "key"]:
         "Spend by key.";
-    limit_decisions = counter "limit_decisions_total" ["tenant", "decision" of Decision::WORDS, "limit" of LimitLabel::WORDS]:
+    limit_decisions = counter "limit_decisions_total"
+        ["tenant", "decision" of Decision::WORDS, "limit" of LimitLabel::WORDS]:
         "Decisions of rate limits.";
     key_limited = counter "key_limited_total" ["tenant", "key", "limit" of LimitLabel::WORDS]:
         "Requests refused by a rate limit, by key.";
@@ -156,7 +161,8 @@ families! {
         "Spent of a budget in its period; read with max.";
     budget_limit = float_gauge "budget_limit_usd" ["scope" of SCOPES, "name", "period" of PERIODS]:
         "The budget.";
-    budget_reset = float_gauge "budget_reset_timestamp_seconds" ["scope" of SCOPES, "name", "period" of PERIODS]:
+    budget_reset = float_gauge "budget_reset_timestamp_seconds"
+        ["scope" of SCOPES, "name", "period" of PERIODS]:
         "When the budget's next period begins.";
     budget_warnings = float_gauge "budget_warnings" ["scope" of SCOPES, "name", "period" of PERIODS]:
         "Shares of warn_at that were passed in the period.";
@@ -173,8 +179,9 @@ families! {
     cost = float_counter "cost_usd_total" ["provider", "model"]:
         "Spend at configured prices, else at published ones.";
     cost_saved = float_counter "cost_saved_usd_total" ["model", "by" of SavedBy::WORDS]:
-        "What answers would have cost, had they not been there already.";
-    cache_requests = counter "cache_requests_total" ["model", "result" of CacheResult::WORDS, "tier" of CacheTier::WORDS]:
+        "By response_cache what answers would have cost, had they not been there already; by prompt_cache what providers' caches of prompts saved, once it exceeds what writing to them cost more.";
+    cache_requests = counter "cache_requests_total"
+        ["model", "result" of CacheResult::WORDS, "tier" of CacheTier::WORDS]:
         "What the response cache made of requests.";
     cache_bypass = counter "cache_bypass_total" ["reason" of BypassLabel::WORDS]:
         "Why requests passed the response cache by.";
@@ -190,7 +197,8 @@ families! {
         "Bytes that stored answers may take.";
     cache_entries = gauge "cache_entries" ["tier" of TIERS]:
         "Stored answers.";
-    cache_lookup_duration = histogram "cache_lookup_duration_seconds" ["tier" of TIERS, "result" of LOOKUPS] in OVERHEAD:
+    cache_lookup_duration = histogram "cache_lookup_duration_seconds"
+        ["tier" of TIERS, "result" of LOOKUPS] in OVERHEAD:
         "Look-ups in the response cache.";
     redis_up = single_gauge "redis_up" []:
         "1 while Redis answers.";
@@ -217,7 +225,7 @@ families! {
     panics = single_counter "panics_total" []:
         "Panics caught in request handlers.";
     event_loop_lag = single_histogram "runtime_event_loop_lag_seconds" [] in OVERHEAD:
-        "How much later than asked a timer's task runs.";
+        "How much later than asked a timer's task runs; the timer's own grain is a millisecond.";
     busy_ratio = single_float_gauge "runtime_busy_ratio" []:
         "Share of the last seconds in which the runtime's threads had something to do, 0 to 1.";
     tasks = single_gauge "runtime_tasks" []:
