@@ -79,6 +79,10 @@ fn check_says_which_sections_are_not_active_yet() {
         let done = format!("not active yet: {section}\n");
         assert!(!said.contains(&done), "{section} is active: {said}");
     }
+    let proxied = Config::to_url("http://127.0.0.1:9/v1").provider("proxy: \"http://p:1\"");
+    let (code, said) = check(&proxied.yaml("127.0.0.1:0", "127.0.0.1:0"), &[]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("not active yet: providers[].proxy"), "{said}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Attributes of a span, in the making.
 
 use super::otlp::{AnyValue, ArrayValue, KeyValue, Value};
+use bytes::Bytes;
 
 /// No text of a span is longer, bytes: names of models may come from clients.
 const LONGEST: usize = 256;
@@ -54,7 +55,10 @@ impl Attributes {
     }
 
     fn put(&mut self, key: &'static str, value: Value) -> &mut Self {
-        self.0.push(KeyValue { key: key.to_owned(), value: Some(AnyValue { value: Some(value) }) });
+        self.0.push(KeyValue {
+            key: Bytes::from_static(key.as_bytes()),
+            value: Some(AnyValue { value: Some(value) }),
+        });
         self
     }
 }

@@ -196,8 +196,8 @@ fn resource() -> Resource {
     let drawn = fastrand::u128(..) & !(0xf << 76) & !(0b11 << 62) | 0x4 << 76 | 0b10 << 62;
     let digits = format!("{drawn:032x}");
     let parts = [0..8, 8..12, 12..16, 16..20, 20..32].map(|part| digits.get(part).unwrap_or_default());
-    let text = |key: &str, value: String| KeyValue {
-        key: key.to_owned(),
+    let text = |key: &'static str, value: String| KeyValue {
+        key: Bytes::from_static(key.as_bytes()),
         value: Some(AnyValue { value: Some(Value::Text(value)) }),
     };
     Resource {

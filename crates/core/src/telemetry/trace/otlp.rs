@@ -166,9 +166,9 @@ pub enum Code {
 /// `KeyValue`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct KeyValue {
-    /// The name.
-    #[prost(string, tag = "1")]
-    pub key: String,
+    /// The name: text, which on the wire is bytes. Ours are constants, and are not copied.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub key: Bytes,
     /// The value.
     #[prost(message, optional, tag = "2")]
     pub value: Option<AnyValue>,
