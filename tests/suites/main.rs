@@ -38,6 +38,8 @@ mod circuits;
 #[cfg(test)]
 mod config_cli;
 #[cfg(test)]
+mod dashboards;
+#[cfg(test)]
 mod disconnects;
 #[cfg(test)]
 mod endpoints;
