@@ -62,7 +62,7 @@ def listens(address):
 
 
 @contextlib.contextmanager
-def running(command, ready, *, cpu=None, seconds=20, **options):
+def running(command, ready, *, cpu=None, seconds=20, end=signal.SIGINT, **options):
     """A child process that is ready when the block starts and gone when it ends."""
     if cpu is not None:
         command = ["taskset", "-c", str(cpu), *command]
@@ -71,7 +71,7 @@ def running(command, ready, *, cpu=None, seconds=20, **options):
         wait_until(ready, process, command[0], seconds)
         yield process
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(end)
         try:
             process.wait(5)
         except subprocess.TimeoutExpired:
@@ -80,19 +80,37 @@ def running(command, ready, *, cpu=None, seconds=20, **options):
 
 
 @contextlib.contextmanager
-def mock(**options):
+def mock(address=None, **options):
     """`sluice mock`; yields its address, `127.0.0.1:port`."""
-    address = f"127.0.0.1:{free_port()}"
+    address = address or f"127.0.0.1:{free_port()}"
     command = [SLUICE, "mock", "--listen", address]
     with running(command, lambda: listens(address), stdout=subprocess.DEVNULL, **options):
         yield address
 
 
-def new_key(name):
+@contextlib.contextmanager
+def redis(address=None):
+    """A Redis that keeps nothing on disk; yields its address."""
+    address = address or f"127.0.0.1:{free_port()}"
+    command = ["redis-server", "--bind", "127.0.0.1", "--port", address.partition(":")[2], "--save", ""]
+    with tempfile.TemporaryDirectory() as folder:
+        with running(command, lambda: listens(address), cwd=folder, stdout=subprocess.DEVNULL, end=signal.SIGTERM):
+            yield address
+
+
+@contextlib.contextmanager
+def prometheus(config, data, **options):
+    """Prometheus with a configuration and a folder for its data, which is whole afterwards; yields its URL."""
+    address = f"127.0.0.1:{free_port()}"
+    command = ["prometheus", f"--config.file={config}", f"--storage.tsdb.path={data}"]
+    command += [f"--web.listen-address={address}", "--log.level=warn"]
+    with running(command, lambda: answers(f"http://{address}/-/ready"), end=signal.SIGTERM, **options):
+        yield f"http://{address}"
+
+
+def new_key(name, tenant="default"):
     """A fresh key: its secret and its entry's hash."""
-    made = subprocess.run(
-        [SLUICE, "key", "new", name, "--tenant", "default"], capture_output=True, text=True, check=True
-    )
+    made = subprocess.run([SLUICE, "key", "new", name, "--tenant", tenant], capture_output=True, text=True, check=True)
     secret = re.search(r"sk-sluice-\S+", made.stdout).group()
     return secret, re.search(r"blake3:[0-9a-f]{64}", made.stdout + made.stderr).group()
 

@@ -20,6 +20,10 @@ def load(name):
     return yaml.safe_load((DEPLOY / "prometheus" / name).read_text(encoding="utf-8"))
 
 
+def boards():
+    return [json.loads(file.read_text(encoding="utf-8")) for file in (ROOT / "dashboards").glob("*.json")]
+
+
 def rules():
     return [rule for group in load("rules.yml")["groups"] for rule in group["rules"]]
 
@@ -38,7 +42,7 @@ def of_an_alert(rule):
         yield f"summary has {len(shown)} characters"
     if notes["runbook"] != f"deploy/runbooks/{name}.md":
         yield f"runbook is {notes['runbook']}"
-    uids = [json.loads(file.read_text(encoding="utf-8"))["uid"] for file in (ROOT / "dashboards").glob("*.json")]
+    uids = [board["uid"] for board in boards()]
     if uids and notes["dashboard"].removeprefix("/d/") not in uids:
         yield f"there is no dashboard {notes['dashboard']}"
 
@@ -57,6 +61,7 @@ def of_the_cases(names):
 
 
 def of_the_runbooks(names):
+    titles = {panel["title"] for board in boards() for panel in board["panels"]}
     pages = {page.stem: page.read_text(encoding="utf-8") for page in (DEPLOY / "runbooks").glob("*.md")}
     yield from (f"{name}: no runbook" for name in sorted(names - set(pages)))
     yield from (f"deploy/runbooks/{name}.md: no such alert" for name in sorted(set(pages) - names))
@@ -68,6 +73,12 @@ def of_the_runbooks(names):
         for link in re.findall(r"\]\(([^)]+)\)", text):
             if not (DEPLOY / "runbooks" / link).exists():
                 yield f"deploy/runbooks/{name}.md: {link} leads nowhere"
+        # Panels are named in italics, and nothing else is.
+        for panel in re.findall(
+            r"(?<!\*)\*([^*\n]+)\*(?!\*)", re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
+        ):
+            if titles and panel not in titles:
+                yield f"deploy/runbooks/{name}.md: no dashboard has a panel '{panel}'"
 
 
 def main():

@@ -4,12 +4,14 @@
 //! - [`upstream`]: a raw-TCP upstream that does exactly what its script says, and remembers what it was sent
 //! - [`replica`]: the built binary as a process that can be stopped, killed and started again
 //! - [`client`] and [`sse`]: a client that sends exact bytes and times what comes back
+//! - [`ceiling`]: the largest configuration that the promises about metrics are made for
 //! - [`crowd`]: many clients that ask again and again
 //! - [`ledger`]: the usage records that a gateway has left
 //! - [`redis`]: a real `redis-server` that can be killed
 //!
 //! A harness panics where a program would return an error: a panic here is a failed test with its reason.
 
+pub mod ceiling;
 pub mod chunked;
 pub mod client;
 pub mod crowd;

@@ -36,6 +36,8 @@ mod cache_unfit;
 #[cfg(test)]
 mod circuits;
 #[cfg(test)]
+mod collector;
+#[cfg(test)]
 mod config_cli;
 #[cfg(test)]
 mod dashboards;
@@ -100,6 +102,10 @@ mod limits_scopes;
 #[cfg(test)]
 mod limits_tokens;
 #[cfg(test)]
+mod logs;
+#[cfg(test)]
+mod metrics;
+#[cfg(test)]
 mod passthrough;
 #[cfg(test)]
 mod readme;
@@ -136,6 +142,12 @@ mod support;
 mod tidy;
 #[cfg(test)]
 mod tls;
+#[cfg(test)]
+mod traces;
+#[cfg(test)]
+mod traces_export;
+#[cfg(test)]
+mod traces_kept;
 #[cfg(test)]
 mod translation;
 #[cfg(test)]

@@ -4,10 +4,7 @@ use crate::{Env, Level, Options, Source, load};
 use std::path::Path;
 
 fn notes(yaml: &str) -> Vec<String> {
-    let options = Options {
-        env: Env::Map([("SLUICE__TELEMETRY__TRACES__OTLP".to_owned(), "http://c:4317".to_owned())].into()),
-        env_optional: false,
-    };
+    let options = Options { env: Env::Map([].into()), env_optional: false };
     let source = Source::Text { name: "f", text: yaml, base: Path::new("") };
     let report = load(source, &options).unwrap_or_else(|report| panic!("{report}")).report;
     let notes = report.iter().filter(|one| one.level == Level::Note);
@@ -28,6 +25,8 @@ resilience: {circuit: {window: 9s}, retry_budget: {ratio: 5%}, backoff: {max: 2s
 cache: {ttl: 5m}
 limits: {concurrency: 3}
 ledger: {keep_user: true}
+telemetry: {traces: {otlp: 'http://c:4318'}}
+listeners: {api: {cors: {origins: ['https://a.example']}}}
 ";
-    assert_eq!(notes(yaml), ["0 not active yet: telemetry.traces", "3 not active yet: providers[].proxy"]);
+    assert_eq!(notes(yaml), ["3 not active yet: providers[].proxy", "13 not active yet: listeners.api.cors"]);
 }

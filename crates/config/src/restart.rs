@@ -21,7 +21,6 @@ const FIXED: &[Fixed] = &[
     ("listeners.admin.bind", |old, new| old.listeners.admin.bind == new.listeners.admin.bind),
     ("ledger.retention", |old, new| old.ledger.retention == new.ledger.retention),
     ("telemetry.logs.format", |old, new| old.telemetry.logs.format == new.telemetry.logs.format),
-    ("telemetry.traces", |old, new| old.telemetry.traces == new.telemetry.traces),
 ];
 
 /// The fields that differ and need a restart, in the order of the file; empty when a reload is enough.
@@ -59,10 +58,13 @@ mod tests {
             ),
             ("listeners: {admin: {bind: '127.0.0.1:5'}}", &["listeners.admin.bind"]),
             (
-                "{ledger: {retention: 9d}, telemetry: {logs: {format: text}, traces: {otlp: 'http://127.0.0.1:4318'}}}",
-                &["ledger.retention", "telemetry.logs.format", "telemetry.traces"],
+                "{ledger: {retention: 9d}, telemetry: {logs: {format: text}}}",
+                &["ledger.retention", "telemetry.logs.format"],
             ),
-            ("{shutdown: {delay: 1s}, telemetry: {logs: {level: debug}}, resilience: {attempts: 1}}", &[]),
+            (
+                "{shutdown: {delay: 1s}, telemetry: {logs: {level: debug}, traces: {otlp: 'http://127.0.0.1:4318'}}, resilience: {attempts: 1}}",
+                &[],
+            ),
         ] {
             assert_eq!(restart_only(&old, &settings(text)), named, "{text}");
         }

@@ -10,6 +10,7 @@ mod names;
 mod providers;
 mod routing;
 mod sections;
+mod traces;
 
 use crate::{
     Options, codes,

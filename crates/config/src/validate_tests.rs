@@ -46,8 +46,14 @@ const CASES: &[(&str, &str)] = &[
     ),
     (
         "shares above the whole",
-        "BASE\nresilience: {retry_budget: {ratio: 101%}, circuit: {failure_ratio: 200%}}\ntelemetry: {traces: {otlp: 'http://c:4317', sample: 500%}}",
+        "BASE\nresilience: {retry_budget: {ratio: 101%}, circuit: {failure_ratio: 200%}}\ntelemetry: {traces: {otlp: 'http://c:4318', sample: 500%}}",
     ),
+    ("a collector's port for gRPC", "BASE\ntelemetry: {traces: {otlp: 'http://c:4317'}}"),
+    (
+        "collectors that cannot be reached so",
+        "BASE\ntelemetry: {traces: {otlp: 'collector:4318', slow: 0s, headers: {Host: a, x-a: \"b\\r\\nc\", authorization: 'Bearer abc'}, ca_file: none.pem}}",
+    ),
+    ("credentials in a collector's address", "BASE\ntelemetry: {traces: {otlp: 'https://me:hush@c/otlp'}}"),
     (
         "waits that shrink",
         "BASE\nresilience: {backoff: {initial: 2s, max: 1s}, circuit: {open_for: 2m}}\nshutdown: {delay: 10s, drain: 5s}",

@@ -33,12 +33,11 @@ use crate::{
     },
 };
 use arc_swap::ArcSwap;
-use prometheus::IntGaugeVec;
 use sluice_config::model::{LogFormat, LogLevel, Settings};
 use sluice_protocol::price::Price;
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -71,6 +70,8 @@ pub enum BuildError {
 pub struct App {
     snapshot: ArcSwap<Snapshot>,
     shared: Shared,
+    /// Held while a snapshot is built and put in force, and while series of what is gone are let go of.
+    series: Mutex<()>,
     /// Metric families.
     pub metrics: Metrics,
     /// Handles by endpoint.
@@ -118,6 +119,7 @@ impl App {
             in_flight: InFlight::new(&metrics),
             snapshot: ArcSwap::from_pointee(snapshot),
             shared,
+            series: Mutex::default(),
             log_format: settings.telemetry.logs.format,
             log_requests: AtomicBool::new(settings.telemetry.logs.level <= LogLevel::Info),
             unauthorized_lines: LineCap::default(),
@@ -158,25 +160,37 @@ impl App {
         self.snapshot.load().prices.find(provider, model)
     }
 
-    /// All metrics in the Prometheus text format.
+    /// All metrics in the Prometheus text format: of what is configured now. Series of what is gone are let go of, and
+    /// begin anew, should it come back.
     #[must_use]
     pub fn metrics_text(&self) -> Vec<u8> {
         let lost = self.logs.dropped().saturating_sub(self.metrics.log_dropped.get());
         self.metrics.log_dropped.inc_by(lost);
-        if let Some(setup) = &self.snapshot.load().cache {
-            let occupancy = setup.cache.occupancy();
-            let of_memory = [CacheTier::Memory.as_str()];
-            let show = |gauge: &IntGaugeVec, value: u64| {
-                gauge.with_label_values(&of_memory).set(i64::try_from(value).unwrap_or(i64::MAX));
-            };
-            show(&self.metrics.cache_bytes, occupancy.bytes);
-            show(&self.metrics.cache_capacity, occupancy.capacity);
-            show(&self.metrics.cache_entries, occupancy.entries);
-        }
+        let _series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
         let snapshot = self.snapshot.load();
+        self.show_cache(&snapshot);
         limit_gauges::show(&snapshot, &self.metrics);
         health_gauges::show(&snapshot, &self.metrics);
-        self.metrics.text()
+        let has_redis = self.redis_state().is_some();
+        self.metrics.text(|family, labels| {
+            // Without a link there is nothing that could be up or down.
+            (has_redis || !family.starts_with("sluice_redis_")) && snapshot.names.hold(labels)
+        })
+    }
+
+    fn show_cache(&self, snapshot: &Snapshot) {
+        let families = [&self.metrics.cache_bytes, &self.metrics.cache_capacity, &self.metrics.cache_entries];
+        let Some(setup) = &snapshot.cache else {
+            families.iter().for_each(|family| family.reset());
+            return;
+        };
+        let occupancy = setup.cache.occupancy();
+        for (gauge, value) in
+            families.into_iter().zip([occupancy.bytes, occupancy.capacity, occupancy.entries])
+        {
+            let value = i64::try_from(value).unwrap_or(i64::MAX);
+            gauge.with_label_values(&[CacheTier::Memory.as_str()]).set(value);
+        }
     }
 
     /// Makes stored answers misses, here at once and at other replicas within a second. `None` without a cache.

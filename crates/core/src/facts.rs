@@ -11,6 +11,7 @@ use crate::{
         provider::Known,
         snapshot::{KeyEntry, ModelEntry, Target},
     },
+    telemetry::trace::{Onward, SpanId},
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use sluice_protocol::{Dialect, Envelope, features::Feature, translate::Toward};
@@ -44,8 +45,8 @@ pub struct Call {
     pub shared: bool,
     /// The client's headers that upstreams may see.
     pub forward: Vec<(HeaderName, SmallVec<[HeaderValue; 1]>)>,
-    /// The client's trace, for providers that may see it.
-    pub traceparent: Option<HeaderValue>,
+    /// What of its trace providers that may see it are told.
+    pub trace: Onward,
     /// How long the client waits, where it says so.
     pub patience: Option<Duration>,
 }
@@ -57,8 +58,8 @@ impl Call {
         self.envelope.include_usage() == Some(true)
     }
 
-    /// Adds the client's own headers to a request for an upstream.
-    pub fn forward_headers(&self, wire: Dialect, trace: bool, headers: &mut HeaderMap) {
+    /// Adds the client's own headers to a request for an upstream; its trace, where the try is named.
+    pub fn forward_headers(&self, wire: Dialect, span: Option<SpanId>, headers: &mut HeaderMap) {
         let own = self.envelope.dialect() == wire;
         for (name, values) in &self.forward {
             // Versions and betas are of the dialect that the client speaks: elsewhere they mean nothing, or
@@ -73,8 +74,8 @@ impl Call {
                 }
             }
         }
-        if let Some(parent) = self.traceparent.as_ref().filter(|_| trace) {
-            headers.insert(names::TRACEPARENT, parent.clone());
+        if let Some(parent) = span.and_then(|span| self.trace.header(span)) {
+            headers.insert(names::TRACEPARENT, parent);
         }
         if wire.is_anthropic() {
             headers.entry(names::ANTHROPIC_VERSION).or_insert(ANTHROPIC_VERSION);

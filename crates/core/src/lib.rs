@@ -14,7 +14,7 @@
 //! ledger      one record per request, kept in SQLite
 //! state       snapshot (one configuration, made ready) and what outlives it
 //! explain     a dry run: what would be done with a request, and why
-//! telemetry   the record of a request, metrics, the log line, the log sink
+//! telemetry   the record of a request, metrics, the log line, the log sink, traces
 //! ```
 //!
 //! `server -> pipeline -> {stages, upstream, reply} -> {cache, limits, health, state, telemetry, error}`. What an operator may write is

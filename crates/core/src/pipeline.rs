@@ -30,8 +30,9 @@ use crate::{
     state::snapshot::Snapshot,
     telemetry::{
         exchange::{CacheNote, Recorder},
-        labels::{CacheResult, EndpointLabel},
+        labels::{CacheResult, EndpointLabel, Stage},
         tags,
+        trace::{self, Onward, Trace},
     },
     upstream::{
         abandoned::Leaving,
@@ -112,6 +113,15 @@ async fn answer(
     let snapshot = app.snapshot();
     let proxies = &snapshot.settings.listeners.api.trusted_proxies;
     recorder.client = client_address::of(recorder.client, &head.headers, proxies);
+    recorder.trace = Trace::begin(
+        snapshot.tracer.as_ref(),
+        trace::Head {
+            headers: &head.headers,
+            method: &head.method,
+            route: route.as_ref().and_then(|route| route.template(head.uri.path())),
+            secure: snapshot.settings.listeners.api.tls.is_some(),
+        },
+    );
     match admit(app, &snapshot, head, body, route, &cut, &mut recorder).await {
         Ok(Admitted::Own(json)) => head::own(recorder, json),
         Ok(Admitted::Hit(recalled)) => {
@@ -152,7 +162,9 @@ async fn admit(
     route.check_method(&head.method)?;
     check_host(head)?;
     // The key, before a byte of the body is read: strangers cost nothing.
-    let caller = auth::identify(snapshot, head, route.family, &app.metrics)?;
+    let caller = auth::identify(snapshot, head, route.family, &app.metrics);
+    x.laps.end(Stage::Auth);
+    let caller = caller?;
     // From here on the request is an accepted one, which leaves a usage record whatever becomes of it.
     x.key = Some(caller.key.clone());
     x.tags = tags::read(&head.headers, &snapshot.tags);
@@ -174,6 +186,7 @@ async fn admit(
     let listener = &snapshot.settings.listeners.api;
     check_room(app, listener.max_in_flight)?;
     limits::enter(&caller.key, &app.metrics, &mut x.limits)?;
+    x.laps.end(Stage::Limit);
     // What the head says of the body, before the body.
     intake::check_head(head, &body, listener)?;
     x.upload_since = Some(Instant::now());
@@ -183,18 +196,23 @@ async fn admit(
         () = cut.cancelled() => return Err(draining()),
     };
     x.received(body.len());
-    let call = intake::read(head, body, dialect, route.profile(), &x.id)?;
+    x.laps.skip();
+    let mut call = intake::read(head, body, dialect, route.profile(), &x.id)?;
+    call.trace = Onward::of(x.trace.as_ref(), &head.headers);
     let estimate = estimate_prompt(&call.envelope);
     // A count has no prompt that is paid for.
     x.prompt_tokens = if dialect == Dialect::CountTokens { 0 } else { estimate };
     x.user = if snapshot.settings.ledger.keep_user { tags::user(&call.envelope) } else { None };
     x.stream = call.stream;
+    x.laps.end(Stage::Decode);
     // The model: only a sound body names one.
     let model = route::resolve(snapshot, &caller.key, &call, &app.metrics)
         .inspect_err(|_| x.requested_model = Some(route::shown(&call.envelope.model())))?;
     x.model = Some(model.clone());
+    x.laps.end(Stage::Route);
     // May the answer be a stored one? Before the targets, since the key of such a request chooses among them.
     let candidate = cache::judge(snapshot.cache.as_ref(), &caller.key, &model, &head.headers, &call, x)?;
+    x.laps.end(Stage::Cache);
     let draft = candidate.as_ref().map(|candidate| &candidate.draft);
     let asking = route::Asking {
         snapshot,
@@ -206,6 +224,7 @@ async fn admit(
         came: x.started,
     };
     let mut plan = route::plan(model, asking, draft)?;
+    x.laps.end(Stage::Route);
     // The limits, once it is known whom the request may burden: one that could not be served takes nothing from
     // anybody's bucket. Before the look-up, since a stored answer is a request like any other.
     let cacheable = snapshot.cache.as_ref().zip(candidate.as_ref());
@@ -219,6 +238,7 @@ async fn admit(
     };
     // The cache is not come to by a request that is refused.
     plan.passed_over = admitted.inspect_err(|_| x.cache = CacheNote::default())?;
+    x.laps.end(Stage::Limit);
     if dialect == Dialect::CountTokens {
         if !count::is_made_there(&plan) {
             x.limits.leave_provider();
@@ -229,7 +249,9 @@ async fn admit(
     let (Some(setup), Some(candidate)) = (&snapshot.cache, candidate) else {
         return Ok(Admitted::Call(call, plan, None));
     };
-    match cache::look_up(setup, candidate, &caller.key, &plan, &call, x).await? {
+    let looked_up = cache::look_up(setup, candidate, &caller.key, &plan, &call, x).await;
+    x.laps.end(Stage::Cache);
+    match looked_up? {
         LookUp::Hit(recalled) => Ok(Admitted::Hit(recalled)),
         LookUp::Ask(cached) => Ok(Admitted::Call(call, plan, Some(cached))),
     }

@@ -53,6 +53,19 @@ impl Price {
         let pico: u128 = parts.iter().map(|(tokens, price)| u128::from(*tokens) * u128::from(*price)).sum();
         u64::try_from((pico + 500) / 1000).unwrap_or(u64::MAX)
     }
+
+    /// What the provider's prompt cache saved of that, in nano-dollars: tokens read from it are cheaper than others,
+    /// those written to it dearer. Less than nothing where the answer would have cost less without it.
+    #[must_use]
+    pub fn prompt_cache_saved(&self, usage: &Usage) -> i64 {
+        if usage.cache_read == 0 && usage.cache_write == 0 {
+            return 0;
+        }
+        let plain = Usage { cache_read: 0, cache_write: 0, cache_write_long: 0, ..*usage };
+        let (without, with) = (self.cost(&plain), self.cost(usage));
+        let magnitude = i64::try_from(without.abs_diff(with)).unwrap_or(i64::MAX);
+        if without >= with { magnitude } else { -magnitude }
+    }
 }
 
 /// 10⁻¹² USD per token.
@@ -83,6 +96,26 @@ mod tests {
         assert_eq!(Price::per_million(0.0125, None, None, 0.0).cost(&usage(1, 0, 0, 0)), 13, "12.5 nano");
         assert_eq!(price.cost(&usage(1, 0, 5, 0)), 375, "odd counts do not wrap");
         assert_eq!(Price::per_million(1e6, None, None, 1e6).cost(&usage(u64::MAX, 0, 0, 0)), u64::MAX);
+    }
+
+    #[test]
+    fn a_prompt_cache_saves_where_it_is_read_and_costs_where_it_is_written() {
+        let price = Price::per_million(3.0, Some(0.3), Some(3.75), 15.0).with_long_cache_write(Some(6.0));
+        let usage = |cache_read, cache_write, cache_write_long| Usage {
+            input: 1_000_000,
+            output: 9,
+            cache_read,
+            cache_write,
+            cache_write_long,
+            reasoning: 0,
+        };
+        assert_eq!(price.prompt_cache_saved(&usage(0, 0, 0)), 0);
+        assert_eq!(price.prompt_cache_saved(&usage(1_000_000, 0, 0)), 2_700_000_000);
+        assert_eq!(price.prompt_cache_saved(&usage(0, 1_000_000, 0)), -750_000_000);
+        assert_eq!(price.prompt_cache_saved(&usage(0, 1_000_000, 1_000_000)), -3_000_000_000);
+        assert_eq!(price.prompt_cache_saved(&usage(500_000, 400_000, 0)), 1_350_000_000 - 300_000_000);
+        let same = Price::per_million(3.0, None, None, 15.0);
+        assert_eq!(same.prompt_cache_saved(&usage(500_000, 400_000, 0)), 0, "no prices of its own");
     }
 
     #[test]

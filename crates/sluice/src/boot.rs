@@ -8,6 +8,7 @@ use sluice_config::model::Settings;
 use sluice_core::{
     App, BuildError, BuildInfo, LedgerPlace, LogSink,
     server::{ApiServer, BindError, Drain},
+    telemetry::runtime,
 };
 use std::{net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
@@ -89,6 +90,8 @@ pub struct Running {
     serving: AbortOnDropHandle<()>,
     admin_stop: CancellationToken,
     admin_serving: AbortOnDropHandle<()>,
+    /// Ends with the gateway.
+    _watching: AbortOnDropHandle<()>,
 }
 
 /// How a gateway ended.
@@ -116,7 +119,8 @@ pub async fn start(settings: Settings, options: StartOptions) -> Result<Running,
     let (drain, admin_stop, tasks) = (Drain::new(), CancellationToken::new(), TaskTracker::new());
     let serving = AbortOnDropHandle::new(tasks.spawn(api_server.serve(drain.clone())));
     let admin_serving = AbortOnDropHandle::new(tasks.spawn(admin_server.serve(admin_stop.clone())));
-    Ok(Running { api, admin, app, logs, drain, serving, admin_stop, admin_serving })
+    let _watching = AbortOnDropHandle::new(tasks.spawn(runtime::watch(Arc::clone(&app))));
+    Ok(Running { api, admin, app, logs, drain, serving, admin_stop, admin_serving, _watching })
 }
 
 impl Running {

@@ -50,7 +50,7 @@ pub struct Provider {
     /// HTTP/2 to this upstream.
     #[schemars(extend("default" = false))]
     pub http2: bool,
-    /// Pass `traceparent` on.
+    /// Send `traceparent`: of the try where traces are made, else the client's as it came.
     #[schemars(extend("default" = false))]
     pub trace: bool,
     /// What becomes of the upstream call when the client leaves before its end.
@@ -138,7 +138,10 @@ pub enum OnDisconnect {
     Drain,
 }
 
-fn in_order<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(String, Secret)>, D::Error> {
+/// Headers in the file's order.
+pub(super) fn in_order<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<(String, Secret)>, D::Error> {
     struct Headers;
 
     impl<'de> Visitor<'de> for Headers {

@@ -1,10 +1,10 @@
 //! `telemetry` and `ledger`: what is told about requests.
 
-use super::Ratio;
+use super::{Ratio, Secret, providers::in_order};
 use crate::text::{self, As};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::time::Duration;
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 /// Logs, metrics, traces.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -91,11 +91,21 @@ pub struct MetricCaps {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Traces {
-    /// OTLP endpoint.
+    /// Collector that takes OTLP over HTTP, as `OTEL_EXPORTER_OTLP_ENDPOINT` has it: `/v1/traces` is appended.
     pub otlp: String,
     /// Share of requests kept; errors and slow ones always are.
     #[schemars(extend("default" = "5%"))]
     pub sample: Ratio,
+    /// A request is slow whose client waited so long for a whole answer, or for the next piece of a stream.
+    #[serde(deserialize_with = "text::required::<Duration, _>")]
+    #[schemars(with = "As<Duration>", extend("default" = "30s"))]
+    pub slow: Duration,
+    /// Headers to the collector, such as its credential.
+    #[serde(deserialize_with = "in_order")]
+    #[schemars(with = "BTreeMap<String, Secret>", extend("default" = {}))]
+    pub headers: Vec<(String, Secret)>,
+    /// Further trusted certificate authorities, PEM.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// The usage ledger.

@@ -159,7 +159,8 @@ impl Check<'_> {
         true
     }
 
-    fn headers(&mut self, at: &str, headers: &mut [(String, Secret)]) {
+    /// Names and values that can be sent, none twice; names get their lower-case form.
+    pub(super) fn headers(&mut self, at: &str, headers: &mut [(String, Secret)]) {
         let mut seen: Vec<HeaderName> = Vec::new();
         for (name, value) in headers {
             let at = path::field(at, name);
@@ -194,7 +195,7 @@ impl Check<'_> {
 }
 
 /// The host of an absolute http(s) URL without credentials, query and fragment; or what is wrong and what to do.
-fn parse_url(url: &str) -> Result<String, (&'static str, &'static str)> {
+pub(super) fn parse_url(url: &str) -> Result<String, (&'static str, &'static str)> {
     const HELP: &str = "https://api.example.com/v1";
     let uri: Uri = url.parse().map_err(|_| ("not a URL", HELP))?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) {

@@ -32,12 +32,7 @@ impl Check<'_> {
                 self.error(at, codes::OUT_OF_RANGE, "the first wait is longer than the longest", "swap them");
             }
         }
-        let telemetry = &mut settings.telemetry;
-        if let Some(traces) = &telemetry.traces {
-            self.share("telemetry.traces.sample", traces.sample);
-        }
-        // `${OTEL_EXPORTER_OTLP_ENDPOINT:-}` with the variable unset means no traces.
-        telemetry.traces = telemetry.traces.take().filter(|traces| !traces.otlp.is_empty());
+        self.traces(&mut settings.telemetry.traces);
         let shutdown = settings.shutdown;
         if shutdown.delay > shutdown.drain {
             let message = "the drain ends before the listener closes: both count from the signal";

@@ -9,7 +9,7 @@ use crate::{
 };
 use sluice_config::model::{LogLevel, Settings};
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, PoisonError, atomic::Ordering},
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -22,6 +22,8 @@ impl App {
     pub fn apply(&self, settings: Settings) -> Result<(), BuildError> {
         let level = settings.telemetry.logs.level;
         let level_changed = level != self.settings().telemetry.logs.level;
+        // A scrape must not take the handles of the new snapshot for those of what is gone.
+        let _series = self.series.lock().unwrap_or_else(PoisonError::into_inner);
         let snapshot = match Snapshot::build(Arc::new(settings), &self.shared, &self.metrics) {
             Ok(snapshot) => snapshot,
             Err(fault) => {

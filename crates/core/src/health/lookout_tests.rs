@@ -49,7 +49,7 @@ impl Place {
     fn new() -> Self {
         let (post, gate) = (Post::default(), Arc::new(Gate::default()));
         let stock = HealthStock::new(post.clone());
-        let health = stock.target("up", "m", RULES, &Metrics::new().unwrap());
+        let health = stock.target("up", "up", "m", RULES, &Metrics::new().unwrap());
         let door: Weak<Gate> = Arc::downgrade(&gate);
         health.lookout.watch(door);
         Self { stock, post, health, gate }

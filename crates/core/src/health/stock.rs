@@ -37,11 +37,12 @@ impl HealthStock {
         Self { known: Mutex::default(), post }
     }
 
-    /// What is known of a target.
+    /// What is known of a target; `label` is its provider's in metrics.
     #[must_use]
     pub fn target(
         &self,
         provider: &str,
+        label: &str,
         model: &str,
         rules: model::Circuit,
         metrics: &Metrics,
@@ -50,7 +51,7 @@ impl HealthStock {
         let models = inner.targets.entry(provider.into()).or_default();
         let health = models.entry(model.into()).or_insert_with(|| {
             let counter =
-                |state: State| metrics.circuit_transitions.with_label_values(&[provider, state.as_str()]);
+                |state: State| metrics.circuit_transitions.with_label_values(&[label, state.as_str()]);
             let lookout = Lookout::new(self.post.clone());
             Arc::new(Health::new(provider, model, rules, State::ALL.map(counter), lookout))
         });

@@ -12,7 +12,11 @@ use super::{
     share::Place,
     shared::{self, SharedLimits},
 };
-use std::sync::Arc;
+use crate::telemetry::labels::{Decision, LimitLabel};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 /// See the module.
 #[derive(Default)]
@@ -25,11 +29,40 @@ pub struct Holding {
     pub remaining: Remaining,
     /// Told how long the answer was.
     pub learner: Option<Learner>,
+    /// What held it up, if anything did.
+    pub told: Option<HeldUp>,
     /// How many answers in one were asked for.
     pub samples: u64,
     /// Key, tenant and model.
     caller: Option<Permit>,
     provider: Option<Permit>,
+}
+
+/// What a limit did to a request.
+#[derive(Debug, Clone, Copy)]
+pub struct HeldUp {
+    /// When it was over.
+    pub at: Instant,
+    /// Queued or limited.
+    pub decision: Decision,
+    /// Which limit refused.
+    pub limit: Option<LimitLabel>,
+    /// How long it stood in a line.
+    pub waited: Option<Duration>,
+}
+
+impl HeldUp {
+    /// A refusal, just now.
+    #[must_use]
+    pub fn refused(limit: LimitLabel) -> Self {
+        Self { at: Instant::now(), decision: Decision::Limited, limit: Some(limit), waited: None }
+    }
+
+    /// It went on, just now, after a wait.
+    #[must_use]
+    pub fn queued(waited: Duration) -> Self {
+        Self { at: Instant::now(), decision: Decision::Queued, limit: None, waited: Some(waited) }
+    }
 }
 
 impl Holding {

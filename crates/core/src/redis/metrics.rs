@@ -64,6 +64,11 @@ impl LinkMetrics {
     /// Resolves the handles of `redis_up`, `redis_op_duration_seconds{op}` and `redis_errors_total{op,kind}`.
     #[must_use]
     pub fn new(up: IntGauge, duration: &HistogramVec, errors: IntCounterVec) -> Self {
+        for op in Op::ALL {
+            for kind in Trouble::WORDS {
+                errors.with_label_values(&[op.as_str(), kind]);
+            }
+        }
         let ops = Op::ALL.map(|op| OpHandles {
             duration: duration.with_label_values(&[op.as_str()]),
             away: errors.with_label_values(&[op.as_str(), Trouble::Away.as_str()]),

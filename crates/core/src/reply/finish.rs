@@ -12,7 +12,7 @@ use crate::{
         labels::{CacheResult, Outcome, StreamEnd},
         line::{self, Ended},
         spent::{Bought, Spent},
-        usage,
+        trace, usage,
     },
 };
 use std::{
@@ -28,13 +28,9 @@ thread_local! {
 /// Counts the request, writes its line and hands over its record.
 pub fn tell(app: &App, x: &mut Exchange) {
     let total = Instant::now().saturating_duration_since(x.started);
-    // A try that the client's leaving ended was a wait to its last moment.
-    let unfinished: Duration =
-        x.attempts.iter().filter(|attempt| attempt.took.is_none()).map(Attempt::took).sum();
     // Whoever reads another request's answer waits for it as that one does.
     let coalesced = x.cache.result == Some(CacheResult::Coalesced);
-    let waited = if coalesced { total } else { x.upstream_wait + unfinished };
-    let overhead = total.saturating_sub(waited).saturating_sub(x.client_wait);
+    let overhead = if coalesced { Duration::ZERO } else { x.overhead(total) };
     let source = x.source();
     let metrics = &app.metrics;
     let spent = Spent::of(app, x);
@@ -47,8 +43,11 @@ pub fn tell(app: &App, x: &mut Exchange) {
     if !x.attempts.is_empty() {
         handles.attempts.observe(x.attempts.len() as f64);
     }
+    app.endpoints.observe_stages(&x.laps);
     app.endpoints.observe_sizes(x.endpoint, x.request_bytes, x.response_bytes);
-    if !coalesced {
+    // A client that left before any upstream was asked has left a line: how long it stood there is not known.
+    let left_a_line = x.outcome == Outcome::Cancelled && x.attempts.is_empty();
+    if !coalesced && !left_a_line {
         app.endpoints.observe_overhead(source, overhead);
     }
     if outcome == Outcome::Cancelled {
@@ -72,10 +71,12 @@ pub fn tell(app: &App, x: &mut Exchange) {
     if let (Some(target), Some(stream)) = (&x.target, &x.streaming) {
         tell_stream(x, target, stream, spent.told());
     }
+    let ended = Ended { total, overhead, spent: &spent };
+    trace::tell(x, &ended);
     if app.log_line_wanted(x) {
         SCRATCH.with_borrow_mut(|scratch| {
             scratch.clear();
-            line::write(scratch, app.log_format(), x, &Ended { total, overhead, spent: &spent });
+            line::write(scratch, app.log_format(), x, &ended);
             app.logs.push(scratch);
         });
     }
@@ -96,7 +97,8 @@ fn settle(x: &mut Exchange, spent: &Spent) {
         x.limits.leave_provider();
     }
     let last = spent.tries.last().copied().unwrap_or_default();
-    let all = Bought { counted: spent.counted, nano_usd: spent.cost.as_ref().map(|cost| cost.nano_usd) };
+    let nano_usd = spent.cost.as_ref().map(|cost| cost.nano_usd);
+    let all = Bought { counted: spent.counted, nano_usd, prompt_cache_saved: 0 };
     x.limits.settle(used(&all), used(&last));
 }
 

@@ -40,6 +40,25 @@ pub struct Route<'a> {
     pub endpoint: Endpoint<'a>,
 }
 
+/// Every path that is whole.
+const PATHS: &[&str] = &[
+    "/openai/v1/completions",
+    "/openai/v1/chat/completions",
+    "/openai/v1/embeddings",
+    "/openai/v1/responses",
+    "/openai/v1/models",
+    "/v1/completions",
+    "/v1/chat/completions",
+    "/v1/embeddings",
+    "/v1/responses",
+    "/v1/models",
+    "/v1/messages",
+    "/v1/messages/count_tokens",
+    "/anthropic/v1/messages",
+    "/anthropic/v1/messages/count_tokens",
+    "/anthropic/v1/models",
+];
+
 impl Route<'_> {
     /// The method that the path takes, as an `Allow` header.
     #[must_use]
@@ -56,6 +75,20 @@ impl Route<'_> {
         match (self.family, &self.endpoint) {
             (Family::Contract, Endpoint::Call(Dialect::Completions)) => Profile::Strict,
             _ => Profile::Open,
+        }
+    }
+
+    /// The path, with nothing in it that a client makes up.
+    #[must_use]
+    pub fn template(&self, path: &str) -> Option<&'static str> {
+        let one = || match self.family {
+            Family::Contract => "/openai/v1/models/{model}",
+            Family::OpenAi => "/v1/models/{model}",
+            Family::Anthropic => "/anthropic/v1/models/{model}",
+        };
+        match self.endpoint {
+            Endpoint::Model(_) => Some(one()),
+            _ => PATHS.iter().find(|whole| **whole == path).copied(),
         }
     }
 
@@ -179,6 +212,20 @@ mod tests {
             "/anthropic/messages",
         ] {
             assert!(find(path).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_template_is_the_path_without_what_a_client_makes_up() {
+        for path in PATHS {
+            assert_eq!(find(path).unwrap().template(path), Some(*path));
+        }
+        for (path, template) in [
+            ("/v1/models/a/b", "/v1/models/{model}"),
+            ("/openai/v1/models/a%2Fb", "/openai/v1/models/{model}"),
+            ("/anthropic/v1/models/a", "/anthropic/v1/models/{model}"),
+        ] {
+            assert_eq!(find(path).unwrap().template(path), Some(template));
         }
     }
 

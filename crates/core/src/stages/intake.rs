@@ -7,6 +7,7 @@ use crate::{
     facts::Call,
     gather::Gather,
     headers as names,
+    telemetry::trace::Onward,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
@@ -55,7 +56,7 @@ pub async fn receive(body: Incoming, listener: &ApiListener) -> Result<Bytes, Ga
         .unwrap_or_else(|_| Err(too_slow(listener.body_timeout)))
 }
 
-/// Checks the body and picks what goes upstream.
+/// Checks the body and picks what goes upstream; of the trace, nothing yet.
 ///
 /// # Errors
 /// `BadHeader`, `BadJson`, or `BadBody` with every fault at once.
@@ -74,15 +75,7 @@ pub fn read(
         .map(|name| (name.clone(), head.headers.get_all(name).iter().cloned().collect()))
         .collect();
     let stream = envelope.stream() && dialect.has_streams();
-    Ok(Call {
-        id: id.clone(),
-        stream,
-        shared: false,
-        envelope,
-        forward,
-        traceparent: head.headers.get(names::TRACEPARENT).cloned(),
-        patience,
-    })
+    Ok(Call { id: id.clone(), stream, shared: false, envelope, forward, trace: Onward::Nothing, patience })
 }
 
 /// How long the client waits. A time that is none is a mistake worth telling: the client counts on it.

@@ -8,7 +8,7 @@ use crate::{
     limits::{
         admission::{Ask, Remaining},
         bucket::At,
-        holding::Holding,
+        holding::{HeldUp, Holding},
         learned::Learner,
         queue,
         refusal::{self, Limit, Refusal},
@@ -36,6 +36,7 @@ pub fn enter(key: &KeyEntry, metrics: &Metrics, holding: &mut Holding) -> Result
         }
         Err(most) => {
             key.metrics.limited(metrics, LimitLabel::Concurrency);
+            holding.told = Some(HeldUp::refused(LimitLabel::Concurrency));
             let text = format!(
                 "Tenant '{}' has {most}/{most} requests in flight, its share of this gateway. Retry when one of \
                  them has ended.",
@@ -117,8 +118,21 @@ impl Asking<'_> {
             return Ok(());
         }
         let shared = snapshot.shared_limits.as_deref();
-        let permit = queue::admit_or_wait(&scopes, ask, shared, At::present).await?;
+        let permit = match queue::admit_or_wait(&scopes, ask, shared, At::present).await {
+            Ok(permit) => permit,
+            Err(refusal) => {
+                // In vain, then, if it has waited at all.
+                if refusal.scope.queue().is_some() {
+                    x.waited_by_rule(x.laps.running());
+                }
+                return Err(refusal);
+            }
+        };
         key.metrics.allowed(!permit.waited.is_zero());
+        if !permit.waited.is_zero() {
+            x.limits.told = Some(HeldUp::queued(permit.waited));
+        }
+        x.waited_by_rule(permit.waited);
         x.limits.admitted(ask, permit);
         Ok(())
     }
@@ -169,6 +183,7 @@ fn answer(call: &Call, entry: &ModelEntry, learner: &Learner, room: Option<u64>)
 /// A refusal as the client is told it.
 fn refuse(app: &App, key: &KeyEntry, refusal: &Refusal, x: &mut Exchange) -> GatewayError {
     key.metrics.limited(&app.metrics, label(refusal));
+    x.limits.told = Some(HeldUp::refused(label(refusal)));
     x.limits.remaining = match refusal.limit {
         Limit::Requests => Remaining { requests: refusal.left.as_deref().copied(), tokens: None },
         Limit::Tokens => Remaining { requests: None, tokens: refusal.left.as_deref().copied() },

@@ -6,12 +6,12 @@ use crate::{
         share::{TenantShare, share_of},
     },
     state::{
+        caps::Capped,
         handles::KeyMetrics,
         keys::{KeyEntry, Pattern},
         limits::{LimitStock, Limited},
-        snapshot::Capped,
     },
-    telemetry::metrics::Metrics,
+    telemetry::{labels::CappedLabel, metrics::Metrics},
 };
 use sluice_config::model::{self, Settings};
 use std::{collections::HashMap, sync::Arc};
@@ -45,7 +45,7 @@ impl<'a> Callers<'a> {
         is_shared: bool,
         metrics: &'a Metrics,
     ) -> Self {
-        let mut labels = Capped { label: "tenant", left: settings.telemetry.metrics.max_tenants, metrics };
+        let mut labels = Capped::new(CappedLabel::Tenant, &settings.telemetry.metrics, metrics);
         let common = settings.limits.as_ref().and_then(|limits| limits.tenant_share);
         let tenants = settings.tenants.iter().map(|tenant| {
             let own = tenant.limits.as_ref();

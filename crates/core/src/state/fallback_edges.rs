@@ -24,7 +24,7 @@ pub(super) fn start_at_zero(models: &RouteTable, metrics: &Metrics) {
     for entry in models.all() {
         let fallbacks = entry.fallbacks.iter().filter_map(|name| models.find(name));
         let targets = entry.all_targets().chain(fallbacks.flat_map(|fallback| &fallback.targets));
-        let providers: BTreeSet<&str> = targets.map(|target| &*target.provider.name).collect();
+        let providers: BTreeSet<&str> = targets.map(|target| target.provider.metrics.label()).collect();
         if providers.len() > MOST_PROVIDERS {
             continue;
         }

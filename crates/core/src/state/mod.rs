@@ -3,12 +3,14 @@
 
 pub mod background;
 mod callers;
+mod caps;
 mod fallback_edges;
 pub mod handles;
 pub mod health_gauges;
 pub mod keys;
 pub mod limit_gauges;
 pub mod limits;
+pub mod names;
 pub mod paths;
 pub mod prices;
 pub mod provider;

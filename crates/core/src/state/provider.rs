@@ -4,6 +4,7 @@ use crate::{
     health::{KeyPool, RetryBudget, key_pool::KeySpec, lookout::Door},
     limits::scope::LimitScope,
     state::{handles::ProviderMetrics, paths::Paths},
+    telemetry::trace::BadCollector,
     upstream::client::UpstreamClient,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
@@ -33,7 +34,7 @@ pub struct Provider {
     pub drop: DropFields,
     /// May usage be asked for on streams?
     pub ask_usage: bool,
-    /// Pass `traceparent` on.
+    /// Send `traceparent`.
     pub trace: bool,
     /// Which credential may be used now.
     pub pool: Arc<KeyPool>,
@@ -50,7 +51,7 @@ pub struct Provider {
     /// What it has itself, where the operator says so.
     endpoints: Option<Endpoints>,
     /// What its kind is called in the tables of capabilities.
-    preset: &'static str,
+    pub preset: &'static str,
     /// What must never appear in a message.
     pub secrets: Vec<Secret>,
 }
@@ -90,6 +91,9 @@ pub enum ProviderError {
     /// An address of Redis can never be used.
     #[error("redis: {0}")]
     Redis(String),
+    /// Traces can never be sent.
+    #[error(transparent)]
+    Traces(#[from] BadCollector),
     /// TLS could not be set up.
     #[error("provider `{0}`: {1}")]
     Tls(String, String),
@@ -160,6 +164,14 @@ impl Provider {
     #[must_use]
     pub fn uri(&self, dialect: Dialect, model: &str) -> Option<Cow<'_, Uri>> {
         self.paths.find(&self.base, dialect, model)
+    }
+
+    /// Host and port of its address.
+    #[must_use]
+    pub fn address(&self) -> (&str, u16) {
+        let host = self.base.host().unwrap_or_default().trim_matches(['[', ']']);
+        let usual = if self.base.scheme_str() == Some("https") { 443 } else { 80 };
+        (host, self.base.port_u16().unwrap_or(usual))
     }
 
     /// What is known of a model here; `endpoints` where the operator says of a target what it has.

@@ -6,7 +6,7 @@ use crate::{
     limits::shared::SharedLimits,
     redis::{LinkMetrics, LinkSettings, LinkState, RedisLink},
     state::{background::Background, limits::LimitStock, provider::ProviderError, unclaimed::Unclaimed},
-    telemetry::{labels::CacheTier, metrics::Metrics},
+    telemetry::{debts::Debts, labels::CacheTier, metrics::Metrics, trace::Tracer},
     upstream::client::{ClientSettings, UpstreamClient},
 };
 use sluice_config::model::{self, Settings};
@@ -24,11 +24,14 @@ pub struct Shared {
     redis: Mutex<Option<RedisInUse>>,
     cache: Mutex<Option<CacheInUse>>,
     generations: Arc<Generations>,
+    tracer: Mutex<Option<(model::Traces, Arc<Tracer>)>>,
     clients: Mutex<HashMap<String, (ClientSettings, UpstreamClient)>>,
     /// Buckets and budgets.
     pub limits: LimitStock,
     /// How upstreams fare.
     pub health: HealthStock,
+    /// What providers' prompt caches have cost so far and not brought back.
+    pub prompt_cache_debts: Debts,
 }
 
 /// The link to Redis, where it leads, and its end.
@@ -63,15 +66,21 @@ impl Shared {
             redis: Mutex::default(),
             cache: Mutex::default(),
             generations: Arc::default(),
+            tracer: Mutex::default(),
             clients: Mutex::default(),
             limits,
             health: HealthStock::new(post),
+            prompt_cache_debts: Debts::default(),
         }
     }
 
     /// Ends what goes on behind the requests' backs, and waits until what was begun is written and what was
     /// borrowed is given back.
     pub async fn finish_background(&self, patience: Duration) {
+        // First, since a collector takes its time, too.
+        if let Some((_, tracer)) = &*self.tracer.lock().unwrap_or_else(PoisonError::into_inner) {
+            tracer.finish();
+        }
         if let Some(shared) = self.limits.shared_now() {
             tokio::time::timeout(patience, shared.leave()).await.ok();
         }
@@ -182,25 +191,54 @@ impl Shared {
         }
     }
 
-    /// The provider's connection pool: the one in use, unless how it connects has changed.
+    /// Makes traces, if these settings want any: the one in use, unless they say otherwise of it. One that is no
+    /// longer wanted sends what it holds when the last request that has it has ended.
+    ///
+    /// # Errors
+    /// When the collector can never be spoken to.
+    pub fn tracer(
+        &self,
+        settings: &Settings,
+        metrics: &Metrics,
+    ) -> Result<Option<Arc<Tracer>>, ProviderError> {
+        let mut used = self.tracer.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(wanted) = &settings.telemetry.traces else {
+            *used = None;
+            return Ok(None);
+        };
+        if let Some((_, tracer)) = used.as_ref().filter(|(settings, _)| settings == wanted) {
+            return Ok(Some(tracer.clone()));
+        }
+        let stop = self.background.stop.child_token();
+        let tracer = Arc::new(Tracer::start(wanted, metrics, &self.background.writing, stop)?);
+        *used = Some((wanted.clone(), tracer.clone()));
+        Ok(Some(tracer))
+    }
+
+    /// The provider's connection pool: the one in use, unless how it connects has changed. `label` is the
+    /// provider's in metrics.
     ///
     /// # Errors
     /// When TLS cannot be set up.
     pub fn client(
         &self,
         provider: &model::Provider,
+        label: &str,
         metrics: &Metrics,
     ) -> Result<UpstreamClient, ProviderError> {
         let wanted = ClientSettings::of(provider);
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((settings, client)) = clients.get(&provider.name)
+        let old = clients.get(&provider.name);
+        if let Some((settings, client)) = old
             && *settings == wanted
         {
             return Ok(client.clone());
         }
-        let connects = metrics.connect_duration.with_label_values(&[&provider.name]);
-        let reused = metrics.reused_retries.with_label_values(&[&provider.name]);
-        let client = UpstreamClient::new(&wanted, connects, reused)
+        // Connections of an old pool are the provider's as long as they last.
+        let connections = old.map(|(_, client)| client.connections().clone()).unwrap_or_default();
+        let connects = metrics.connect_duration.with_label_values(&[label]);
+        let reused = metrics.reused_retries.with_label_values(&[label]);
+        let client = UpstreamClient::new(&wanted, connects, reused, connections)
             .map_err(|error| ProviderError::Tls(provider.name.clone(), error.to_string()))?;
         clients.insert(provider.name.clone(), (wanted, client.clone()));
         Ok(client)

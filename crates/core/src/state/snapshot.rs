@@ -14,20 +14,26 @@ use crate::{
     },
     state::{
         callers::Callers,
+        caps::{Capped, CappedTargets},
         fallback_edges,
         handles::{ModelMetrics, ProviderMetrics, TargetMetrics},
         limits::Limited,
+        names::Names,
         shared::Shared,
     },
     telemetry::{
-        labels::{self, EndpointLabel},
+        labels::{CappedLabel, EndpointLabel},
         metrics::Metrics,
+        trace::Tracer,
     },
 };
 use http::HeaderValue;
 use sluice_config::model::{self, AuthMode, Settings};
 use std::{
+    cell::RefCell,
     collections::HashMap,
+    net::SocketAddr,
+    path::PathBuf,
     sync::{Arc, Weak},
 };
 
@@ -53,6 +59,10 @@ pub struct Snapshot {
     pub tags: Box<[Arc<str>]>,
     /// Limits that replicas share, when there is a Redis and anything to share.
     pub shared_limits: Option<Arc<SharedLimits>>,
+    /// Makes traces, when they are wanted.
+    pub tracer: Option<Arc<Tracer>>,
+    /// Label values of what is configured.
+    pub names: Names,
 }
 
 /// The response cache and its common settings.
@@ -73,24 +83,6 @@ const CALLS: &[EndpointLabel] = &[
     EndpointLabel::CountTokens,
 ];
 
-/// Caps the values of one label; what is beyond shares `_other`.
-pub(super) struct Capped<'a> {
-    pub(super) label: &'static str,
-    pub(super) left: usize,
-    pub(super) metrics: &'a Metrics,
-}
-
-impl Capped<'_> {
-    pub(super) fn value<'v>(&mut self, value: &'v str) -> &'v str {
-        if let Some(left) = self.left.checked_sub(1) {
-            self.left = left;
-            return value;
-        }
-        self.metrics.label_overflow.with_label_values(&[self.label]).inc();
-        labels::OTHER
-    }
-}
-
 impl Snapshot {
     /// Builds a snapshot from validated settings.
     ///
@@ -98,25 +90,28 @@ impl Snapshot {
     /// When a provider cannot be made ready, or Redis can never be reached.
     pub fn build(settings: Arc<Settings>, shared: &Shared, metrics: &Metrics) -> Result<Self, ProviderError> {
         // What can fail comes first: settings that are refused have changed no limit.
+        let caps = settings.telemetry.metrics;
+        let mut provider_labels = Capped::new(CappedLabel::Provider, &caps, metrics);
         let mut ready = Vec::new();
         for provider in &settings.providers {
-            let client = shared.client(provider, metrics)?;
+            let label = provider_labels.value(&provider.name);
+            let client = shared.client(provider, label, metrics)?;
             let health = shared.health.provider(
                 &provider.name,
                 Provider::keys(provider),
                 settings.resilience.retry_budget,
             );
-            let handles = ProviderMetrics::new(metrics, &provider.name);
+            let handles = ProviderMetrics::new(metrics, label);
             ready.push((provider, Provider::build(provider, client, health, handles)?));
         }
         let cache = shared.response_cache(&settings, metrics)?;
         let shared_limits = shared.shared_limits(&settings, metrics)?;
+        let tracer = shared.tracer(&settings, metrics)?;
 
         shared.limits.forget_unused();
         let limits = |limited| shared.limits.scope(limited, shared_limits.is_some());
         let mut providers = HashMap::new();
         for (provider, mut ready) in ready {
-            metrics.start_provider(&provider.name);
             ready.limits = limits(Limited {
                 limits: provider.limits.as_ref(),
                 concurrency: provider.max_concurrency.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),
@@ -125,20 +120,27 @@ impl Snapshot {
             providers.insert(provider.name.as_str(), Arc::new(ready));
         }
 
-        let caps = settings.telemetry.metrics;
-        let mut model_labels = Capped { label: "model", left: caps.max_models, metrics };
+        let mut model_labels = Capped::new(CappedLabel::Model, &caps, metrics);
+        let target_labels = RefCell::new(CappedTargets::new(&caps, metrics));
         let mut models = RouteTable::default();
         for model in &settings.models {
             let label = model_labels.value(&model.name);
             let limited =
                 Limited { limits: model.limits.as_ref(), ..Limited::new(ScopeKind::Model, &model.name) };
-            let shape = Shape { label, settings: &settings, providers: &providers, shared, metrics };
+            let shape = Shape {
+                label,
+                settings: &settings,
+                providers: &providers,
+                target_labels: &target_labels,
+                shared,
+                metrics,
+            };
             models.insert(Arc::new(shape.entry(model, limits(limited))));
         }
 
         let callers = Callers::new(&settings, &shared.limits, shared_limits.is_some(), metrics);
         let mut keys = KeyIndex::default();
-        let mut key_labels = Capped { label: "key", left: caps.max_keys, metrics };
+        let mut key_labels = Capped::new(CappedLabel::Key, &caps, metrics);
         for key in &settings.keys {
             keys.insert(key.hash, Arc::new(callers.key(key, key_labels.value(&key.name))));
         }
@@ -151,9 +153,23 @@ impl Snapshot {
         let prices = PriceTable::new(&settings.prices, &settings.providers);
         let tags = settings.ledger.tags.iter().map(|name| name.as_str().into()).collect();
         let used = |provider: &model::Provider| providers.get(provider.name.as_str()).cloned();
-        let providers = settings.providers.iter().filter_map(used).collect();
+        let providers: Vec<_> = settings.providers.iter().filter_map(used).collect();
         fallback_edges::start_at_zero(&models, metrics);
-        Ok(Self { settings, hash, keys, open, providers, models, prices, cache, tags, shared_limits })
+        let names = Names::of(&providers, &models, keys.all().chain(&open));
+        Ok(Self {
+            settings,
+            hash,
+            keys,
+            open,
+            providers,
+            models,
+            prices,
+            cache,
+            tags,
+            shared_limits,
+            tracer,
+            names,
+        })
     }
 }
 
@@ -162,6 +178,7 @@ struct Shape<'a> {
     label: &'a str,
     settings: &'a Settings,
     providers: &'a HashMap<&'a str, Arc<Provider>>,
+    target_labels: &'a RefCell<CappedTargets<'a>>,
     shared: &'a Shared,
     metrics: &'a Metrics,
 }
@@ -172,6 +189,8 @@ impl Shape<'_> {
         let common = &self.settings.resilience;
         let rule =
             |rule: &model::Rule| Rule { when: rule.when.clone(), targets: self.targets(&rule.targets) };
+        let metrics = ModelMetrics::new(self.metrics, self.label, CALLS);
+        metrics.start(self.metrics, model.hedge.is_some(), model.resume != model::Resume::None);
         ModelEntry {
             name: model.name.as_str().into(),
             aliases: model.aliases.clone(),
@@ -194,7 +213,7 @@ impl Shape<'_> {
             heartbeat: own.and_then(|own| own.heartbeat).unwrap_or(common.heartbeat),
             limits,
             cache: model.cache.clone(),
-            metrics: ModelMetrics::new(self.metrics, self.label, CALLS),
+            metrics,
         }
     }
 
@@ -209,12 +228,16 @@ impl Shape<'_> {
     fn target(&self, target: &model::Target) -> Option<Arc<Target>> {
         let provider = self.providers.get(target.provider.as_str())?.clone();
         let circuit = self.settings.resilience.circuit;
-        let health = self.shared.health.target(&provider.name, &target.model, circuit, self.metrics);
+        let place = provider.metrics.label();
+        let label = self.target_labels.borrow_mut().value(&target.provider, place, &target.model);
+        let stock = &self.shared.health;
+        let health = stock.target(&provider.name, place, &target.model, circuit, self.metrics);
+        let debt = self.shared.prompt_cache_debts.of(self.label);
         let endpoints = target.endpoints.as_deref().map(model::Endpoint::set);
         let door: Weak<Provider> = Arc::downgrade(&provider);
         health.lookout.watch(door);
         Some(Arc::new(Target {
-            metrics: TargetMetrics::new(self.metrics, &provider.name, &target.model, self.label),
+            metrics: TargetMetrics::new(self.metrics, place, label, self.label, debt),
             health,
             model_header: (!target.model.contains(['*', '{']))
                 .then(|| HeaderValue::from_str(&target.model).ok())
@@ -230,9 +253,15 @@ impl Shape<'_> {
     }
 }
 
-/// Secrets print as `***`, so the debug text is the configuration without them.
+/// Secrets print as `***`, so the debug text is the configuration without them. Where a replica listens and keeps its
+/// state is its own affair: replicas that share a configuration share a hash.
 fn hash(settings: &Settings) -> String {
-    let digest = blake3::hash(format!("{settings:?}").as_bytes());
+    let mut shared = settings.clone();
+    shared.state_dir = PathBuf::new();
+    for bind in [&mut shared.listeners.api.bind, &mut shared.listeners.admin.bind] {
+        *bind = SocketAddr::from(([0; 4], 0));
+    }
+    let digest = blake3::hash(format!("{shared:?}").as_bytes());
     digest.to_hex().chars().take(12).collect()
 }
 

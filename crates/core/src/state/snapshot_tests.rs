@@ -97,7 +97,7 @@ models:
     let settings = load(source, &options).unwrap().settings;
     let metrics = Metrics::new().unwrap();
     Snapshot::build(Arc::new(settings), &Shared::default(), &metrics).unwrap();
-    let text = String::from_utf8(metrics.text()).unwrap();
+    let text = String::from_utf8(metrics.text(|_, _| true)).unwrap();
     let edge = |model: &str, from: &str, to: &str| {
         let labels = format!(
             "{{from_provider=\"{from}\",model=\"{model}\",reason=\"timeout\",to_provider=\"{to}\"}} 0"

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 pub struct CacheNote {
     /// Absent until the cache is come to.
     pub result: Option<CacheResult>,
+    /// When a stored answer was found.
+    pub at: Option<Instant>,
     /// Where the answer was.
     pub tier: Option<CacheTier>,
     /// Why it was passed by.
@@ -52,6 +54,7 @@ impl CacheNote {
         let now = Instant::now();
         let mut note = Self::new(CacheResult::Hit);
         note.tier = Some(tier);
+        note.at = Some(now);
         note.life = Some((entry.age(now), entry.left(now)));
         note.give(entry);
         note

@@ -13,7 +13,9 @@ use crate::{
     state::snapshot::{KeyEntry, ModelEntry, Target},
     telemetry::{
         labels::{AbortPhase, AttemptOutcome, EndpointLabel, Outcome, Source, StreamEnd},
+        laps::Laps,
         tags::Tags,
+        trace::{SpanId, Trace},
     },
     upstream::{abandoned::Leaving, attempt::UpstreamHead, body::Sent},
 };
@@ -34,6 +36,8 @@ use std::{
 pub struct Exchange {
     /// Our id, or the client's where it sent a proper one.
     pub id: Arc<str>,
+    /// The trace that it belongs to, where one is known.
+    pub trace: Option<Trace>,
     /// When the head had been read.
     pub started: Instant,
     /// Where the client is: who connected, or for whom a trusted proxy did.
@@ -92,10 +96,14 @@ pub struct Exchange {
     pub requested_model: Option<String>,
     /// How far it came, should the client leave.
     pub phase: AbortPhase,
+    /// What our own time went to.
+    pub laps: Laps,
     /// Time spent waiting for the upstream.
     pub upstream_wait: Duration,
     /// Time in which a slow client would not take more.
     pub client_wait: Duration,
+    /// Time in which it waited by a rule: in the line of a limit, or before another try.
+    pub held_back: Duration,
     /// Facts of a stream.
     pub streaming: Option<Streaming>,
     /// So many other targets have gone on with it after it broke.
@@ -106,6 +114,8 @@ pub struct Exchange {
 pub struct Attempt {
     /// Where.
     pub target: Arc<Target>,
+    /// Its place in the request's trace.
+    pub span: SpanId,
     /// The upstream's name for the model.
     pub model: Arc<str>,
     /// How it ended.
@@ -184,6 +194,23 @@ impl Exchange {
         }
     }
 
+    /// It has waited so long by a rule, which is no work of ours.
+    pub fn waited_by_rule(&mut self, wait: Duration) {
+        self.held_back += wait;
+        self.laps.skip_some(wait);
+    }
+
+    /// Our own time in `total`: what it did not wait for an upstream, a slow client or a rule.
+    #[must_use]
+    pub fn overhead(&self, total: Duration) -> Duration {
+        // A try that the client's leaving ended was a wait to its last moment.
+        let unfinished =
+            self.attempts.iter().filter(|attempt| attempt.took.is_none()).map(Attempt::took).sum();
+        [self.upstream_wait, unfinished, self.client_wait, self.held_back]
+            .into_iter()
+            .fold(total, Duration::saturating_sub)
+    }
+
     /// Notes what the answer of the last try told, whole or cut. An answer without usage is counted as one.
     pub fn answered(&mut self, facts: &Facts) {
         let Some(attempt) = self.attempts.last_mut() else { return };
@@ -254,9 +281,11 @@ impl Recorder {
     #[must_use]
     pub fn open(app: Arc<App>, id: Arc<str>, peer: SocketAddr, endpoint: EndpointLabel) -> Self {
         app.in_flight.enter(endpoint);
+        let started = Instant::now();
         let exchange = Box::new(Exchange {
             id,
-            started: Instant::now(),
+            trace: None,
+            started,
             client: peer.ip().to_canonical(),
             endpoint,
             anthropic: false,
@@ -285,8 +314,10 @@ impl Recorder {
             reason: None,
             requested_model: None,
             phase: AbortPhase::Body,
+            laps: Laps::new(started),
             upstream_wait: Duration::ZERO,
             client_wait: Duration::ZERO,
+            held_back: Duration::ZERO,
             streaming: None,
             resumed: 0,
         });

@@ -6,12 +6,14 @@ mod cache;
 mod config;
 mod limits;
 mod request;
+mod trace;
 mod upstream;
 
 pub use cache::{BypassLabel, CacheResult, CacheTier, Eviction, InvalidEntry, SavedBy, StoreResult};
 pub use config::Reload;
 pub use limits::{Alone, AuthFailure, Decision, LimitLabel};
 pub use request::{AbortPhase, CappedLabel, EndpointLabel, Outcome, Rejection, Source, Stage};
+pub use trace::SpanLoss;
 pub use upstream::{
     AttemptOutcome, ConnectionState, HedgeResult, ResumeResult, RetryResult, StreamEnd, TokenType,
 };

@@ -46,6 +46,7 @@ fn json(out: &mut Vec<u8>, x: &Exchange, ended: &Ended<'_>) {
     line.word("event", "request");
     // Ids are checked or made by us: nothing in them needs escaping.
     line.word("request_id", &x.id);
+    line.some("trace_id", x.trace.as_ref().map(|trace| trace.id.hex()), Object::ascii);
     line.word("endpoint", x.endpoint.as_str());
     line.number("status", x.status.into());
     line.word("outcome", x.outcome.as_str());
@@ -60,6 +61,10 @@ fn json(out: &mut Vec<u8>, x: &Exchange, ended: &Ended<'_>) {
     line.word_raw("stream", if x.stream { "true" } else { "false" });
     line.some("cache", x.cache.result.map(super::labels::CacheResult::as_str), Object::word);
     line.some("cache_reason", x.cache.bypass.map(crate::cache::policy::Bypass::as_str), Object::word);
+    if let Some(held) = &x.limits.told {
+        line.some("limit", held.limit.map(super::labels::LimitLabel::as_str), Object::word);
+        line.some("queued_ms", held.waited, Object::millis);
+    }
     let streaming = x.streaming.as_ref();
     line.some(
         "stream_end",
@@ -74,6 +79,8 @@ fn json(out: &mut Vec<u8>, x: &Exchange, ended: &Ended<'_>) {
         line.number("input_tokens", tokens.prompt());
         line.number("output_tokens", tokens.output);
         line.number("cache_read_tokens", tokens.cache_read);
+        line.number("cache_write_tokens", tokens.cache_write);
+        line.number("reasoning_tokens", tokens.reasoning);
         line.word("token_source", source.as_str());
     }
     line.some("cost_nano_usd", ended.spent.cost.as_ref().map(|cost| cost.nano_usd), Object::number);
@@ -162,6 +169,14 @@ impl<'a> Object<'a> {
         self.name(name);
         self.out.push(b'"');
         self.out.extend_from_slice(value.as_bytes());
+        self.out.push(b'"');
+    }
+
+    /// Bytes that are ASCII and need no escaping.
+    fn ascii<const N: usize>(&mut self, name: &'static str, value: [u8; N]) {
+        self.name(name);
+        self.out.push(b'"');
+        self.out.extend_from_slice(&value);
         self.out.push(b'"');
     }
 

@@ -10,9 +10,10 @@ pub use declare::{Family, Kind, Label};
 pub use families::{FAMILIES, Metrics, PROCESS};
 
 use crate::telemetry::labels::{
-    AbortPhase, Alone, AuthFailure, BypassLabel, EndpointLabel, Rejection, Reload, StreamEnd,
+    AbortPhase, Alone, AuthFailure, BypassLabel, CappedLabel, EndpointLabel, Rejection, Reload, SpanLoss,
+    StreamEnd,
 };
-use prometheus::{Encoder, TextEncoder, process_collector::ProcessCollector};
+use prometheus::{Encoder, TextEncoder, process_collector::ProcessCollector, proto::LabelPair};
 
 impl Metrics {
     /// Makes a registry with every family in it.
@@ -46,6 +47,12 @@ impl Metrics {
         for result in Reload::ALL {
             self.reloads.with_label_values(&[result.as_str()]);
         }
+        for why in SpanLoss::ALL {
+            self.trace_spans_dropped.with_label_values(&[why.as_str()]);
+        }
+        for label in CappedLabel::ALL {
+            self.label_overflow.with_label_values(&[label.as_str()]);
+        }
         for phase in AbortPhase::ALL {
             self.client_aborts.with_label_values(&[phase.as_str()]);
         }
@@ -60,10 +67,25 @@ impl Metrics {
         self.reused_retries.with_label_values(&[provider]);
     }
 
-    /// Everything in the Prometheus text format.
+    /// Everything in the Prometheus text format that `holds`, told a family's name and a series' labels. What does
+    /// not is let go of.
+    ///
+    /// Nobody may resolve handles for a new configuration meanwhile: they would be let go of before they are known.
     #[must_use]
-    pub fn text(&self) -> Vec<u8> {
-        let families = self.registry.gather();
+    pub fn text(&self, holds: impl Fn(&str, &[LabelPair]) -> bool) -> Vec<u8> {
+        let mut families = self.registry.gather();
+        for family in &mut families {
+            let name = family.name().to_owned();
+            family.mut_metric().retain(|series| {
+                let labels = series.get_label();
+                let is_held = holds(&name, labels);
+                if !is_held && !OUTLIVING.contains(&name.as_str()) {
+                    self.forget(&name, &labels.iter().map(|label| (label.name(), label.value())).collect());
+                }
+                is_held
+            });
+        }
+        families.retain(|family| !family.get_metric().is_empty());
         let mut out = Vec::with_capacity(64 << 10);
         // Writing into a Vec cannot fail, and the families are ours.
         TextEncoder::new().encode(&families, &mut out).ok();
@@ -71,6 +93,14 @@ impl Metrics {
         out
     }
 }
+
+/// Families whose handles outlive a configuration, with a provider's connections and circuits: a provider that comes
+/// back goes on with them. While it is away its series are not shown.
+const OUTLIVING: &[&str] = &[
+    "sluice_circuit_transitions_total",
+    "sluice_reused_retries_total",
+    "sluice_upstream_connect_duration_seconds",
+];
 
 /// Lines that are samples, not comments.
 fn count_samples(text: &[u8]) -> i64 {
@@ -84,7 +114,7 @@ mod tests {
 
     #[test]
     fn closed_families_start_at_zero() {
-        let text = String::from_utf8(Metrics::new().unwrap().text()).unwrap();
+        let text = String::from_utf8(Metrics::new().unwrap().text(|_, _| true)).unwrap();
         assert!(text.contains("sluice_auth_failures_total{reason=\"missing\"} 0"), "{text}");
         assert!(text.contains("sluice_requests_in_flight{endpoint=\"chat\"} 0"));
         assert!(text.contains("process_cpu_seconds_total"));

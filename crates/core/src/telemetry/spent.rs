@@ -33,6 +33,8 @@ pub struct Bought {
     pub counted: Option<Counted>,
     /// What they cost, in nano-dollars; absent without a price.
     pub nano_usd: Option<u64>,
+    /// What the provider's prompt cache made cheaper, less what writing to it cost more, in nano-dollars.
+    pub prompt_cache_saved: i64,
 }
 
 impl Spent {
@@ -48,12 +50,13 @@ impl Spent {
         let mut spent = Self::default();
         let mut nano_usd = None;
         for (attempt, used) in x.attempts.iter().zip(used) {
-            let bought = used.map_or_else(Bought::default, |(usage, source)| Bought {
-                counted: Some(Counted { tokens: Tokens::from(&usage), source }),
-                nano_usd: snapshot
-                    .prices
-                    .find(&attempt.target.provider.name, &attempt.model)
-                    .map(|price| price.cost(&usage)),
+            let bought = used.map_or_else(Bought::default, |(usage, source)| {
+                let price = snapshot.prices.find(&attempt.target.provider.name, &attempt.model);
+                Bought {
+                    counted: Some(Counted { tokens: Tokens::from(&usage), source }),
+                    nano_usd: price.map(|price| price.cost(&usage)),
+                    prompt_cache_saved: price.map_or(0, |price| price.prompt_cache_saved(&usage)),
+                }
             });
             spent.counted = together(spent.counted, bought.counted);
             nano_usd = match (nano_usd, bought.nano_usd) {

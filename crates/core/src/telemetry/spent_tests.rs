@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     app::BuildInfo,
     ledger::LedgerPlace,
-    telemetry::{exchange::Recorder, labels::EndpointLabel, logs::LogSink},
+    telemetry::{exchange::Recorder, labels::EndpointLabel, logs::LogSink, trace::SpanId},
     upstream::body::Sent,
 };
 use sluice_config::{Env, Options, Source, load};
@@ -43,6 +43,7 @@ fn spent_when(sent: &Sent, tries: &[(AttemptOutcome, Option<Facts>)]) -> Spent {
     for (target, (outcome, facts)) in entry.targets.iter().zip(tries) {
         x.attempts.push(Attempt {
             target: target.clone(),
+            span: SpanId::draw(),
             model: target.model.clone(),
             outcome: *outcome,
             status: None,

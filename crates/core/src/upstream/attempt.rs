@@ -14,6 +14,7 @@ use crate::{
     upstream::{
         body::{ReadClock, ReadFault, Sent, read_all, read_some},
         classify::{self, Class},
+        connections::AnswerBody,
         errand::Errand,
         failure::{self, EXCERPT, Failure},
         following::Following,
@@ -24,7 +25,6 @@ use crate::{
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
-use hyper::body::Incoming;
 use sluice_config::model::Timeouts;
 use sluice_protocol::{
     Dialect,
@@ -209,7 +209,7 @@ async fn send(
     let provider = &target.provider;
     let headers = || {
         let mut headers = provider.headers(call.stream, *key);
-        call.forward_headers(outgoing.wire, provider.trace, &mut headers);
+        call.forward_headers(outgoing.wire, provider.trace.then_some(errand.span), &mut headers);
         headers
     };
     let dialect = call.envelope.dialect();
@@ -308,7 +308,7 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
 }
 
 /// A stream was asked for and something else came, often an error with status 200.
-async fn not_a_stream(status: u16, body: Incoming, target: &Target) -> Failure {
+async fn not_a_stream(status: u16, body: AnswerBody, target: &Target) -> Failure {
     let told = read_some(body, MAX_ERROR, ERROR_PATIENCE).await;
     let message =
         upstream_error::message(&told).map(|told| failure::clean(&told.message, &target.provider, EXCERPT));

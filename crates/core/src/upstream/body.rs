@@ -1,9 +1,8 @@
 //! Bodies on the upstream's side: a spliced request going out, a bounded answer coming in.
 
-use crate::{gather::Gather, timer::LazyTimer};
+use crate::{gather::Gather, timer::LazyTimer, upstream::connections::AnswerBody};
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
 use sluice_protocol::splice::Segments;
 use std::{
     convert::Infallible,
@@ -146,7 +145,7 @@ impl ReadClock {
 ///
 /// # Errors
 /// When it is larger than `limit`, too slow, or broken.
-pub async fn read_all(body: Incoming, limit: usize, mut clock: ReadClock) -> Result<Bytes, ReadFault> {
+pub async fn read_all(body: AnswerBody, limit: usize, mut clock: ReadClock) -> Result<Bytes, ReadFault> {
     if body.size_hint().lower() > limit as u64 {
         return Err(ReadFault::TooLarge);
     }
@@ -169,7 +168,7 @@ pub async fn read_all(body: Incoming, limit: usize, mut clock: ReadClock) -> Res
 }
 
 /// Reads what comes of a body within a limit and a time, and returns that.
-pub async fn read_some(body: Incoming, limit: usize, patience: Duration) -> Bytes {
+pub async fn read_some(body: impl Body<Data = Bytes>, limit: usize, patience: Duration) -> Bytes {
     let mut body = pin!(body);
     let mut read = BytesMut::new();
     let all = async {

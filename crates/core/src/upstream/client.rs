@@ -6,6 +6,7 @@
 use crate::upstream::{
     body::{RequestBody, Sent},
     connect::{ConnectError, Connector},
+    connections::{AnswerBody, Connections},
     tally::Tally,
 };
 use http::{HeaderMap, Method, Request, Response, Uri};
@@ -18,7 +19,12 @@ use prometheus::{Histogram, IntCounter};
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject};
 use sluice_config::model;
 use sluice_protocol::splice::Segments;
-use std::{error::Error as _, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    error::Error as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 /// Providers close idle connections after a minute or so; we leave a little earlier.
 const IDLE: Duration = Duration::from_secs(50);
@@ -80,6 +86,7 @@ pub struct UpstreamClient {
     /// Never reuses a connection: for the retry that must not meet a second dead one.
     fresh: Client<Connector, RequestBody>,
     connector: Connector,
+    connections: Connections,
     reused_retries: IntCounter,
     /// On HTTP/2 a connection carries many requests: its end says nothing of one of them.
     http2: bool,
@@ -94,9 +101,20 @@ impl UpstreamClient {
         settings: &ClientSettings,
         connects: Histogram,
         reused_retries: IntCounter,
+        connections: Connections,
     ) -> Result<Self, TlsError> {
-        let tls = if settings.secure { Some(Arc::new(tls_config(settings)?)) } else { None };
-        let connector = Connector::new(settings.allow_private, settings.connect, tls, connects);
+        let tls = if settings.secure {
+            Some(Arc::new(tls_config(settings.ca_file.as_deref(), settings.http2)?))
+        } else {
+            None
+        };
+        let connector = Connector::new(
+            settings.allow_private,
+            settings.connect,
+            tls,
+            Some(connects),
+            connections.clone(),
+        );
         let client = |idle_per_host| {
             Client::builder(TokioExecutor::new())
                 .pool_timer(TokioTimer::new())
@@ -112,7 +130,13 @@ impl UpstreamClient {
                 .build(connector.clone())
         };
         let (pooled, fresh) = (client(IDLE_PER_HOST), client(0));
-        Ok(Self { pooled, fresh, connector, reused_retries, http2: settings.http2 })
+        Ok(Self { pooled, fresh, connector, connections, reused_retries, http2: settings.http2 })
+    }
+
+    /// Connections of its own and of the pools that it replaced.
+    #[must_use]
+    pub fn connections(&self) -> &Connections {
+        &self.connections
     }
 
     /// Can a connection be made now? It is closed at once, and nothing is sent on it.
@@ -126,6 +150,19 @@ impl UpstreamClient {
     /// # Errors
     /// When no connection can be made or no head comes. There is no timer here.
     pub async fn post(
+        &self,
+        uri: &Uri,
+        headers: impl Fn() -> HeaderMap,
+        body: &Segments,
+        sent: &Sent,
+    ) -> Result<Response<AnswerBody>, SendError> {
+        // Ends with the answer's body, or with the wait for it.
+        let in_use = self.connections.carry();
+        let asked = self.ask(uri, headers, body, sent).await;
+        asked.map(|response| response.map(|incoming| AnswerBody::new(incoming, in_use)))
+    }
+
+    async fn ask(
         &self,
         uri: &Uri,
         headers: impl Fn() -> HeaderMap,
@@ -175,9 +212,13 @@ fn explain(error: &Error) -> SendError {
     if tally(error).is_some_and(|tally| tally.answered()) { SendError::BadHead } else { SendError::Died }
 }
 
-fn tls_config(settings: &ClientSettings) -> Result<ClientConfig, TlsError> {
+/// Trusts the public authorities, and those of a file.
+///
+/// # Errors
+/// When the file cannot be used.
+pub(crate) fn tls_config(ca_file: Option<&Path>, http2: bool) -> Result<ClientConfig, TlsError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(path) = &settings.ca_file {
+    if let Some(path) = ca_file {
         let fault = |text: String| TlsError::CaFile(format!("{}: {text}", path.display()));
         let certificates = CertificateDer::pem_file_iter(path).map_err(|error| fault(error.to_string()))?;
         let mut found = 0;
@@ -196,6 +237,6 @@ fn tls_config(settings: &ClientSettings) -> Result<ClientConfig, TlsError> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols =
-        if settings.http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
+        if http2 { vec![b"h2".to_vec(), b"http/1.1".to_vec()] } else { vec![b"http/1.1".to_vec()] };
     Ok(config)
 }

@@ -3,7 +3,11 @@
 //! Owns the order in which addresses are tried and the connect deadline, which covers all of it. Pooling is
 //! the client's.
 
-use crate::upstream::{guard, tally::Tally};
+use crate::upstream::{
+    connections::{Connections, Open},
+    guard,
+    tally::Tally,
+};
 use http::Uri;
 use hyper_util::{
     client::legacy::connect::{Connected, Connection},
@@ -60,7 +64,7 @@ impl ConnectError {
     }
 }
 
-/// Makes connections for one provider.
+/// Makes connections: for one provider, or for what is told elsewhere.
 #[derive(Clone)]
 pub struct Connector {
     inner: Arc<Inner>,
@@ -70,19 +74,22 @@ struct Inner {
     allow_private: bool,
     timeout: Duration,
     tls: Option<TlsConnector>,
-    took: Histogram,
+    took: Option<Histogram>,
+    connections: Connections,
 }
 
 impl Connector {
-    /// A connector; `tls` for `https` addresses.
+    /// A connector; `tls` for `https` addresses, `took` where connections are observed.
     #[must_use]
     pub fn new(
         allow_private: bool,
         timeout: Duration,
         tls: Option<Arc<ClientConfig>>,
-        took: Histogram,
+        took: Option<Histogram>,
+        connections: Connections,
     ) -> Self {
-        Self { inner: Arc::new(Inner { allow_private, timeout, tls: tls.map(TlsConnector::from), took }) }
+        let tls = tls.map(TlsConnector::from);
+        Self { inner: Arc::new(Inner { allow_private, timeout, tls, took, connections }) }
     }
 
     /// Can a connection be made? It is not counted among those that are made for requests.
@@ -107,8 +114,10 @@ impl tower_service::Service<Uri> for Connector {
             let made = tokio::time::timeout(inner.timeout, inner.connect(&uri))
                 .await
                 .unwrap_or(Err(ConnectError::Timeout));
-            inner.took.observe(began.elapsed().as_secs_f64());
-            made.map(TokioIo::new)
+            if let Some(took) = &inner.took {
+                took.observe(began.elapsed().as_secs_f64());
+            }
+            made.map(|io| TokioIo::new(UpstreamIo { _open: Some(inner.connections.open()), ..io }))
         })
     }
 }
@@ -121,12 +130,12 @@ impl Inner {
         let tcp = self.connect_any(&resolve(host, port).await?).await?;
         let tally = Tally::default();
         if !secure {
-            return Ok(UpstreamIo { stream: Stream::Plain(tcp), tally });
+            return Ok(UpstreamIo { stream: Stream::Plain(tcp), tally, _open: None });
         }
         let name = ServerName::try_from(host.to_owned()).map_err(|_| ConnectError::Tls)?;
         let tls = self.tls.as_ref().ok_or(ConnectError::Tls)?;
         let stream = tls.connect(name, tcp).await.map_err(|_| ConnectError::Tls)?;
-        Ok(UpstreamIo { stream: Stream::Tls(Box::new(stream)), tally })
+        Ok(UpstreamIo { stream: Stream::Tls(Box::new(stream)), tally, _open: None })
     }
 
     /// Tries the allowed addresses one after the other; each gets its share of the time, so that one that
@@ -166,6 +175,8 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, ConnectError>
 pub struct UpstreamIo {
     stream: Stream,
     tally: Tally,
+    /// Counts it as long as it is open; probes are not counted.
+    _open: Option<Open>,
 }
 
 enum Stream {

@@ -10,6 +10,7 @@ use crate::{
         exchange::Attempt,
         labels::{self, AttemptOutcome},
         metrics::Metrics,
+        trace::SpanId,
     },
     upstream::{
         attempt::{Delivery, Tried},
@@ -35,6 +36,8 @@ pub struct Errand {
     pub target: Arc<Target>,
     /// The upstream's name for the model.
     pub model: Arc<str>,
+    /// Its place in the request's trace.
+    pub span: SpanId,
     /// Which key of the provider's pool.
     pub key: usize,
     /// All tries of the request together end by then.
@@ -111,10 +114,12 @@ impl Errand {
     #[must_use]
     pub fn begin(choice: &Choice, turn: Turn, outgoing: Arc<Outgoing>, deadline: Instant) -> (Self, Attempt) {
         let (target, model) = (choice.target.clone(), choice.model.clone());
-        let sent = Sent::default();
-        let errand = Self { target, model, key: turn.key, deadline, share: None, end: None, sent, outgoing };
+        let (sent, span) = (Sent::default(), SpanId::draw());
+        let errand =
+            Self { target, model, span, key: turn.key, deadline, share: None, end: None, sent, outgoing };
         let attempt = Attempt {
             target: errand.target.clone(),
+            span,
             model: errand.model.clone(),
             // Until it is known better: the client may leave at any moment.
             outcome: AttemptOutcome::Cancelled,
@@ -137,7 +142,7 @@ impl Errand {
             // Clients may send any name; those of the operator and of the tables are few.
             let known = provider.drop.names(field) || capability::is_known_member(field);
             let field = if known { field } else { labels::OTHER };
-            metrics.dropped_fields.with_label_values(&[&*provider.name, field]).inc();
+            metrics.dropped_fields.with_label_values(&[provider.metrics.label(), field]).inc();
         }
         let now = Instant::now();
         match &tried.result {

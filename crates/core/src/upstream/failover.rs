@@ -9,7 +9,7 @@ use crate::{
     limits::refusal::Refusal,
     telemetry::{
         exchange::{Attempt, Recorder},
-        labels::{AbortPhase, AttemptOutcome, LimitLabel},
+        labels::{AbortPhase, AttemptOutcome, LimitLabel, Stage},
     },
     upstream::{
         abandoned::Asking,
@@ -61,8 +61,12 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
         let share = share_of_time(&plan, &call, &way);
         let asked = async {
             // First of all: who cannot take the request is not waited for, and nothing of its provider's is taken.
-            let outgoing = Outgoing::of(&plan, &call, choice).map_err(Stopped::Unfit)?;
+            recorder.laps.skip();
+            let outgoing = Outgoing::of(&plan, &call, choice);
+            recorder.laps.end(Stage::Encode);
+            let outgoing = outgoing.map_err(Stopped::Unfit)?;
             pause(turn.wait).await;
+            recorder.waited_by_rule(turn.wait);
             // A target whose provider our own limits leave no room is passed over, as if it were not there.
             enter(choice, &mut recorder).await.map_err(Stopped::NoRoom)?;
             if let Some((from, failure)) = &failed {
@@ -229,11 +233,11 @@ pub(super) fn note(errand: &Errand, at: usize, tried: &mut Tried, recorder: &mut
 
 fn fell_back(plan: &Plan, from: usize, to: &Choice, why: AttemptOutcome, recorder: &Recorder) {
     let Some(from) = plan.choices.get(from) else { return };
-    let (from, to) = (&from.target.provider.name, &to.target.provider.name);
+    let (from, to) = (&from.target.provider, &to.target.provider);
     // Another try at the same provider, or another key or model of it, is none.
-    if from == to {
+    if from.name == to.name {
         return;
     }
-    let labels = [plan.entry.metrics.label(), from, to, why.as_str()];
+    let labels = [plan.entry.metrics.label(), from.metrics.label(), to.metrics.label(), why.as_str()];
     recorder.app().metrics.fallbacks.with_label_values(&labels).inc();
 }

@@ -10,6 +10,7 @@ pub mod body;
 pub mod classify;
 pub mod client;
 pub mod connect;
+pub mod connections;
 pub mod detour;
 pub mod errand;
 pub mod failover;

@@ -6,11 +6,10 @@
 
 use crate::{
     cache::flight::Piece,
-    upstream::{body::ReadClock, following::Following},
+    upstream::{body::ReadClock, connections::AnswerBody, following::Following},
 };
 use bytes::{Bytes, BytesMut};
 use http_body::Body;
-use hyper::body::Incoming;
 use sluice_protocol::{
     Dialect,
     observe::{Facts, StreamObserver, Verdict},
@@ -34,7 +33,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// An open event stream.
 pub struct EventStream {
     /// Absent once nothing more is read.
-    body: Option<Incoming>,
+    body: Option<AnswerBody>,
     decoder: Decoder,
     observer: StreamObserver,
     /// The upstream speaks otherwise than the client.
@@ -124,7 +123,7 @@ pub enum Ending {
 impl EventStream {
     /// A stream over a response's body.
     #[must_use]
-    pub fn new(body: Incoming, dialect: Dialect, usage: UsageEvents, idle: Duration, end: Instant) -> Self {
+    pub fn new(body: AnswerBody, dialect: Dialect, usage: UsageEvents, idle: Duration, end: Instant) -> Self {
         Self {
             body: Some(body),
             decoder: Decoder::new(MAX_EVENT),

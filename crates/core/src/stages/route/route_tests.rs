@@ -3,6 +3,7 @@ use crate::{
     cache::key::{Draft, Scope},
     facts::{Plan, Skip},
     state::shared::Shared,
+    telemetry::trace::Onward,
 };
 use http::HeaderMap;
 use sluice_config::{Env, Options, Source, load};
@@ -56,7 +57,7 @@ fn call_of(dialect: Dialect, body: &str) -> Call {
         stream: body.contains("\"stream\":true"),
         shared: false,
         forward: Vec::new(),
-        traceparent: None,
+        trace: Onward::Nothing,
         patience: None,
     }
 }

@@ -24,6 +24,14 @@ labels! {
     }
 }
 
+impl EndpointLabel {
+    /// Can its answers be streams?
+    #[must_use]
+    pub const fn streams(self) -> bool {
+        matches!(self, Self::Completions | Self::Chat | Self::Responses | Self::Messages)
+    }
+}
+
 labels! {
     /// How a client request ended.
     Outcome {
@@ -112,9 +120,11 @@ labels! {
     Stage {
         /// From the head to a caller: path, method, host and key.
         Auth = "auth",
-        /// Room in flight, and limits; with the time that Redis takes to answer for shared ones.
+        /// Room in flight, and limits, of requests that they let go on; with the time that Redis takes to answer for
+        /// shared ones.
         Limit = "limit",
-        /// May the answer be a stored one, its key, and the look-up; with the time that Redis takes to answer.
+        /// May the answer be a stored one, its key, and the look-up in memory. How long Redis takes has a family of its
+        /// own.
         Cache = "cache",
         /// The model, and the targets in the order in which they are asked.
         Route = "route",

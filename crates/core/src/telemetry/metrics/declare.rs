@@ -63,6 +63,12 @@ macro_rules! families {
     (@values $values:expr) => { Some($values) };
     (@buckets) => { &[] };
     (@buckets $buckets:ident) => { $buckets };
+    (@forget counter $vec:expr, $labels:ident) => { $vec.remove($labels).ok() };
+    (@forget float_counter $vec:expr, $labels:ident) => { $vec.remove($labels).ok() };
+    (@forget gauge $vec:expr, $labels:ident) => { $vec.remove($labels).ok() };
+    (@forget float_gauge $vec:expr, $labels:ident) => { $vec.remove($labels).ok() };
+    (@forget histogram $vec:expr, $labels:ident) => { $vec.remove($labels).ok() };
+    (@forget $single:ident $metric:expr, $labels:ident) => { None };
     ($(
         $field:ident = $kind:ident $name:literal
         [$($label:literal $(of $values:expr)?),*] $(in $buckets:ident)? : $help:literal;
@@ -90,6 +96,16 @@ macro_rules! families {
                 let r = Registrar::default();
                 $(let $field = r.$kind(concat!("sluice_", $name), $help, &[$($label),*] $(, $buckets)?)?;)+
                 Ok(Self { $($field,)+ registry: r.into_registry() })
+            }
+
+            /// Lets go of one series. Whoever still has its handle counts where nobody looks.
+            pub(super) fn forget(&self, family: &str, labels: &std::collections::HashMap<&str, &str>) {
+                let known: Option<()> = match family.strip_prefix("sluice_") {
+                    $(Some($name) => families!(@forget $kind self.$field, labels),)+
+                    _ => None,
+                };
+                // It may be gone already.
+                known.unwrap_or_default();
             }
         }
     };

@@ -11,8 +11,8 @@ use crate::{
     telemetry::labels::{
         AbortPhase, Alone, AttemptOutcome, AuthFailure, BypassLabel, CacheResult, CacheTier, CappedLabel,
         ConnectionState, Decision, EndpointLabel, Eviction, HedgeResult, InvalidEntry, LimitLabel, Outcome,
-        Rejection, Reload, ResumeResult, RetryResult, SavedBy, Source, Stage, StoreResult, StreamEnd,
-        TokenType,
+        Rejection, Reload, ResumeResult, RetryResult, SavedBy, Source, SpanLoss, Stage, StoreResult,
+        StreamEnd, TokenType,
     },
 };
 
@@ -83,7 +83,7 @@ families! {
     upstream_duration = histogram "upstream_duration_seconds" ["provider", "upstream_model"] in LATENCY:
         "One attempt, to its last byte.";
     overhead = histogram "overhead_seconds" ["source" of Source::WORDS] in OVERHEAD:
-        "Total time less the wait for the upstream and for a slow client.";
+        "Our own time: total less the waits for the upstream, for a slow client, in a limit's line and before a retry.";
     stage_duration = histogram "stage_duration_seconds" ["stage" of Stage::WORDS] in OVERHEAD:
         "Own time by stage, once per request that came to it.";
     first_token = histogram "time_to_first_token_seconds" ["provider", "model"] in FIRST_TOKEN:
@@ -224,6 +224,10 @@ families! {
         "Tasks of the runtime that have not ended.";
     log_dropped = single_counter "request_log_dropped_total" []:
         "Log lines lost to a slow output.";
+    trace_spans_exported = single_counter "trace_spans_exported_total" []:
+        "Spans that the trace collector took.";
+    trace_spans_dropped = counter "trace_spans_dropped_total" ["reason" of SpanLoss::WORDS]:
+        "Spans that did not come to the trace collector.";
     ready = single_gauge "ready" []:
         "1 when the gateway takes traffic.";
     draining = single_gauge "draining" []:
