@@ -1,6 +1,8 @@
 //! The request's line: what leads from a spike in a picture to the request behind it, without ever costing one.
 
-use crate::support::{CHAT, CHAT_REPLY, LIMITED, chat, chat_events, chat_stream_request, limited, seeded};
+use crate::support::{
+    CHAT, CHAT_REPLY, LIMITED, all, chat, chat_events, chat_stream_request, limited, seeded,
+};
 use serde_json::Value;
 use sluice_tests::{
     client::{Client, Request},
@@ -92,7 +94,7 @@ async fn streams_hits_and_refusals_tell_what_is_theirs() {
         false => Answer::json(CHAT_REPLY),
     })
     .await;
-    let config = limited(&upstream, "limits: {requests: 1/h}").section("cache: {}");
+    let config = limited(&upstream, "limits: {requests: {rate: 1/h, burst: 1}}").section("cache: {}");
     let gateway = config.start().await;
     let stream = chat_stream_request().header("x-request-id", "stream-1");
     let _ = stream.send(gateway.api).await.expect(200);
@@ -208,25 +210,31 @@ impl Drop for Unread {
 async fn a_log_that_nobody_reads_costs_lines_and_no_request() {
     const LOST: &str = "sluice_request_log_dropped_total";
     let upstream = Upstream::with(|_, _| Answer::json(CHAT_REPLY)).await;
-    // A name that fills the buffer of 8 MiB with a few hundred lines.
-    let name = "m".repeat(16_000);
+    // Names that fill the buffer of 8 MiB with some thousand lines.
+    let (model, key) = ("m".repeat(200), "k".repeat(200));
     let config = Config::to(&upstream)
-        .model_entry(&format!("{{name: big, targets: [{{provider: up, model: \"{name}\"}}]}}"));
+        .model_entry(&format!("{{name: {model}, targets: [{{provider: up, model: {model}}}]}}"))
+        .key(&key, LIMITED, "models: [\"*\"]");
     let sluice = Unread::start(&config).await;
-    let body = chat().replace("\"m\"", "\"big\"");
+    let body = chat().replace("\"m\"", &format!("\"{model}\""));
     let begun = Instant::now();
     let mut asked = 0;
     while metric(sluice.admin, LOST).await == 0.0 {
-        for _ in 0..50 {
-            let _ = Request::post(CHAT, body.clone()).bearer(KEY).send(sluice.api).await.expect(200);
-            asked += 1;
-        }
-        assert!(begun.elapsed() < Duration::from_secs(60), "{asked} lines, and none is lost");
+        let api = sluice.api;
+        let one = |_| {
+            let request = Request::post(CHAT, body.clone()).bearer(LIMITED);
+            async move { request.send(api).await.status() }
+        };
+        let answered = all((0..100).map(one)).await;
+        assert!(answered.iter().all(|status| *status == 200), "{answered:?}");
+        asked += 100;
+        assert!(begun.elapsed() < Duration::from_secs(90), "{asked} lines, and none is lost");
     }
     let lost = metric(sluice.admin, LOST).await;
-    assert!(asked > 400 && lost < f64::from(asked), "{lost} of {asked}");
+    assert!(asked > 4_000 && lost < f64::from(asked), "{lost} of {asked}");
     // What is lost is a line: the request has its metrics and its record.
-    let counted =
-        "sluice_requests_total{code=\"200\",endpoint=\"chat\",model=\"big\",outcome=\"ok\",stream=\"false\"}";
-    assert_eq!(metric(sluice.admin, counted).await, f64::from(asked));
+    let counted = format!(
+        "sluice_requests_total{{code=\"200\",endpoint=\"chat\",model=\"{model}\",outcome=\"ok\",stream=\"false\"}}"
+    );
+    assert_eq!(metric(sluice.admin, &counted).await, f64::from(asked));
 }

@@ -14,6 +14,7 @@ use sluice_core::{
     telemetry::{
         exchange::{Attempt, Recorder, Streaming},
         labels::{AttemptOutcome, EndpointLabel, Outcome, Stage, StreamEnd},
+        trace::SpanId,
     },
     upstream::body::Sent,
 };
@@ -147,6 +148,7 @@ fn begin(target: &Arc<Target>) -> Attempt {
         took: None,
         sent: Sent::default(),
         facts: None,
+        span: SpanId::draw(),
         trial: target.health.anyway(),
     }
 }
