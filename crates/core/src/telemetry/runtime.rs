@@ -72,6 +72,7 @@ impl Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio_util::task::TaskTracker;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn a_thread_that_is_held_shows_as_busy_and_a_late_look_as_lag() {
@@ -79,7 +80,8 @@ mod tests {
         let mut watch = Watch::new(&metrics, Handle::current().metrics());
         let begin = Instant::now();
         // One of two threads.
-        let held = tokio::task::spawn(async move { while begin.elapsed() < Duration::from_millis(300) {} });
+        let tasks = TaskTracker::new();
+        let held = tasks.spawn(async move { while begin.elapsed() < Duration::from_millis(300) {} });
         held.await.unwrap();
         // It tells of its work when it rests.
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -88,7 +90,7 @@ mod tests {
         assert!(share > 0.25 && share < 0.75, "{share}");
         assert_eq!(metrics.event_loop_lag.get_sample_count(), 1);
         assert!(metrics.event_loop_lag.get_sample_sum() >= 0.3);
-        let waiting = tokio::task::spawn(std::future::pending::<()>());
+        let waiting = tasks.spawn(std::future::pending::<()>());
         watch.look(begin, Instant::now());
         assert!(metrics.tasks.get() >= 1);
         waiting.abort();
