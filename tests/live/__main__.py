@@ -13,6 +13,7 @@ from live.watcher import Prometheus
 
 SERIES = 15_000  # of one replica, at the most
 CALM = 4  # seconds from the last call to the looking, so that the last scrape has everything
+EVENING = 6  # seconds of the day that pictures leave out: what tells of now should tell of work
 
 
 def start(home):
@@ -53,6 +54,7 @@ def main():
         time.sleep(CALM)
         end = time.time()
         run = {"start": began, "end": end, "step": panels.STEP, "scrape_interval": panels.SCRAPE, "job": home.job}
+        run["busy_until"] = began + day.LENGTH - EVENING
         (house.OUT / "run.json").write_text(json.dumps(run) + "\n", encoding="utf-8")
         if len(done) != len(calls):
             wrong.append(f"{len(calls) - len(done)} calls have not come back")

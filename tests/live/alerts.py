@@ -41,8 +41,7 @@ FIRED = {
 # What must never fire here. Overhead is left out: it is the machine's affair.
 NEVER = {"SluiceUsageLost", "SluiceLogsDropped", "SluicePanics"}
 
-# What has to be over when the day has ended quietly; other windows still look back at its faults then. Drift is not
-# among it: replicas on one machine have ports and folders of their own, which are a part of their configuration.
+# What has to be over when the day has ended quietly; other windows still look back at its faults then.
 OVER = {
     "SluiceProviderDown",
     "SluiceProviderKeyRefused",
@@ -51,6 +50,7 @@ OVER = {
     "SluiceRedisDown",
     "SluiceLimiterDegraded",
     "SluiceConfigRejected",
+    "SluiceConfigDrift",
 }
 
 

@@ -103,7 +103,7 @@ families! {
     reasoning_tokens = counter "reasoning_tokens_total" ["provider", "model"]:
         "Reasoning tokens; a part of output.";
     usage_missing = counter "usage_missing_total" ["provider", "upstream_model"]:
-        "Answers without a usage block: spend is understated.";
+        "Answers without a usage block: their tokens are estimated.";
     upstream_attempts = counter "upstream_attempts_total"
         ["provider", "upstream_model", "outcome" of AttemptOutcome::WORDS]:
         "Tries at an upstream.";
