@@ -65,8 +65,9 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
             let outgoing = Outgoing::of(&plan, &call, choice);
             recorder.laps.end(Stage::Encode);
             let outgoing = outgoing.map_err(Stopped::Unfit)?;
-            pause(turn.wait).await;
+            // Before the wait, whose client may leave in the middle of it.
             recorder.waited_by_rule(turn.wait);
+            pause(turn.wait).await;
             // A target whose provider our own limits leave no room is passed over, as if it were not there.
             enter(choice, &mut recorder).await.map_err(Stopped::NoRoom)?;
             if let Some((from, failure)) = &failed {
