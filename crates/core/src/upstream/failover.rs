@@ -6,7 +6,7 @@
 use crate::{
     error::GatewayError,
     facts::{Call, Choice, Plan},
-    limits::refusal::Refusal,
+    limits::{holding::HeldUp, refusal::Refusal},
     telemetry::{
         exchange::{Attempt, Recorder},
         labels::{AbortPhase, AttemptOutcome, LimitLabel, Stage},
@@ -95,9 +95,6 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
                 return Walked { recorder, result: Ok(delivery) };
             }
             Err(Stopped::NoRoom(refusal)) => {
-                if let Some(key) = &recorder.key {
-                    key.metrics.limited(&recorder.app().metrics, LimitLabel::Upstream);
-                }
                 way.has_no_room(at);
                 no_room = Some(refusal);
             }
@@ -134,12 +131,24 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
             last.into_error(&tried)
         }
         None => match (no_room, unfit) {
-            (Some(refusal), _) => refusal.to_error(),
+            (Some(refusal), _) => {
+                limited(&mut recorder);
+                refusal.to_error()
+            }
             (None, Some((at, unfit))) => verdict::unfit(&plan, at, &unfit),
             (None, None) => verdict::nobody_asked(&plan, &way),
         },
     });
     Walked { recorder, result }
+}
+
+/// No provider that could take the request has room: our own limits refuse it, as they would have at its admission.
+fn limited(recorder: &mut Recorder) {
+    let limit = LimitLabel::Upstream;
+    if let Some(key) = &recorder.key {
+        key.metrics.limited(&recorder.app().metrics, limit);
+    }
+    recorder.limits.told = Some(HeldUp::refused(limit));
 }
 
 /// Why a choice brought no answer.
