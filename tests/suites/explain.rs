@@ -10,7 +10,8 @@ use tempfile::TempDir;
 
 const SEEDED: &str = r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"seed":7}"#;
 
-/// Two tenants, a key each beside the one that every configuration has; Redis at an address where none is.
+/// Two tenants, a key each beside the one that every configuration has; Redis and a
+/// collector of traces at an address where none is.
 fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let yaml = Config::to_url("http://127.0.0.1:9/v1")
@@ -19,6 +20,9 @@ fn folder() -> TempDir {
         .section("tenants: [{name: search}]")
         .section("redis: {urls: [\"redis://:redis-secret@127.0.0.1:9\"]}")
         .section("cache: {ttl: 10m}")
+        .section(
+            "telemetry: {traces: {otlp: \"http://127.0.0.1:9\", headers: {authorization: trace-secret}}}",
+        )
         .yaml("127.0.0.1:0", "127.0.0.1:0");
     fs::write(folder.path().join("sluice.yaml"), yaml).unwrap();
     folder
@@ -160,7 +164,8 @@ fn no_secret_is_told() {
         let (code, said) = explain(folder.path(), Some(SEEDED), more);
         assert_eq!(code, 0, "{said}");
         let hash = hash("sk-sluice-web");
-        for secret in ["sk-provider-secret", "redis-secret", "sk-sluice-web", KEY, "blake3:", &hash[7..]] {
+        let secrets = ["sk-provider-secret", "redis-secret", "trace-secret", "sk-sluice-web", KEY];
+        for secret in [&secrets[..], &["blake3:", &hash[7..]]].concat() {
             assert!(!said.contains(secret), "{secret}:\n{said}");
         }
     }

@@ -165,6 +165,23 @@ async fn when_no_provider_has_room_the_message_names_one() {
 }
 
 #[tokio::test]
+async fn a_provider_without_room_has_refused_nobody_whom_another_has_failed() {
+    let gate = Gate::new();
+    let up = Upstream::script([Answer::error(501, "{}")]).await;
+    let spare = holding_the_first(&gate).await;
+    let gateway = two_with_one_place_each(&up, &spare).await;
+    let held = begin([both().send(gateway.api)]);
+    spare.called(1).await;
+    let _ = both().send(gateway.api).await.expect(502);
+    let limited = "sluice_limit_decisions_total{decision=\"limited\",limit=\"upstream\",tenant=\"default\"}";
+    assert_eq!(gateway.metric(limited).await, 0.0);
+    gate.open();
+    for held in held {
+        let _ = held.await.unwrap().expect(200);
+    }
+}
+
+#[tokio::test]
 async fn a_second_target_burdens_its_own_provider_and_frees_the_first() {
     let up = Upstream::script([Answer::error(500, "{}")]).await;
     let spare = Upstream::script([Answer::json(having_used(6, 4))]).await;

@@ -60,6 +60,20 @@ async fn sighup_and_the_admin_call_put_the_file_in_force() {
 }
 
 #[tokio::test]
+async fn a_secret_that_was_changed_is_a_change() {
+    let upstream = Upstream::script([Answer::json(CHAT_REPLY)]).await;
+    let with = |secret: &str| Config::to(&upstream).provider(&format!("headers: {{x-team: {secret}}}"));
+    let sluice = Replica::start(&with("one")).await;
+    // The hash is that of what may be shown.
+    let before = hash(&sluice).await;
+    for (secret, changed) in [("two", true), ("two", false)] {
+        sluice.write(&with(secret));
+        let answer = reload(&sluice).await.expect(200).json();
+        assert_eq!((&answer["changed"], &answer["config_hash"]), (&changed.into(), &before.as_str().into()));
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_valid_changes_nothing_and_says_why() {
     let upstream = Upstream::script([Answer::json(CHAT_REPLY)]).await;
     let config = Config::to(&upstream);

@@ -92,6 +92,18 @@ async fn what_a_collector_takes_in_part_is_counted_as_such() {
 }
 
 #[tokio::test]
+async fn any_success_is_one() {
+    for status in [200, 202, 204] {
+        let (upstream, collector) =
+            (model().await, Collector(Upstream::script([Answer::status(status, &[], "")]).await));
+        let gateway = traced(&upstream, &collector).start().await;
+        serve(&gateway, 1).await;
+        gateway.metric_is(EXPORTED, 2.0).await;
+        assert_eq!(collector.0.calls(), 1, "{status}");
+    }
+}
+
+#[tokio::test]
 async fn a_collector_that_speaks_something_else_is_one_that_takes_nothing() {
     let other = Answer::new().send("\0\0\u{12}\u{4}\0\0\0\0\0").close();
     let (upstream, collector) = (model().await, Collector(Upstream::script([other]).await));

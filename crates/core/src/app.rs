@@ -171,10 +171,12 @@ impl App {
         self.show_cache(&snapshot);
         limit_gauges::show(&snapshot, &self.metrics);
         health_gauges::show(&snapshot, &self.metrics);
-        let has_redis = self.redis_state().is_some();
+        let redis = self.redis_state();
+        // By the link in use: one that it replaced may have been given up by its last request since.
+        self.metrics.redis_up.set((redis == Some(LinkState::Up)).into());
         self.metrics.text(|family, labels| {
             // Without a link there is nothing that could be up or down.
-            (has_redis || !family.starts_with("sluice_redis_")) && snapshot.names.hold(labels)
+            (redis.is_some() || !family.starts_with("sluice_redis_")) && snapshot.names.hold(labels)
         })
     }
 

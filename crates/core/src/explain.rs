@@ -131,10 +131,12 @@ struct CallerFacts {
 /// # Errors
 /// When the gateway would refuse the request, or the question makes no sense.
 pub fn explain(mut settings: Settings, question: &Question) -> Result<Explanation, Unexplained> {
+    // Nothing is started: no link to Redis, nobody who sends traces.
     let redis = settings.redis.take().is_some();
     if let Some(cache) = &mut settings.cache {
         cache.redis = false;
     }
+    settings.telemetry.traces = None;
     let mut notes = Vec::new();
     if question.key.is_none() && settings.auth.mode == AuthMode::Keys {
         // The caller of open mode has the rights of nobody in particular.

@@ -29,7 +29,7 @@ use crate::{
     },
     state::snapshot::Snapshot,
     telemetry::{
-        exchange::{CacheNote, Recorder},
+        exchange::{CacheNote, Exchange, Recorder},
         labels::{CacheResult, EndpointLabel, Stage},
         tags,
         trace::{self, Onward, Trace},
@@ -232,9 +232,11 @@ async fn admit(
     let admitted = tokio::select! {
         biased;
         admitted = limits::admit(app, snapshot, &caller.key, &call, &plan, at_hand, x) => admitted,
-        () = cut.cancelled() => Err(draining()),
+        () = cut.cancelled() => Err(out_of_line(x, draining())),
         // A client in a hurry does not stand in a line for longer than it waits at all.
-        () = tokio::time::sleep_until(plan.deadline.into()), if call.patience.is_some() => Err(out_of_patience()),
+        () = tokio::time::sleep_until(plan.deadline.into()), if call.patience.is_some() => {
+            Err(out_of_line(x, out_of_patience()))
+        }
     };
     // The cache is not come to by a request that is refused.
     plan.passed_over = admitted.inspect_err(|_| x.cache = CacheNote::default())?;
@@ -312,6 +314,12 @@ fn walk(call: Call, plan: Plan, cached: Option<Cached>, recorder: Recorder, cut:
         Some(leaving) => Box::pin(Watched::new(walk, leaving, app)),
         None => walk,
     }
+}
+
+/// The request leaves the line in which it stood until now.
+fn out_of_line(x: &mut Exchange, why: GatewayError) -> GatewayError {
+    x.waited_by_rule(x.laps.running());
+    why
 }
 
 fn out_of_patience() -> GatewayError {

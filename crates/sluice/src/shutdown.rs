@@ -72,12 +72,21 @@ impl Signals {
         loop {
             match self.next().await {
                 Wish::End(end) => return end,
-                // What came of it is in the log. A slow disk must not hold up the end.
+                // What came of it is in the log. A slow disk must not hold up the end. Another SIGHUP meanwhile
+                // may tell of a later file than the one that is being read: it has its turn when this one is over.
                 Wish::Reload => tokio::select! {
                     _ = control.reload(app, "SIGHUP") => {}
-                    end = self.ended() => return end,
+                    end = self.ending() => return end,
                 },
             }
+        }
+    }
+
+    /// The next signal that ends the process; others stay for later.
+    async fn ending(&mut self) -> End {
+        tokio::select! {
+            _ = self.interrupt.recv() => End::Interrupt,
+            _ = self.terminate.recv() => End::Terminate,
         }
     }
 

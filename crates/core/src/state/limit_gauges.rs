@@ -16,6 +16,10 @@ use std::collections::{BTreeMap, HashMap};
 pub fn show(snapshot: &Snapshot, metrics: &Metrics) {
     let replicas = snapshot.shared_limits.as_ref().map_or(0, |shared| shared.replicas());
     metrics.limiter_replicas.set(replicas.into());
+    if snapshot.shared_limits.is_none() {
+        // What was shared until a reload may have been asked once more since, in vain.
+        metrics.limiter_mode.set(0);
+    }
     show_remaining(snapshot, metrics);
     for family in
         [&metrics.budget_spent, &metrics.budget_limit, &metrics.budget_reset, &metrics.budget_warnings]

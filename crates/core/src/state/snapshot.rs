@@ -104,9 +104,10 @@ impl Snapshot {
             let handles = ProviderMetrics::new(metrics, label);
             ready.push((provider, Provider::build(provider, client, health, handles)?));
         }
+        let tracer = shared.tracer(&settings, metrics)?;
+        // After all else that can fail: another Redis ends the link that the settings in force use.
         let cache = shared.response_cache(&settings, metrics)?;
         let shared_limits = shared.shared_limits(&settings, metrics)?;
-        let tracer = shared.tracer(&settings, metrics)?;
 
         shared.limits.forget_unused();
         let limits = |limited| shared.limits.scope(limited, shared_limits.is_some());

@@ -203,9 +203,9 @@ impl Exchange {
     /// Our own time in `total`: what it did not wait for an upstream, a slow client or a rule.
     #[must_use]
     pub fn overhead(&self, total: Duration) -> Duration {
-        // A try that the client's leaving ended was a wait to its last moment.
-        let unfinished =
-            self.attempts.iter().filter(|attempt| attempt.took.is_none()).map(Attempt::took).sum();
+        // A try that the client's leaving ended was a wait to its last moment; two side by side were one wait.
+        let unfinished = self.attempts.iter().filter(|attempt| attempt.took.is_none()).map(Attempt::took);
+        let unfinished = unfinished.max().unwrap_or_default();
         [self.upstream_wait, unfinished, self.client_wait, self.held_back]
             .into_iter()
             .fold(total, Duration::saturating_sub)

@@ -6,7 +6,7 @@
 use crate::{
     error::GatewayError,
     facts::{Call, Choice, Plan},
-    limits::refusal::Refusal,
+    limits::{holding::HeldUp, refusal::Refusal},
     telemetry::{
         exchange::{Attempt, Recorder},
         labels::{AbortPhase, AttemptOutcome, LimitLabel, Stage},
@@ -65,8 +65,9 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
             let outgoing = Outgoing::of(&plan, &call, choice);
             recorder.laps.end(Stage::Encode);
             let outgoing = outgoing.map_err(Stopped::Unfit)?;
-            pause(turn.wait).await;
+            // Before the wait, whose client may leave in the middle of it.
             recorder.waited_by_rule(turn.wait);
+            pause(turn.wait).await;
             // A target whose provider our own limits leave no room is passed over, as if it were not there.
             enter(choice, &mut recorder).await.map_err(Stopped::NoRoom)?;
             if let Some((from, failure)) = &failed {
@@ -94,9 +95,6 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
                 return Walked { recorder, result: Ok(delivery) };
             }
             Err(Stopped::NoRoom(refusal)) => {
-                if let Some(key) = &recorder.key {
-                    key.metrics.limited(&recorder.app().metrics, LimitLabel::Upstream);
-                }
                 way.has_no_room(at);
                 no_room = Some(refusal);
             }
@@ -133,12 +131,24 @@ pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: Cancellati
             last.into_error(&tried)
         }
         None => match (no_room, unfit) {
-            (Some(refusal), _) => refusal.to_error(),
+            (Some(refusal), _) => {
+                limited(&mut recorder);
+                refusal.to_error()
+            }
             (None, Some((at, unfit))) => verdict::unfit(&plan, at, &unfit),
             (None, None) => verdict::nobody_asked(&plan, &way),
         },
     });
     Walked { recorder, result }
+}
+
+/// No provider that could take the request has room: our own limits refuse it, as they would have at its admission.
+fn limited(recorder: &mut Recorder) {
+    let limit = LimitLabel::Upstream;
+    if let Some(key) = &recorder.key {
+        key.metrics.limited(&recorder.app().metrics, limit);
+    }
+    recorder.limits.told = Some(HeldUp::refused(limit));
 }
 
 /// Why a choice brought no answer.

@@ -65,7 +65,7 @@ pub(super) enum Fault {
     NoAnswer,
     /// No answer in time.
     Timeout,
-    /// An answer that is not 200, and how long to wait.
+    /// An answer that is no success, and how long to wait.
     Refused(StatusCode, Option<Duration>),
 }
 
@@ -152,10 +152,11 @@ impl Collector {
         let response = answered.unwrap_or(Err(Fault::Timeout))?;
         let (parts, body) = response.into_parts();
         let told = read_some(body, MAX_ANSWER, ANSWER_PATIENCE).await;
-        if parts.status != StatusCode::OK {
+        // The specification says 200; some that stand before a collector say 202 or 204.
+        if !parts.status.is_success() {
             return Err(Fault::Refused(parts.status, retry_after(&parts.headers)));
         }
-        // Some answer with nothing, or with something else: 200 says it all.
+        // Some answer with nothing, or with something else: the status says it all.
         let partial = Taken::decode(told).ok().and_then(|taken| taken.partial);
         Ok(partial.map_or(0, |partial| usize::try_from(partial.rejected).unwrap_or(0)))
     }
