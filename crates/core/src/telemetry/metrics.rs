@@ -3,6 +3,7 @@
 //! One registry per app: several gateways can live in one process. Hot paths use handles that the snapshot
 //! resolved; `with_label_values` hashes its labels on each call and is for rare events only.
 
+mod cpu;
 mod declare;
 mod families;
 
@@ -74,6 +75,7 @@ impl Metrics {
     #[must_use]
     pub fn text(&self, holds: impl Fn(&str, &[LabelPair]) -> bool) -> Vec<u8> {
         let mut families = self.registry.gather();
+        cpu::refine(&mut families);
         for family in &mut families {
             let name = family.name().to_owned();
             family.mut_metric().retain(|series| {
