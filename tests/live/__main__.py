@@ -13,6 +13,7 @@ from live.watcher import Prometheus
 
 SERIES = 15_000  # of one replica, at the most
 CALM = 4  # seconds from the last call to the looking, so that the last scrape has everything
+DAY = 86_400  # seconds
 EVENING = 6  # seconds of the day that pictures leave out: what tells of now should tell of work
 
 
@@ -41,7 +42,15 @@ def until(prometheus, query, seconds):
         time.sleep(0.2)
 
 
+def wait_for_room_in_the_day():
+    """Budgets begin anew at midnight, UTC: what was spent before would be missed after."""
+    left = DAY - time.time() % DAY
+    if left < day.LENGTH + 30:
+        time.sleep(left)
+
+
 def main():
+    wait_for_room_in_the_day()
     wrong, begun = [], time.monotonic()
     with house.house() as home:
         prometheus = Prometheus(home.prometheus)
