@@ -168,18 +168,13 @@ async fn admit(
     // From here on the request is an accepted one, which leaves a usage record whatever becomes of it.
     x.key = Some(caller.key.clone());
     x.tags = tags::read(&head.headers, &snapshot.tags);
+    let shape = || Shape::of(route.family, &head.headers);
     let dialect = match &route.endpoint {
         Endpoint::Call(dialect) => *dialect,
-        Endpoint::Models => {
-            return Ok(Admitted::Own(models::list(
-                snapshot,
-                &caller.key,
-                Shape::of(route.family, &head.headers),
-            )));
-        }
+        Endpoint::Models => return Ok(Admitted::Own(models::list(snapshot, &caller.key, shape()))),
         Endpoint::Model(id) => {
             let entry = route::find(snapshot, &caller.key, id, &app.metrics)?;
-            return Ok(Admitted::Own(models::one(id, entry, Shape::of(route.family, &head.headers))));
+            return Ok(Admitted::Own(models::one(id, entry, shape())));
         }
     };
     // Room, before memory is spent on a body: of the gateway, and of the tenant's share of it.

@@ -15,6 +15,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 const BOOL: [&str; 2] = ["false", "true"];
 
+/// The label's text.
+fn flag(stream: bool) -> &'static str {
+    let [plain, streamed] = BOOL;
+    if stream { streamed } else { plain }
+}
+
 /// How requests fail, with the status that goes with it: what error ratios and burn rates are made of.
 const FAILURES: &[(Outcome, &str)] = &[
     (Outcome::ClientError, "400"),
@@ -96,8 +102,7 @@ impl ModelMetrics {
         }
         let started = if stream { FAILURES_OF_STREAMS } else { &[] };
         for (outcome, code) in FAILURES.iter().chain(started) {
-            let stream = if stream { "true" } else { "false" };
-            let labels = [endpoint.as_str(), &self.label, outcome.as_str(), code, stream];
+            let labels = [endpoint.as_str(), &self.label, outcome.as_str(), code, flag(stream)];
             metrics.requests.with_label_values(&labels);
         }
     }
@@ -141,8 +146,7 @@ impl ModelMetrics {
         }
         // Statuses are ours: a closed set. 0 is a client that left before there was one.
         let code = if status == 0 { "499".to_owned() } else { status.to_string() };
-        let labels =
-            [endpoint.as_str(), &self.label, outcome.as_str(), &code, if stream { "true" } else { "false" }];
+        let labels = [endpoint.as_str(), &self.label, outcome.as_str(), &code, flag(stream)];
         metrics.requests.with_label_values(&labels).inc();
     }
 
