@@ -1,7 +1,7 @@
 //! The admin listener and the request log: what an operator sees after real requests.
 
-use crate::support::{CHAT, CHAT_REPLY, DONE, STRICT, chat, chat_stream_request, delta, finish, usage};
-use serde_json::{Value, json};
+use crate::support::{CHAT, CHAT_REPLY, DONE, STRICT, chat, chat_stream_request, delta, finish, line, usage};
+use serde_json::json;
 use sluice_tests::{
     client::{Client, Request},
     eventually,
@@ -28,13 +28,6 @@ fn sum(metrics: &str, name: &str, labels: &[&str]) -> f64 {
             && labels.iter().all(|label| line.contains(label))
     });
     lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
-}
-
-/// The log line of a request; its metrics have been counted when it is there.
-async fn line(gateway: &Gateway, id: &str) -> Value {
-    eventually("a log line", || gateway.log.text().contains(id)).await;
-    let log = gateway.log.text();
-    serde_json::from_str(log.lines().find(|line| line.contains(id)).unwrap()).unwrap()
 }
 
 #[tokio::test]

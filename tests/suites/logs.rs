@@ -1,7 +1,7 @@
 //! The request's line: what leads from a spike in a picture to the request behind it, without ever costing one.
 
 use crate::support::{
-    CHAT, CHAT_REPLY, LIMITED, all, chat, chat_events, chat_stream_request, limited, seeded,
+    CHAT, CHAT_REPLY, LIMITED, all, chat, chat_events, chat_stream_request, limited, line, seeded,
 };
 use serde_json::Value;
 use sluice_tests::{
@@ -18,18 +18,6 @@ use std::{
 };
 
 const USAGE: &str = r#""usage":{"prompt_tokens":30,"completion_tokens":20,"total_tokens":50,"prompt_tokens_details":{"cached_tokens":12},"completion_tokens_details":{"reasoning_tokens":7}}"#;
-
-/// The line of the request with this id.
-async fn line(gateway: &Gateway, id: &str) -> Value {
-    let mut found = None;
-    soon(&format!("the line of {id}"), async {
-        while found.is_none() {
-            found = gateway.log.text().lines().find(|line| line.contains(id)).map(str::to_owned);
-        }
-    })
-    .await;
-    serde_json::from_str(&found.unwrap()).unwrap()
-}
 
 fn named(id: &str, body: String, key: &str) -> Request {
     Request::post(CHAT, body).bearer(key).header("x-request-id", id)

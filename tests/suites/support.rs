@@ -1,7 +1,9 @@
 //! Bodies and streams that most suites use.
 
+use serde_json::Value;
 use sluice_tests::{
     client::Request,
+    eventually,
     gateway::{Config, Gateway, KEY},
     soon,
     upstream::{Answer, Gate, Upstream},
@@ -214,4 +216,11 @@ pub async fn circuits(gateway: &Gateway, provider: &str, to: &str) -> f64 {
 /// An upstream that is well.
 pub async fn well() -> Upstream {
     Upstream::script([Answer::json(CHAT_REPLY)]).await
+}
+
+/// The log line of the request with this id; its metrics have been counted when it is there.
+pub async fn line(gateway: &Gateway, id: &str) -> Value {
+    eventually("a log line", || gateway.log.text().contains(id)).await;
+    let log = gateway.log.text();
+    serde_json::from_str(log.lines().find(|line| line.contains(id)).unwrap()).unwrap()
 }
