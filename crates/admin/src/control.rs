@@ -23,8 +23,8 @@ pub trait Control: Send + Sync + 'static {
 pub struct Reloaded {
     /// Hash of the configuration, as `/status` and `sluice_config_info` have it.
     pub hash: String,
-    /// Is it another one than before?
-    pub changed: bool,
+    /// What is different, a line each, as `sluice diff` prints it.
+    pub changes: Vec<String>,
     /// Warnings and notes, as `sluice check` prints them; empty without any.
     pub notes: String,
 }

@@ -24,6 +24,9 @@ const USAGE: &str = "Send an empty body: the file that the gateway was started w
 struct Done<'a> {
     config_hash: &'a str,
     changed: bool,
+    /// What is different.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    changes: &'a [String],
     /// What `sluice check` would say beside errors.
     #[serde(skip_serializing_if = "str::is_empty")]
     notes: &'a str,
@@ -44,12 +47,16 @@ where
         None => Err(ReloadError::NoFile),
     };
     match outcome {
-        Ok(Reloaded { hash, changed, notes }) => {
+        Ok(Reloaded { hash, changes, notes }) => {
+            let changed = !changes.is_empty();
             let note = match changed {
                 true => "Requests from now on meet the new configuration; those that run keep theirs.",
                 false => "The file says what is in force already.",
             };
-            reply::json(StatusCode::OK, &Done { config_hash: &hash, changed, notes: &notes, note })
+            reply::json(
+                StatusCode::OK,
+                &Done { config_hash: &hash, changed, changes: &changes, notes: &notes, note },
+            )
         }
         Err(why) => {
             let (status, code) = match &why {

@@ -5,7 +5,7 @@ use crate::{
     problems::{Problem, Problems},
     tree::{Data, Node, Scalar, Value},
 };
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Largest file that `${file:…}` reads: a secret, not a data set.
 const MAX_FILE: u64 = 64 * 1024;
@@ -19,12 +19,20 @@ pub(crate) fn tree(node: &mut Node, base: &Path, options: &Options, problems: &m
             entries.iter_mut().for_each(|entry| tree(&mut entry.value, base, options, problems));
         }
         Data::Scalar(scalar) if scalar.written.contains('$') => {
-            let mut found = Vec::new();
+            let mut found = Found::default();
             *scalar = expanded(scalar, &Expansion { base, options }, &mut found);
-            found.into_iter().for_each(|problem| problems.push_at(problem, span));
+            found.problems.into_iter().for_each(|problem| problems.push_at(problem, span));
+            found.files.iter().for_each(|file| problems.depends_on(file));
         }
         Data::Scalar(_) => {}
     }
+}
+
+/// What a scalar's expansion came upon.
+#[derive(Default)]
+struct Found {
+    problems: Vec<Problem>,
+    files: Vec<PathBuf>,
 }
 
 struct Expansion<'a> {
@@ -32,7 +40,7 @@ struct Expansion<'a> {
     options: &'a Options,
 }
 
-fn expanded(scalar: &Scalar, expansion: &Expansion<'_>, problems: &mut Vec<Problem>) -> Scalar {
+fn expanded(scalar: &Scalar, expansion: &Expansion<'_>, found: &mut Found) -> Scalar {
     let written = scalar.written.clone();
     let mut text = String::new();
     let mut complete = true;
@@ -45,11 +53,11 @@ fn expanded(scalar: &Scalar, expansion: &Expansion<'_>, problems: &mut Vec<Probl
             rest = after;
         } else if let Some(inside) = after.strip_prefix('{') {
             let Some((name, after)) = inside.split_once('}') else {
-                problems.push(malformed("`${` without its `}`"));
+                found.problems.push(malformed("`${` without its `}`"));
                 return Scalar { value: Value::Unset, written, expanded: true };
             };
             expanded = true;
-            match expansion.value(name, problems) {
+            match expansion.value(name, found) {
                 Some(value) => text.push_str(&value),
                 None => complete = false,
             }
@@ -70,15 +78,15 @@ fn malformed(what: &str) -> Problem {
 }
 
 impl Expansion<'_> {
-    fn value(&self, name: &str, problems: &mut Vec<Problem>) -> Option<String> {
+    fn value(&self, name: &str, found: &mut Found) -> Option<String> {
         if let Some(path) = name.strip_prefix("file:") {
-            return self.file(path, problems);
+            return self.file(path, found);
         }
         let (variable, default) =
             name.split_once(":-").map_or((name, None), |(name, default)| (name, Some(default)));
         let valid = |c: char| c.is_ascii_alphanumeric() || c == '_';
         if variable.is_empty() || !variable.chars().all(valid) {
-            problems.push(malformed("`${…}` does not name a variable"));
+            found.problems.push(malformed("`${…}` does not name a variable"));
             return None;
         }
         let value = self.options.env.get(variable);
@@ -91,36 +99,37 @@ impl Expansion<'_> {
             None => {
                 let message = format!("the environment variable `{variable}` is not set");
                 let help = format!("set it, or give a default: ${{{variable}:-default}}");
-                problems.push(self.missing(message).help(help));
+                found.problems.push(self.missing(message).help(help));
                 None
             }
         }
     }
 
-    fn file(&self, path: &str, problems: &mut Vec<Problem>) -> Option<String> {
+    fn file(&self, path: &str, found: &mut Found) -> Option<String> {
         let path = self.base.join(path);
+        found.files.push(path.clone());
         let refuse = |why: &str| self.missing(format!("the secret's file `{}` {why}", path.display()));
         let metadata = match std::fs::metadata(&path) {
             Ok(metadata) => metadata,
             Err(error) => {
-                problems.push(refuse(&crate::unreadable(&error)));
+                found.problems.push(refuse(&crate::unreadable(&error)));
                 return None;
             }
         };
         if !metadata.is_file() || metadata.len() > MAX_FILE {
-            problems.push(refuse("is not a file of at most 64 KiB"));
+            found.problems.push(refuse("is not a file of at most 64 KiB"));
             return None;
         }
         if is_world_readable(&metadata) {
             let message =
                 format!("everybody on this machine may read the secret's file `{}`", path.display());
             let help = format!("chmod 600 {}", path.display());
-            problems.push(Problem::warning(codes::READABLE_SECRET, message).help(help));
+            found.problems.push(Problem::warning(codes::READABLE_SECRET, message).help(help));
         }
         match std::fs::read_to_string(&path) {
             Ok(text) => Some(text.trim_end_matches(['\n', '\r']).to_owned()),
             Err(error) => {
-                problems.push(refuse(&crate::unreadable(&error)));
+                found.problems.push(refuse(&crate::unreadable(&error)));
                 None
             }
         }

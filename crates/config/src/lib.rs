@@ -10,6 +10,7 @@ mod active;
 pub mod codes;
 mod demo;
 mod derived;
+mod diff;
 mod env;
 mod expand;
 mod index;
@@ -29,16 +30,21 @@ mod tree;
 mod validate;
 mod walk;
 
+pub use diff::{Change, Effective, What, diff, restart_only};
 pub use env::Env;
 pub use model::Settings;
 pub use report::{Diagnostic, Level, Place, Report};
-pub use restart::restart_only;
 pub use schema::schema;
 pub use show::{default_yaml, key_entry, show};
 
 use mask::Masked;
 use problems::{Problem, Problems};
-use std::{borrow::Cow, io::Read, path::Path};
+use std::{
+    borrow::Cow,
+    collections::BTreeSet,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 /// Largest file that is read.
 const MAX_FILE: u64 = 8 * 1024 * 1024;
@@ -75,6 +81,17 @@ pub struct Loaded {
     pub settings: Settings,
     /// Warnings and notes.
     pub report: Report,
+    /// For a comparison with another one.
+    pub effective: Effective,
+}
+
+/// A load, and the files that it depends on whatever came of it.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The configuration, or the report with all problems, when at least one of them is an error.
+    pub outcome: Result<Loaded, Report>,
+    /// Files that were looked at beside the source itself, there or not: secrets, certificates.
+    pub files: BTreeSet<PathBuf>,
 }
 
 /// Loads and checks a configuration.
@@ -82,11 +99,21 @@ pub struct Loaded {
 /// # Errors
 /// The report with all problems, when at least one of them is an error.
 pub fn load(source: Source<'_>, options: &Options) -> Result<Loaded, Report> {
-    let reading = read(source, options);
-    match reading.settings {
-        Some(settings) if !reading.report.has_errors() => Ok(Loaded { settings, report: reading.report }),
-        _ => Err(reading.report),
-    }
+    attempt(source, options).outcome
+}
+
+/// Loads and checks a configuration, and tells which files have a say in it.
+#[must_use]
+pub fn attempt(source: Source<'_>, options: &Options) -> Attempt {
+    let Reading { settings, report, effective, files, .. } = read(source, options);
+    let outcome = match settings {
+        Some(settings) if !report.has_errors() => {
+            let effective = Effective::new(effective, &settings);
+            Ok(Loaded { settings, report, effective })
+        }
+        _ => Err(report),
+    };
+    Attempt { outcome, files }
 }
 
 /// Everything that a load finds out.
@@ -96,6 +123,7 @@ struct Reading {
     /// The merged, completed tree and where its values came from.
     effective: config::Value,
     index: index::Index,
+    files: BTreeSet<PathBuf>,
 }
 
 fn read(source: Source<'_>, options: &Options) -> Reading {
@@ -137,13 +165,19 @@ fn read(source: Source<'_>, options: &Options) -> Reading {
         validate::settings(settings, base, options, &mut problems);
         active::notes(&effective, &mut problems);
     }
-    let index = std::mem::take(&mut problems.index);
-    Reading { settings, report: problems.report(&name, &masked), effective, index }
+    let (index, files) = (std::mem::take(&mut problems.index), std::mem::take(&mut problems.files));
+    Reading { settings, report: problems.report(&name, &masked), effective, index, files }
 }
 
 impl Reading {
     fn failed(report: Report) -> Self {
-        Self { settings: None, report, effective: layers::empty(), index: index::Index::default() }
+        Self {
+            settings: None,
+            report,
+            effective: layers::empty(),
+            index: index::Index::default(),
+            files: BTreeSet::new(),
+        }
     }
 }
 

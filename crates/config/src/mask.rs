@@ -93,10 +93,7 @@ fn looks(node: &Node, shape: Option<Shape<'_>>, spans: &mut Vec<(Span, Look)>) {
         Data::Map(entries) => {
             for entry in entries {
                 spans.push((entry.key_span, Look::Shown));
-                let inner = shape.and_then(|shape| match shape.kind() {
-                    Kind::Names(inner) => Some(inner),
-                    _ => shape.field(&entry.key),
-                });
+                let inner = shape.and_then(|shape| shape.inside(&entry.key));
                 looks(&entry.value, inner, spans);
             }
         }

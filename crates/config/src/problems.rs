@@ -9,7 +9,10 @@ use crate::{
     report::{Diagnostic, Level, Place, Report},
     tree::Span,
 };
-use std::collections::HashSet;
+use std::{
+    collections::{BTreeSet, HashSet},
+    path::{Path, PathBuf},
+};
 
 /// One problem, its place to be told apart.
 pub(crate) struct Problem {
@@ -57,6 +60,8 @@ pub(crate) struct Problems {
     pub(crate) index: Index,
     /// Paths whose value could not be used; something valid stands there instead.
     unusable: HashSet<String>,
+    /// Files that were looked at besides the configuration's own, there or not.
+    pub(crate) files: BTreeSet<PathBuf>,
 }
 
 impl Problems {
@@ -88,6 +93,11 @@ impl Problems {
     /// Is `path`, or something around it, a stand-in?
     pub(crate) fn is_unusable(&self, path: &str) -> bool {
         !self.unusable.is_empty() && path::ancestors(path).any(|path| self.unusable.contains(path))
+    }
+
+    /// Says that what is in `file` counts.
+    pub(crate) fn depends_on(&mut self, file: &Path) {
+        self.files.insert(file.to_owned());
     }
 
     pub(crate) fn has_errors(&self) -> bool {

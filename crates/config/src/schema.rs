@@ -150,6 +150,14 @@ impl<'a> Shape<'a> {
         }
     }
 
+    /// What stands under `name` in a map, of known fields or of any names.
+    pub(crate) fn inside(self, name: &str) -> Option<Shape<'a>> {
+        match self.kind() {
+            Kind::Names(inner) => Some(inner),
+            _ => self.field(name),
+        }
+    }
+
     pub(crate) fn required(self, name: &str) -> bool {
         let required = self.target.get("required").and_then(Value::as_array);
         required.is_some_and(|required| required.iter().any(|field| field == name))

@@ -60,11 +60,7 @@ impl Writer<'_> {
                     line(name).map_or((true, Point::default()), |line| (false, line))
                 });
                 for (name, value) in fields {
-                    let inner = match shape.kind() {
-                        Kind::Names(inner) => Some(inner),
-                        _ => shape.field(name),
-                    };
-                    if let Some(inner) = inner {
+                    if let Some(inner) = shape.inside(name) {
                         let _ = write!(self.out, "{:indent$}{}:", "", key(name));
                         self.entry(inner, value, &path::field(at, name), indent + 2);
                     }

@@ -62,10 +62,17 @@ pub(crate) struct Shape {
     pub(crate) name: &'static str,
     pub(crate) what: &'static str,
     pub(crate) check: fn(&str) -> Result<(), Invalid>,
+    /// Do two valid texts mean the same?
+    pub(crate) same: fn(&str, &str) -> bool,
 }
 
-const fn shape<T: Text>() -> Shape {
-    Shape { name: T::NAME, what: T::WHAT, check: |text| T::parse(text).map(|_| ()) }
+const fn shape<T: Text<Value: PartialEq>>() -> Shape {
+    Shape {
+        name: T::NAME,
+        what: T::WHAT,
+        check: |text| T::parse(text).map(|_| ()),
+        same: |one, other| matches!((T::parse(one), T::parse(other)), (Ok(one), Ok(other)) if one == other),
+    }
 }
 
 static SHAPES: &[Shape] = &[

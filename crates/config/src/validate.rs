@@ -14,11 +14,11 @@ mod traces;
 
 use crate::{
     Options, codes,
-    model::{Ratio, Secret, Settings},
+    model::{PemFile, Ratio, Secret, Settings},
     problems::{Problem, Problems},
 };
 use names::Names;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Checks everything, top to bottom as the file goes.
 pub(crate) fn settings(settings: &mut Settings, base: &Path, options: &Options, problems: &mut Problems) {
@@ -92,9 +92,12 @@ impl Check<'_> {
     }
 
     /// A PEM file, relative to the configuration; `marker` is what one of its blocks is called.
-    fn pem(&mut self, at: &str, file: &mut PathBuf, marker: &str) {
-        *file = self.base.join(&*file);
-        let why = match std::fs::read(&*file) {
+    fn pem(&mut self, at: &str, file: &mut PemFile, marker: &str) {
+        let path = self.base.join(&*file);
+        self.problems.depends_on(&path);
+        let contents = std::fs::read(&path);
+        file.found(path, contents.as_deref().ok());
+        let why = match contents {
             Err(error) => crate::unreadable(&error),
             Ok(bytes) if !String::from_utf8_lossy(&bytes).contains(marker) => {
                 format!("holds no PEM block `{marker}…`")

@@ -7,6 +7,7 @@ mod reloads;
 mod status;
 
 pub use circuits::{Closed, NoSuchUpstream, Upstreams};
+pub use reloads::LastReload;
 pub use status::Status;
 
 use in_flight::InFlight;
@@ -70,6 +71,7 @@ pub enum BuildError {
 pub struct App {
     snapshot: ArcSwap<Snapshot>,
     shared: Shared,
+    last_reload: Mutex<Option<LastReload>>,
     /// Held while a snapshot is built and put in force, and while series of what is gone are let go of.
     series: Mutex<()>,
     /// Metric families.
@@ -119,6 +121,7 @@ impl App {
             in_flight: InFlight::new(&metrics),
             snapshot: ArcSwap::from_pointee(snapshot),
             shared,
+            last_reload: Mutex::default(),
             series: Mutex::default(),
             log_format: settings.telemetry.logs.format,
             log_requests: AtomicBool::new(settings.telemetry.logs.level <= LogLevel::Info),

@@ -41,6 +41,6 @@ pub mod telemetry;
 pub mod timer;
 pub mod upstream;
 
-pub use app::{App, BuildError, BuildInfo, Status};
+pub use app::{App, BuildError, BuildInfo, LastReload, Status};
 pub use ledger::LedgerPlace;
 pub use telemetry::logs::{LogSink, MemoryLog};

@@ -27,6 +27,9 @@ pub(crate) enum Command {
     /// Print a configuration: the defaults, or what a file comes to
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// What NEW has otherwise than OLD, and whether a reload is enough; exit 0 (nothing), 1 (a reload is enough), 3 (needs a
+    /// restart) or 2 (one of them is not valid)
+    Diff(DiffArgs),
     /// Tell what would be done with a request, and why; nothing is started, and nobody is asked without --live
     Explain(ExplainArgs),
     /// Tell who used how much, from the ledger; the gateway may run or not
@@ -73,6 +76,22 @@ pub(crate) enum ConfigCommand {
         #[arg(long)]
         env_optional: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiffArgs {
+    /// The configuration as it is
+    #[arg(value_name = "OLD")]
+    pub(crate) old: PathBuf,
+    /// The configuration as it is to be
+    #[arg(value_name = "NEW")]
+    pub(crate) new: PathBuf,
+    /// Accept ${VAR} and ${file:…} that are not there
+    #[arg(long)]
+    pub(crate) env_optional: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Debug, Args)]

@@ -11,10 +11,11 @@
 //! | `serve` | the `serve` command: which configuration, logs, runtime |
 //! | `demo` | what runs when there is no configuration |
 //! | `reload` | the file again, for a gateway that runs |
+//! | `watch`, `stamps` | notices that a file has changed |
 //! | `shutdown` | signals |
 //! | `banner`, `logging`, `terminal` | what people and machines read |
 //! | `admin_client` | one question to a gateway that runs |
-//! | `check`, `explain`, `health`, `key`, `mock`, `usage` | the other commands |
+//! | `check`, `diff`, `explain`, `health`, `key`, `mock`, `usage` | the other commands |
 
 mod admin_client;
 mod banner;
@@ -22,6 +23,7 @@ mod boot;
 mod check;
 mod cli;
 mod demo;
+mod diff;
 mod env;
 mod explain;
 mod health;
@@ -31,8 +33,10 @@ mod mock;
 mod reload;
 mod serve;
 mod shutdown;
+mod stamps;
 mod terminal;
 mod usage;
+mod watch;
 
 pub use boot::{Running, StartError, StartOptions, Stopped, start};
 
@@ -61,6 +65,7 @@ pub fn run() -> ExitCode {
         Some(Command::Schema) => check::schema(),
         Some(Command::Config(ConfigCommand::Default)) => check::default(),
         Some(Command::Config(ConfigCommand::Show { file, env_optional })) => check::show(&file, env_optional),
+        Some(Command::Diff(args)) => diff::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Usage(args)) => usage::run(&args),
         Some(Command::Key(KeyCommand::New(args))) => key::new(&args),

@@ -6,13 +6,14 @@ use crate::{
     cli::ServeArgs,
     demo::{self, DemoError},
     env, logging,
-    reload::Process,
+    reload::{self, ConfigFile, Process},
     shutdown::{self, Signals},
-    terminal,
+    stamps::Stamps,
+    terminal, watch,
 };
 use rustix::process::{Resource, getrlimit, setrlimit};
 use sluice_admin::Control;
-use sluice_config::{Diagnostic, Level, Loaded, Options, Report, Source};
+use sluice_config::{Diagnostic, Level, Options, Report, Settings, Source};
 use sluice_core::{App, LedgerPlace, LogSink};
 use std::{
     path::{Path, PathBuf},
@@ -21,6 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::runtime::Builder;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 /// What `sluice` in a directory serves without being told.
 const DEFAULT_FILE: &str = "sluice.yaml";
@@ -74,8 +76,7 @@ pub(crate) fn configuration(named: Option<&Path>) -> Option<PathBuf> {
 
 fn boot_and_wait(args: &ServeArgs, begun: Instant) -> Result<ExitCode, Refusal> {
     let file = configuration(args.config.as_deref());
-    let loaded = file.as_deref().map(|file| sluice_config::load(Source::File(file), &Options::default()));
-    let loaded = loaded.transpose()?;
+    let opened = file.as_deref().map(Opened::read).transpose()?;
     let workers = env::workers()?;
     raise_descriptor_limit();
     let runtime = Builder::new_multi_thread()
@@ -85,7 +86,7 @@ fn boot_and_wait(args: &ServeArgs, begun: Instant) -> Result<ExitCode, Refusal> 
         .build()
         .map_err(|fault| format!("cannot start the runtime: {fault}"))?;
     let logs = LogSink::stdout();
-    let served = runtime.block_on(serve(file.as_deref(), loaded, logs.clone(), begun));
+    let served = runtime.block_on(serve(opened, logs.clone(), begun));
     runtime.shutdown_timeout(RUNTIME_LIMIT);
     // Last of all: requests that the end of the runtime cut off leave their lines and records, too.
     let code = served.map(|Served { code, app }| {
@@ -103,35 +104,53 @@ struct Served {
     app: Arc<App>,
 }
 
-async fn serve(
-    file: Option<&Path>,
-    loaded: Option<Loaded>,
-    logs: LogSink,
-    begun: Instant,
-) -> Result<Served, Refusal> {
+/// A configuration that was read from its file.
+struct Opened {
+    file: Arc<ConfigFile>,
+    settings: Settings,
+    report: Report,
+}
+
+impl Opened {
+    fn read(path: &Path) -> Result<Self, Report> {
+        // Before the reading, so that a change from here on is one.
+        let before = Stamps::now([path.to_owned()].into());
+        let attempt = sluice_config::attempt(Source::File(path), &Options::default());
+        let seen = before.of(reload::files(path, &attempt));
+        let loaded = attempt.outcome?;
+        let file = Arc::new(ConfigFile::new(path, loaded.effective, seen));
+        Ok(Self { file, settings: loaded.settings, report: loaded.report })
+    }
+}
+
+async fn serve(opened: Option<Opened>, logs: LogSink, begun: Instant) -> Result<Served, Refusal> {
     // Before anything else, so that a signal during the start is not lost.
     let signals = Signals::listen().map_err(|fault| format!("cannot listen for signals: {fault}"))?;
-    let (Loaded { mut settings, report }, demo) = match loaded {
-        Some(loaded) => (loaded, None),
+    let (file, mut settings, report, demo) = match opened {
+        Some(Opened { file, settings, report }) => (Some(file), settings, report, None),
         None => {
             let (settings, demo) = demo::start().map_err(|fault| match fault {
                 DemoError::Settings(report) => Refusal::Invalid(report),
                 DemoError::Mock(_) => Refusal::Failed(fault.to_string()),
             })?;
-            (Loaded { settings, report: Report::default() }, Some(demo))
+            (None, settings, Report::default(), Some(demo))
         }
     };
     settings.telemetry.logs.level = logging::level(settings.telemetry.logs.level);
     let log = logging::install(settings.telemetry.logs, logs.clone())?;
-    let process: Arc<dyn Control> = Arc::new(Process::new(file.map(Path::to_path_buf), log));
+    let process: Arc<dyn Control> = Arc::new(Process::new(file.clone(), log));
 
     // The demo leaves nothing behind.
     let ledger = if demo.is_some() { LedgerPlace::Memory } else { LedgerPlace::File };
     let started =
         boot::start(settings, StartOptions::new(logs.clone(), ledger).under(Arc::clone(&process))).await;
     let running = started.map_err(|fault| fault.to_string())?;
-    announce(file, &report, &running, begun.elapsed());
+    announce(file.as_deref().map(ConfigFile::path), &report, &running, begun.elapsed());
     let app = Arc::clone(&running.app);
+    let _watching = file.map(|file| {
+        let watch = watch::run(file, Arc::clone(&process), Arc::clone(&app));
+        AbortOnDropHandle::new(TaskTracker::new().spawn(watch))
+    });
     Ok(Served { code: shutdown::wait(running, signals, process).await, app })
 }
 

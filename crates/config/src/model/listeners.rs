@@ -1,10 +1,10 @@
 //! `listeners`: where Sluice listens.
 
-use super::{Bytes, Secret};
+use super::{Bytes, PemFile, Secret};
 use crate::text::{self, As};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, time::Duration};
 
 /// Both listeners.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -65,14 +65,14 @@ pub struct AdminListener {
     pub token: Option<Secret>,
 }
 
-/// Certificate and key, PEM files.
+/// Certificate and key, PEM files. Read again at a reload.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tls {
     /// Certificate chain.
-    pub cert: PathBuf,
+    pub cert: PemFile,
     /// Private key.
-    pub key: PathBuf,
+    pub key: PemFile,
 }
 
 /// Cross-origin rules.

@@ -10,6 +10,7 @@
 
 mod cache;
 mod endpoint;
+mod files;
 mod keys;
 mod limits;
 mod listeners;
@@ -22,6 +23,7 @@ mod units;
 
 pub use cache::{Cache, CacheMode, CacheOverride, CacheScope, Redis, RedisMode, Replay};
 pub use endpoint::Endpoint;
+pub use files::PemFile;
 pub use keys::{Auth, AuthMode, Expiry, Key, KeyHash, Tenant};
 pub use limits::{Budget, Limits, OnRedisDown, Period, Queue, RateLimit};
 pub use listeners::{AdminListener, ApiListener, Cors, Listeners, Tls};

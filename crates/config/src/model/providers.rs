@@ -1,6 +1,6 @@
 //! `providers`: where requests can go. Addresses and credentials come from here alone.
 
-use super::{Endpoint, Limits, Secret};
+use super::{Endpoint, Limits, PemFile, Secret};
 use crate::text::{self, As, KindName, Name};
 use schemars::JsonSchema;
 use serde::{
@@ -8,7 +8,7 @@ use serde::{
     de::{MapAccess, Visitor},
 };
 use sluice_protocol::provider::Preset;
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 /// One upstream account.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -64,7 +64,7 @@ pub struct Provider {
     #[schemars(with = "BTreeMap<String, Secret>", extend("default" = {}))]
     pub headers: Vec<(String, Secret)>,
     /// Further trusted certificate authorities, PEM.
-    pub ca_file: Option<PathBuf>,
+    pub ca_file: Option<PemFile>,
     /// Outbound proxy.
     pub proxy: Option<String>,
 }

@@ -1,10 +1,10 @@
 //! `telemetry` and `ledger`: what is told about requests.
 
-use super::{Ratio, Secret, providers::in_order};
+use super::{PemFile, Ratio, Secret, providers::in_order};
 use crate::text::{self, As};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 /// Logs, metrics, traces.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -105,7 +105,7 @@ pub struct Traces {
     #[schemars(with = "BTreeMap<String, Secret>", extend("default" = {}))]
     pub headers: Vec<(String, Secret)>,
     /// Further trusted certificate authorities, PEM.
-    pub ca_file: Option<PathBuf>,
+    pub ca_file: Option<PemFile>,
 }
 
 /// The usage ledger.

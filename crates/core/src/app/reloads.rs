@@ -7,11 +7,33 @@ use crate::{
     state::snapshot::Snapshot,
     telemetry::{labels::Reload, metrics::Metrics},
 };
+use serde::Serialize;
 use sluice_config::model::{LogLevel, Settings};
 use std::{
     sync::{Arc, PoisonError, atomic::Ordering},
     time::{SystemTime, UNIX_EPOCH},
 };
+
+/// What came of a reload, for an operator who asks later.
+#[derive(Debug, Clone, Serialize)]
+pub struct LastReload {
+    at: String,
+    who: &'static str,
+    result: &'static str,
+    /// Why it was rejected, secrets masked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<String>,
+}
+
+impl LastReload {
+    /// Of this moment; `why` is there when it was rejected.
+    #[must_use]
+    pub fn new(who: &'static str, why: Option<String>) -> Self {
+        let result = if why.is_none() { Reload::Ok } else { Reload::Rejected };
+        let at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+        Self { at, who, result: result.as_str(), why }
+    }
+}
 
 impl App {
     /// Puts new settings in force, whole or not at all. Requests that run keep the snapshot they began with;
@@ -41,6 +63,11 @@ impl App {
         self.metrics.reloads.with_label_values(&[Reload::Ok.as_str()]).inc();
         show_success(&self.metrics);
         Ok(())
+    }
+
+    /// Keeps what came of a reload, for `/status`.
+    pub fn remember_reload(&self, last: LastReload) {
+        *self.last_reload.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
     }
 
     /// Tells that new settings were not taken, and the old ones stay.

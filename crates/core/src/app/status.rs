@@ -1,6 +1,6 @@
 //! What an operator may see of a running gateway: plain data, without secrets.
 
-use super::App;
+use super::{App, LastReload};
 use crate::{
     cache::store::{Occupancy, ResponseCache},
     ledger::LedgerStatus,
@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use serde::Serialize;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 impl App {
     /// What an operator may see; no secrets.
@@ -29,6 +29,7 @@ impl App {
             ready: self.is_ready(),
             draining: self.is_draining(),
             config_hash: snapshot.hash.clone(),
+            last_reload: self.last_reload.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             requests_in_flight: self.in_flight.total(),
             redis: self.redis_state().map(LinkState::as_str),
             ledger: self.ledger.status(),
@@ -62,6 +63,9 @@ pub struct Status {
     ready: bool,
     draining: bool,
     config_hash: String,
+    /// Absent before the first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_reload: Option<LastReload>,
     requests_in_flight: usize,
     /// Absent where none is configured or used.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -5,7 +5,7 @@
 
 use crate::{
     app::App,
-    server::{connection, drain::Drain, tls},
+    server::{connection, drain::Drain},
 };
 use prometheus::IntGauge;
 use socket2::{Domain, Socket, Type};
@@ -19,7 +19,6 @@ use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tokio_rustls::TlsAcceptor;
 use tokio_util::task::TaskTracker;
 
 /// Connections that the system holds for us before they are accepted.
@@ -42,9 +41,6 @@ pub enum BindError {
         /// What the system says.
         source: io::Error,
     },
-    /// The certificate cannot be used.
-    #[error("listeners.api.tls: {0}")]
-    Certificate(#[from] tls::CertificateError),
 }
 
 /// The bound API listener.
@@ -52,22 +48,20 @@ pub struct ApiServer {
     app: Arc<App>,
     listener: TcpListener,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
 }
 
 impl ApiServer {
     /// Binds the address of the app's settings.
     ///
     /// # Errors
-    /// When it cannot be bound, or its certificate cannot be used.
+    /// When it cannot be bound.
     pub async fn bind(app: Arc<App>) -> Result<Self, BindError> {
         let settings = app.settings();
         let api = &settings.listeners.api;
-        let tls = api.tls.as_ref().map(tls::acceptor).transpose()?;
         let fault = |source| BindError::Address { address: api.bind, source };
         let listener = listen(api.bind, api.reuse_port).map_err(fault)?;
         let address = listener.local_addr().map_err(fault)?;
-        Ok(Self { app, listener, address, tls })
+        Ok(Self { app, listener, address })
     }
 
     /// Where it listens: the real port when port 0 was asked for.
@@ -78,7 +72,7 @@ impl ApiServer {
 
     /// Accepts and serves until told to stop, then returns when the last connection has ended.
     pub async fn serve(self, drain: Drain) {
-        let Self { app, listener, tls, .. } = self;
+        let Self { app, listener, .. } = self;
         let settings = app.settings();
         let api = &settings.listeners.api;
         let permits = Arc::new(Semaphore::new(api.max_connections.min(Semaphore::MAX_PERMITS)));
@@ -91,10 +85,9 @@ impl ApiServer {
                 match listener.accept().await {
                     Ok((stream, peer)) => {
                         let open = Open::new(Some(permit), &app.metrics.client_connections);
-                        let (app, drain, tls) = (app.clone(), drain.clone(), tls.clone());
-                        let header_timeout = api.header_timeout;
+                        let (app, drain) = (app.clone(), drain.clone());
                         connections.spawn(async move {
-                            serve_one(app, stream, peer, header_timeout, tls, drain).await;
+                            serve_one(app, stream, peer, drain).await;
                             drop(open);
                         });
                     }
@@ -107,11 +100,10 @@ impl ApiServer {
             () = drain.closing().cancelled() => {}
         }
         accept_queued(&listener, |stream, peer| {
-            let (app, drain, tls) = (app.clone(), drain.clone(), tls.clone());
+            let (app, drain) = (app.clone(), drain.clone());
             let open = Open::new(None, &app.metrics.client_connections);
-            let header_timeout = api.header_timeout;
             connections.spawn(async move {
-                serve_one(app, stream, peer, header_timeout, tls, drain).await;
+                serve_one(app, stream, peer, drain).await;
                 drop(open);
             });
         })
@@ -133,14 +125,13 @@ fn listen(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-async fn serve_one(
-    app: Arc<App>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    header_timeout: Duration,
-    tls: Option<TlsAcceptor>,
-    drain: Drain,
-) {
+/// Each connection as the configuration in force at its beginning wants it.
+async fn serve_one(app: Arc<App>, stream: TcpStream, peer: SocketAddr, drain: Drain) {
+    let snapshot = app.snapshot();
+    let header_timeout = snapshot.settings.listeners.api.header_timeout;
+    let tls = snapshot.tls.clone();
+    // An idle connection must not keep an old configuration alive.
+    drop(snapshot);
     // Without this a small chunk waits for the acknowledgement of the one before, ~40 ms.
     stream.set_nodelay(true).ok();
     match tls {

@@ -9,7 +9,6 @@ pub mod io;
 pub mod listen;
 pub mod loopback;
 pub mod routes;
-pub mod tls;
 
 pub use drain::Drain;
 pub use listen::{ApiServer, BindError};

@@ -4,6 +4,7 @@
 pub mod background;
 mod callers;
 mod caps;
+pub mod certificate;
 mod fallback_edges;
 pub mod handles;
 pub mod health_gauges;

@@ -3,7 +3,7 @@
 use crate::{
     health::{KeyPool, RetryBudget, key_pool::KeySpec, lookout::Door},
     limits::scope::LimitScope,
-    state::{handles::ProviderMetrics, paths::Paths},
+    state::{certificate::CertificateError, handles::ProviderMetrics, paths::Paths},
     telemetry::trace::BadCollector,
     upstream::client::UpstreamClient,
 };
@@ -94,6 +94,9 @@ pub enum ProviderError {
     /// Traces can never be sent.
     #[error(transparent)]
     Traces(#[from] BadCollector),
+    /// The certificate for clients cannot be used.
+    #[error("listeners.api.tls: {0}")]
+    Certificate(#[from] CertificateError),
     /// TLS could not be set up.
     #[error("provider `{0}`: {1}")]
     Tls(String, String),

@@ -15,7 +15,7 @@ use crate::{
     state::{
         callers::Callers,
         caps::{Capped, CappedTargets},
-        fallback_edges,
+        certificate, fallback_edges,
         handles::{ModelMetrics, ProviderMetrics, TargetMetrics},
         limits::Limited,
         names::Names,
@@ -36,6 +36,7 @@ use std::{
     path::PathBuf,
     sync::{Arc, Weak},
 };
+use tokio_rustls::TlsAcceptor;
 
 /// One configuration, made ready.
 pub struct Snapshot {
@@ -63,6 +64,8 @@ pub struct Snapshot {
     pub tracer: Option<Arc<Tracer>>,
     /// Label values of what is configured.
     pub names: Names,
+    /// The certificate for clients, when they are to use TLS.
+    pub tls: Option<TlsAcceptor>,
 }
 
 /// The response cache and its common settings.
@@ -90,6 +93,7 @@ impl Snapshot {
     /// When a provider cannot be made ready, or Redis can never be reached.
     pub fn build(settings: Arc<Settings>, shared: &Shared, metrics: &Metrics) -> Result<Self, ProviderError> {
         // What can fail comes first: settings that are refused have changed no limit.
+        let tls = settings.listeners.api.tls.as_ref().map(certificate::acceptor).transpose()?;
         let caps = settings.telemetry.metrics;
         let mut provider_labels = Capped::new(CappedLabel::Provider, &caps, metrics);
         let mut ready = Vec::new();
@@ -170,6 +174,7 @@ impl Snapshot {
             shared_limits,
             tracer,
             names,
+            tls,
         })
     }
 }

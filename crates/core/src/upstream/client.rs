@@ -17,14 +17,9 @@ use hyper_util::{
 };
 use prometheus::{Histogram, IntCounter};
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject};
-use sluice_config::model;
+use sluice_config::model::{self, PemFile};
 use sluice_protocol::splice::Segments;
-use std::{
-    error::Error as _,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{error::Error as _, path::Path, sync::Arc, time::Duration};
 
 /// Providers close idle connections after a minute or so; we leave a little earlier.
 const IDLE: Duration = Duration::from_secs(50);
@@ -39,7 +34,7 @@ pub struct ClientSettings {
     http2: bool,
     allow_private: bool,
     connect: Duration,
-    ca_file: Option<PathBuf>,
+    ca_file: Option<PemFile>,
 }
 
 impl ClientSettings {

@@ -1,0 +1,84 @@
+//! A value in a few words: YAML on one line, without what is a default anyway, secrets masked, cut where it is long.
+
+use crate::{
+    layers::of_json,
+    mask::has_credentials,
+    schema::{Kind, Shape},
+};
+use config::{Value, ValueKind};
+
+/// Characters; a change is told on one line.
+const LONGEST: usize = 160;
+
+/// `value` on one line.
+pub(super) fn compact(shape: Shape<'_>, value: &Value) -> String {
+    let mut out = String::new();
+    write(shape, value, true, &mut out);
+    if out.chars().count() > LONGEST {
+        out = out.chars().take(LONGEST).chain(['…']).collect();
+    }
+    out
+}
+
+fn write(shape: Shape<'_>, value: &Value, is_top: bool, out: &mut String) {
+    match &value.kind {
+        ValueKind::Table(table) => {
+            out.push('{');
+            let mut separator = "";
+            for (name, value) in table {
+                let Some(inner) = shape.inside(name) else { continue };
+                // The path has it already.
+                let is_said = is_top && name == "name";
+                let is_default = inner.default().is_some_and(|default| of_json(default).kind == value.kind);
+                if is_said || is_default || is_empty(inner, value) {
+                    continue;
+                }
+                out.push_str(separator);
+                separator = ", ";
+                out.push_str(name);
+                out.push_str(": ");
+                write(inner, value, false, out);
+            }
+            out.push('}');
+        }
+        ValueKind::Array(items) => {
+            let Kind::List(inner) = shape.kind() else { return };
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push_str(", ");
+                }
+                write(inner, item, false, out);
+            }
+            out.push(']');
+        }
+        _ if shape.is_secret() => out.push_str("***"),
+        ValueKind::String(text) if has_credentials(text) => out.push_str("***"),
+        ValueKind::String(text) => out.push_str(&scalar(text)),
+        ValueKind::Nil => out.push_str("null"),
+        kind => out.push_str(&kind.to_string()),
+    }
+}
+
+/// A section in which nothing differs from what holds without it.
+fn is_empty(shape: Shape<'_>, value: &Value) -> bool {
+    match &value.kind {
+        ValueKind::Table(table) => {
+            !table.is_empty()
+                && table.iter().all(|(name, value)| {
+                    shape.inside(name).is_none_or(|inner| {
+                        inner.default().is_some_and(|default| of_json(default).kind == value.kind)
+                            || is_empty(inner, value)
+                    })
+                })
+        }
+        _ => false,
+    }
+}
+
+/// Bare where nobody could take it for something else.
+fn scalar(text: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "_-./:%*+".contains(c);
+    let is_plain = !text.is_empty() && text.chars().all(plain);
+    if is_plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
+}

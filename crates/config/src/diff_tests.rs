@@ -1,0 +1,112 @@
+//! What two configurations differ in.
+
+use super::*;
+use crate::{Env, Options, Source, load};
+use std::path::Path;
+
+const BASE: &str = "\
+redis: {urls: ['redis://:pw@cache:6379']}
+providers:
+- {name: up, kind: openai, keys: [{name: main, value: sk-one}, {name: spare, value: sk-two}]}
+- {name: gpu, kind: openai_compatible, base_url: 'http://gpu.example.com/v1', headers: {x-team: a}}
+models:
+- {name: smart, targets: [{provider: up, model: big, weight: 3}, {provider: gpu, model: small}]}
+- {name: \"gpt-*\", targets: [{provider: up, model: \"gpt-*\"}]}
+limits: {requests: {rate: 60/min}}
+";
+
+fn loaded(text: &str) -> Loaded {
+    let source = Source::Text { name: "sluice.yaml", text, base: Path::new("") };
+    let options = Options { env: Env::Map([].into()), ..Options::default() };
+    load(source, &options).unwrap_or_else(|report| panic!("{}\n{text}", report.render(false)))
+}
+
+fn changes(old: &str, new: &str) -> Vec<String> {
+    loaded(new).since(&loaded(old).effective).iter().map(ToString::to_string).collect()
+}
+
+fn replaced(from: &str, to: &str) -> Vec<String> {
+    let new = BASE.replace(from, to);
+    assert_ne!(new, BASE, "{from}");
+    changes(BASE, &new)
+}
+
+#[test]
+fn what_means_the_same_is_no_change() {
+    assert_eq!(changes(BASE, BASE), [""; 0]);
+    for (from, to) in [
+        ("limits:", "shutdown: {delay: 3000ms, drain: 2m}\nresilience: {attempts: 3}\nlimits:"),
+        (
+            "[{name: main, value: sk-one}, {name: spare, value: sk-two}]",
+            "[{name: spare, value: sk-two}, {value: sk-one, name: main}]",
+        ),
+    ] {
+        assert_eq!(replaced(from, to), [""; 0], "{to}");
+    }
+}
+
+#[test]
+fn each_change_is_told_by_name_and_on_one_line() {
+    for (from, to, told) in [
+        ("60/min", "600/min", "~ limits.requests.rate: 60/min → 600/min"),
+        ("limits: {", "limits: {concurrency: 5, ", "+ limits.concurrency: 5"),
+        ("limits: {requests: {rate: 60/min}}\n", "", "- limits"),
+        ("weight: 3", "weight: 4", "~ models[smart].targets[0].weight: 3 → 4"),
+        ("x-team: a", "x-group: a", "+ providers[gpu].headers.x-group: ***"),
+        (
+            ", {provider: gpu, model: small}]",
+            "]",
+            "~ models[smart].targets: [{provider: up, model: big, weight: 3}, {provider: gpu, model: small}] → [{provider: up, model: big, weight: 3}]",
+        ),
+        ("- {name: \"gpt-*\", targets: [{provider: up, model: \"gpt-*\"}]}\n", "", "- models[gpt-*]"),
+        (
+            "limits:",
+            "tenants: [{name: a b, budget: {usd: 5, per: day}}]\nlimits:",
+            "+ tenants[a b]: {budget: {usd: 5, per: day}}",
+        ),
+    ] {
+        assert_eq!(replaced(from, to).first().map(String::as_str), Some(told), "{to}");
+    }
+}
+
+#[test]
+fn a_changed_secret_is_told_and_not_shown() {
+    assert_eq!(replaced("sk-one", "sk-other"), ["~ providers[up].keys[main].value: another secret"]);
+    assert_eq!(replaced("x-team: a", "x-team: b"), ["~ providers[gpu].headers.x-team: another secret"]);
+    let told = replaced("redis://:pw@cache", "redis://:qq@cache");
+    assert!(told.len() == 1 && !told[0].contains("pw") && !told[0].contains("qq"), "{told:?}");
+    let told = replaced("limits:", "listeners: {admin: {token: topsecret}}\nlimits:");
+    assert_eq!(told, ["+ listeners.admin.token: ***"]);
+}
+
+#[test]
+fn what_needs_a_restart_is_named_once_and_the_rest_is_not() {
+    let new = format!(
+        "listeners: {{api: {{bind: '127.0.0.1:4', header_timeout: 3s, max_connections: 7, reuse_port: true}}, admin: {{bind: '127.0.0.1:5'}}}}\nledger: {{retention: 9d}}\ntelemetry: {{logs: {{format: text, level: debug}}, traces: {{otlp: 'http://127.0.0.1:4318'}}}}\nshutdown: {{delay: 1s}}\nstate_dir: ./elsewhere\n{BASE}"
+    );
+    let changes = loaded(&new).since(&loaded(BASE).effective);
+    let mut fields = restart_only(&changes);
+    fields.sort_unstable();
+    assert_eq!(
+        fields,
+        [
+            "ledger.retention",
+            "listeners.admin.bind",
+            "listeners.api.bind",
+            "listeners.api.max_connections",
+            "listeners.api.reuse_port",
+            "state_dir",
+            "telemetry.logs.format",
+        ]
+    );
+    assert_eq!(changes.len(), fields.len() + 4, "{changes:?}");
+}
+
+#[test]
+fn a_long_value_is_cut() {
+    let models: String = (0..50).map(|n| format!(", \"m{n:04}\"")).collect();
+    let hash = format!("blake3:{}", "0".repeat(64));
+    let told = changes(BASE, &format!("{BASE}keys: [{{name: k, hash: '{hash}', models: [smart{models}]}}]"));
+    let added = told.iter().find(|line| line.starts_with("+ keys[k]")).unwrap();
+    assert!(added.ends_with('…') && added.chars().count() < 200, "{added}");
+}
