@@ -34,6 +34,16 @@ pub async fn soon<T>(what: &str, future: impl Future<Output = T>) -> T {
 }
 
 /// Asks `check` every few milliseconds until it holds, and fails the test with `what` after [`SOON`].
+pub async fn eventually_async(what: &str, mut check: impl AsyncFnMut() -> bool) {
+    soon(what, async {
+        while !check().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+}
+
+/// Waits until it holds.
 pub async fn eventually(what: &str, mut check: impl FnMut() -> bool) {
     soon(what, async {
         while !check() {

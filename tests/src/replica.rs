@@ -8,7 +8,7 @@ use crate::{
 };
 use serde_json::Value;
 use sluice_core::ledger::FILE;
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 /// One process at a time.
 pub struct Replica {
@@ -32,11 +32,21 @@ impl Replica {
         replica
     }
 
-    /// Writes the file anew, with the same listeners; a process that runs notices nothing by itself.
+    /// Writes the file anew, with the same listeners; a process that runs notices soon.
     pub fn write(&self, config: &Config) {
-        let config = config.clone().section("shutdown: {delay: 0s}");
-        let yaml = config.yaml(&self.api.to_string(), &self.admin.to_string());
-        std::fs::write(self.folder.path().join("sluice.yaml"), yaml).expect("a file");
+        std::fs::write(self.file("sluice.yaml"), self.yaml(config)).expect("a file");
+    }
+
+    /// What [`Replica::write`] writes.
+    #[must_use]
+    pub fn yaml(&self, config: &Config) -> String {
+        config.clone().section("shutdown: {delay: 0s}").yaml(&self.api.to_string(), &self.admin.to_string())
+    }
+
+    /// A file beside the configuration.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// Sends a signal by its name.

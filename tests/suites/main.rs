@@ -42,6 +42,7 @@ mod config_cli;
 #[cfg(test)]
 mod dashboards;
 #[cfg(test)]
+mod diff;
 mod disconnects;
 #[cfg(test)]
 mod endpoints;
@@ -112,6 +113,7 @@ mod readme;
 mod recovery;
 #[cfg(test)]
 mod reload;
+mod reload_watch;
 #[cfg(test)]
 mod resume;
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use crate::support::{CHAT, CHAT_REPLY, chat, chat_stream_request, delta};
 use sluice_tests::{
     client::{Answer as Got, Request},
-    gateway::{Config, KEY, metric, metric_is},
+    gateway::{Config, KEY, metric},
     replica::Replica,
     sse::Stream,
     upstream::{Answer, Upstream},
@@ -41,9 +41,8 @@ async fn sighup_and_the_admin_call_put_the_file_in_force() {
 
     assert_eq!(ask(&sluice, NEW).await, 401);
     sluice.write(&config.clone().key("new", NEW, "models: [\"*\"]"));
-    assert_eq!(ask(&sluice, NEW).await, 401, "nothing is read before it is asked for");
     sluice.signal("HUP");
-    metric_is(sluice.admin, TAKEN, 1.0).await;
+    sluice.says("\"event\":\"configuration reloaded\",\"who\":\"SIGHUP\"").await;
     assert_eq!(ask(&sluice, NEW).await, 200);
     let between = hash(&sluice).await;
     assert_ne!(between, before);
@@ -51,12 +50,16 @@ async fn sighup_and_the_admin_call_put_the_file_in_force() {
     // A key that is taken out is refused at once.
     sluice.write(&config);
     let answer = reload(&sluice).await.expect(200).json();
-    assert_eq!((&answer["changed"], &answer["config_hash"]), (&true.into(), &before.as_str().into()));
+    assert_eq!(
+        (&answer["changes"][0], &answer["config_hash"]),
+        (&"- keys[new]".into(), &before.as_str().into())
+    );
     assert_eq!((ask(&sluice, NEW).await, ask(&sluice, KEY).await), (401, 200));
     let again = reload(&sluice).await.expect(200).json();
-    assert_eq!((&again["changed"], metric(sluice.admin, TAKEN).await), (&false.into(), 3.0));
+    assert_eq!(again["changed"], false);
+    // The file is watched, too, and may have been taken for that besides.
+    assert!(metric(sluice.admin, TAKEN).await >= 3.0);
     assert!(metric(sluice.admin, SINCE).await >= first);
-    sluice.says("\"event\":\"configuration reloaded\",\"who\":\"SIGHUP\"").await;
 }
 
 #[tokio::test]
@@ -90,13 +93,15 @@ async fn what_is_not_valid_changes_nothing_and_says_why() {
     assert_eq!(metric(sluice.admin, SUCCESSFUL).await, 0.0);
 
     sluice.signal("HUP");
-    metric_is(sluice.admin, REJECTED, 2.0).await;
-    sluice.says("reload rejected; the old configuration stays in force").await;
+    sluice
+        .says("\"event\":\"reload rejected; the old configuration stays in force\",\"who\":\"SIGHUP\"")
+        .await;
+    assert!(metric(sluice.admin, REJECTED).await >= 2.0);
     assert_eq!((hash(&sluice).await, ask(&sluice, KEY).await), (before, 200));
 
     sluice.write(&config);
     let _ = reload(&sluice).await.expect(200);
-    assert_eq!((metric(sluice.admin, SUCCESSFUL).await, metric(sluice.admin, REJECTED).await), (1.0, 2.0));
+    assert_eq!(metric(sluice.admin, SUCCESSFUL).await, 1.0);
 }
 
 #[tokio::test]
@@ -110,7 +115,8 @@ async fn what_needs_a_restart_is_named_and_nothing_else_is_changed() {
     assert_eq!(refused.code(), "restart_needed");
     let named = "listeners.api.max_connections, ledger.retention cannot change while the gateway runs";
     assert!(refused.message().starts_with(named), "{}", refused.message());
-    assert_eq!((ask(&sluice, NEW).await, metric(sluice.admin, REJECTED).await), (401, 1.0));
+    assert_eq!(ask(&sluice, NEW).await, 401);
+    assert!(metric(sluice.admin, REJECTED).await >= 1.0);
 }
 
 #[tokio::test]

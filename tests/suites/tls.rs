@@ -7,7 +7,9 @@ use rustls::{
 };
 use sluice_tests::{
     client::Request,
+    eventually_async,
     gateway::{Config, KEY},
+    replica::Replica,
     upstream::{Answer, Upstream},
 };
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
@@ -17,7 +19,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
     task::JoinSet,
 };
-use tokio_rustls::{TlsAcceptor, TlsConnector};
+use tokio_rustls::{TlsAcceptor, TlsConnector, client::TlsStream};
 
 /// A certificate for `localhost` that signed itself, as files and for a server.
 struct Certificate {
@@ -39,6 +41,25 @@ impl Certificate {
 
     fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// Puts another one in its files; what knows the old one trusts it no more.
+    fn renewed(self) -> Self {
+        let new = Self::new();
+        for name in ["cert.pem", "key.pem"] {
+            std::fs::copy(new.file(name), self.file(name)).unwrap();
+        }
+        Self { folder: self.folder, ..new }
+    }
+
+    /// Speaks TLS as a client that trusts this certificate and no other.
+    async fn connect(&self, address: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
+        let mut roots = RootCertStore::empty();
+        roots.add(self.der.clone()).unwrap();
+        let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let stream = TcpStream::connect(address).await?;
+        let name = ServerName::try_from("localhost").unwrap();
+        TlsConnector::from(Arc::new(config)).connect(name, stream).await
     }
 }
 
@@ -98,12 +119,7 @@ async fn listener_with_a_certificate_speaks_tls_and_nothing_else() {
     let tls = format!("tls: {{cert: \"{}\", key: \"{}\"}}", cert.display(), key.display());
     let gateway = Config::to(&upstream).listener(&tls).start().await;
 
-    let mut roots = RootCertStore::empty();
-    roots.add(certificate.der.clone()).unwrap();
-    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    let stream = TcpStream::connect(gateway.api).await.unwrap();
-    let name = ServerName::try_from("localhost").unwrap();
-    let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
+    let mut stream = certificate.connect(gateway.api).await.unwrap();
     let request = Request::post(CHAT, chat()).bearer(KEY).set("connection", "close");
     stream.write_all(&request.wire()).await.unwrap();
     let mut answer = String::new();
@@ -114,4 +130,44 @@ async fn listener_with_a_certificate_speaks_tls_and_nothing_else() {
     plain.send(&request.wire()).await;
     plain.closed().await;
     assert_eq!(upstream.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_renewed_in_its_place_is_shown_to_new_connections() {
+    let certificate = Certificate::new();
+    let upstream = Upstream::script([Answer::json(CHAT_REPLY)]).await;
+    let (cert, key) = (certificate.file("cert.pem"), certificate.file("key.pem"));
+    let tls = format!("tls: {{cert: \"{}\", key: \"{}\"}}", cert.display(), key.display());
+    let sluice = Replica::start(&Config::to(&upstream).listener(&tls)).await;
+    let mut old = certificate.connect(sluice.api).await.unwrap();
+
+    // A half of a pair is refused, and the old pair goes on being shown.
+    std::fs::copy(Certificate::new().file("key.pem"), &key).unwrap();
+    sluice.says("reload rejected").await;
+    assert!(certificate.connect(sluice.api).await.is_ok());
+
+    let renewed = certificate.renewed();
+    eventually_async("the new certificate", async || renewed.connect(sluice.api).await.is_ok()).await;
+    sluice.says("~ listeners.api.tls.cert: the file holds something else").await;
+    // Who is connected already stays so.
+    let request = Request::post(CHAT, chat()).bearer(KEY).set("connection", "close");
+    old.write_all(&request.wire()).await.unwrap();
+    let mut answer = String::new();
+    let _ = old.read_to_string(&mut answer).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_authority_that_is_replaced_in_its_place_is_trusted_at_the_next_reload() {
+    let certificate = Certificate::new();
+    let (first, _server) = tls_upstream(&certificate).await;
+    let ca = certificate.file("ca.pem");
+    std::fs::copy(certificate.file("cert.pem"), &ca).unwrap();
+    let config = Config::to_url(&format!("https://localhost:{}/v1", first.port()))
+        .provider(&format!("ca_file: \"{}\"", ca.display()));
+    let sluice = Replica::start(&config).await;
+    let ask = async || Request::post(CHAT, chat()).bearer(KEY).send(sluice.api).await.status();
+    assert_eq!(ask().await, 200);
+    std::fs::copy(Certificate::new().file("cert.pem"), &ca).unwrap();
+    eventually_async("no trust in the old one", async || ask().await == 502).await;
 }

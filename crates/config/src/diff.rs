@@ -110,12 +110,11 @@ pub fn diff(old: &Effective, new: &Effective) -> Vec<Change> {
     changes.0
 }
 
-/// The fields that a running gateway cannot change, each once.
+/// The fields that a running gateway cannot change, each once, in the order of the file.
 #[must_use]
 pub fn restart_only(changes: &[Change]) -> Vec<&'static str> {
-    let mut fields: Vec<_> = changes.iter().filter_map(|change| change.fixed).collect();
-    fields.dedup();
-    fields
+    let changed = |field: &&str| changes.iter().any(|change| change.fixed == Some(*field));
+    restart::FIXED.iter().copied().filter(changed).collect()
 }
 
 impl Loaded {

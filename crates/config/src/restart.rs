@@ -2,7 +2,8 @@
 //!
 //! One list, so that a reload that would change one is refused with its name rather than half done.
 
-const FIXED: &[&str] = &[
+/// In the order of the file.
+pub(crate) const FIXED: &[&str] = &[
     "state_dir",
     "listeners.api.bind",
     "listeners.api.max_connections",
