@@ -96,7 +96,27 @@ impl fmt::Display for Change {
     }
 }
 
-/// What `new` has otherwise than `old`, as the new file goes.
+/// The sections, as the documentation has them.
+const SECTIONS: &[&str] = &[
+    "version",
+    "state_dir",
+    "listeners",
+    "redis",
+    "providers",
+    "prices",
+    "models",
+    "cache",
+    "limits",
+    "resilience",
+    "tenants",
+    "auth",
+    "keys",
+    "ledger",
+    "telemetry",
+    "shutdown",
+];
+
+/// What `new` has otherwise than `old`, section by section.
 #[must_use]
 pub fn diff(old: &Effective, new: &Effective) -> Vec<Change> {
     let mut changes = Changes(Vec::new());
@@ -107,6 +127,8 @@ pub fn diff(old: &Effective, new: &Effective) -> Vec<Change> {
             changes.push(at, What::Rewritten);
         }
     }
+    let section = |change: &Change| SECTIONS.iter().position(|name| change.path.starts_with(name));
+    changes.0.sort_by_key(section);
     changes.0
 }
 

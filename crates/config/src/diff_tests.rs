@@ -32,6 +32,16 @@ fn replaced(from: &str, to: &str) -> Vec<String> {
 }
 
 #[test]
+fn every_section_has_its_place() {
+    let Kind::Fields(fields) = Shape::root().kind() else { panic!("a map") };
+    let mut known = SECTIONS.to_vec();
+    known.sort_unstable();
+    let mut all: Vec<_> = fields.keys().map(String::as_str).collect();
+    all.sort_unstable();
+    assert_eq!(known, all);
+}
+
+#[test]
 fn what_means_the_same_is_no_change() {
     assert_eq!(changes(BASE, BASE), [""; 0]);
     for (from, to) in [
@@ -99,6 +109,7 @@ fn what_needs_a_restart_is_named_once_and_the_rest_is_not() {
         ]
     );
     assert_eq!(changes.len(), fields.len() + 4, "{changes:?}");
+    assert_eq!(changes.first().map(|change| change.path.as_str()), Some("state_dir"));
 }
 
 #[test]

@@ -68,8 +68,7 @@ mod tests {
     fn a_file_that_comes_changes_moves_or_goes_is_another() {
         let folder = folder();
         let (file, other) = (folder.join("a"), folder.join("b"));
-        let all: BTreeSet<_> = [file.clone()].into();
-        let nothing = Stamps::now(all.clone());
+        let nothing = Stamps::now([file.clone()].into());
         assert_eq!(nothing, nothing.again());
         fs::write(&file, "1").unwrap();
         let one = nothing.again();

@@ -79,6 +79,6 @@ fn is_empty(shape: Shape<'_>, value: &Value) -> bool {
 /// Bare where nobody could take it for something else.
 fn scalar(text: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "_-./:%*+".contains(c);
-    let is_plain = !text.is_empty() && text.chars().all(plain);
+    let is_plain = !text.is_empty() && !text.starts_with(['*', '%', '-']) && text.chars().all(plain);
     if is_plain { text.to_owned() } else { serde_json::Value::from(text).to_string() }
 }
