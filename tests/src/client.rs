@@ -5,6 +5,7 @@
 use crate::{chunked::Chunked, soon};
 use bytes::{Buf, Bytes, BytesMut};
 use std::{
+    io::ErrorKind,
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -213,6 +214,13 @@ impl Client {
         socket.set_recv_buffer_size(4096).expect("a buffer");
         let stream = soon("connect", socket.connect(to)).await.expect("connect");
         Self { stream, buffer: BytesMut::new(), framing: Framing::Length(0) }
+    }
+
+    /// Has the peer closed an idle connection? A client asks itself that before it uses one again.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        let mut byte = [0];
+        !matches!(self.stream.try_read(&mut byte), Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 
     /// Takes one byte off the connection, for whatever is read next.

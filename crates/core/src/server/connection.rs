@@ -54,6 +54,13 @@ where
         biased;
         ended = connection.as_mut() => drop(ended),
         () = drain.closing().cancelled() => {
+            tokio::select! {
+                biased;
+                _ = connection.as_mut() => return,
+                // A request that still comes is answered, with `connection: close`.
+                () = state.rested() => {}
+                () = cut.cancelled() => {}
+            }
             connection.as_mut().graceful_shutdown();
             let ended = async {
                 cut.cancelled().await;

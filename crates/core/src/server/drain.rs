@@ -16,7 +16,7 @@ impl Drain {
         Self::default()
     }
 
-    /// No new connections; those that are open end with the request that they serve.
+    /// No new connections; those that are open end with the request that they serve, or the one right after it.
     pub fn stop_accepting(&self) {
         self.closing.cancel();
     }

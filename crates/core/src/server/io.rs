@@ -21,6 +21,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a client may take no byte.
 const WRITE_STALL: Duration = Duration::from_secs(60);
+/// What a client that has just had an answer gets to send its next request, while its gateway ends.
+const NEXT_REQUEST: Duration = Duration::from_secs(1);
+/// How often is looked whether an answer has ended, while the gateway ends.
+const GLANCE: Duration = Duration::from_millis(50);
 /// How long, and how much of, an unread body is thrown away.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 32 << 20;
@@ -41,6 +45,22 @@ impl ConnState {
         self.busy.store(true, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
         Busy(self.clone())
+    }
+
+    /// Waits until the connection may be closed without a client running into it. At once, when nothing is served on
+    /// it; else when what is served has ended and its client has asked nothing more for a moment: nobody has told it
+    /// not to, if its answer began before the drain, and the next request may be on its way already.
+    pub async fn rested(&self) {
+        let busy = || self.busy.load(Ordering::Relaxed);
+        let mut served = busy();
+        while served {
+            while busy() {
+                tokio::time::sleep(GLANCE).await;
+            }
+            let before = self.requests.load(Ordering::Relaxed);
+            tokio::time::sleep(NEXT_REQUEST).await;
+            served = busy() || self.requests.load(Ordering::Relaxed) != before;
+        }
     }
 
     /// The connection ends with an unread body on it.
