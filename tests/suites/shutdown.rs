@@ -76,6 +76,26 @@ async fn sigterm_lets_streams_and_requests_finish_and_exits_0() {
 }
 
 #[tokio::test]
+async fn who_was_not_told_of_the_end_may_ask_once_more() {
+    let upstream = Upstream::with(|_, request| {
+        if request.text().contains("stream") { slow_stream() } else { Answer::json(CHAT_REPLY) }
+    })
+    .await;
+    let mut sluice = start(&upstream, "delay: 0s, drain: 20s").await;
+    let mut client = Client::connect(sluice.api).await;
+    client.send(&chat_stream_request().wire()).await;
+    assert_ne!(client.head().await.get("connection"), "close", "the end has not begun");
+    sluice.process.signal("TERM");
+    let _ = client.body().await;
+    // The listener is closed, and a client's pool has its connection back: it is used for the next request.
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let answer =
+        client.try_ask(&Request::post(CHAT, chat()).bearer(KEY).wire()).await.expect("an answer").expect(200);
+    assert_eq!((answer.text().as_str(), answer.get("connection")), (CHAT_REPLY, "close"));
+    assert_eq!(sluice.process.exit().await.code(), Some(0), "{}", sluice.process.output());
+}
+
+#[tokio::test]
 async fn readiness_goes_first_and_the_listener_stays_open_for_the_delay() {
     let upstream = Upstream::script([Answer::json(CHAT_REPLY)]).await;
     let mut sluice = start(&upstream, "delay: 2s, drain: 20s").await;
