@@ -1,71 +1,165 @@
-"""Runs the README's curl commands as they are written, against the demo that the README starts.
+"""Does what the README says: runs every command of its code blocks as written, and writes the files that it shows.
 
-Only the ports differ, so that a Sluice that already runs here does not answer in its place. The demo starts
-as the README says (`cargo run --release`), in an empty folder, so that no local configuration is found.
-A command is expected to answer 200 unless its code block names another status.
+It goes through the README as a reader would who sits in a clone. Commands run in a folder that has what the clone
+has; a `yaml` block whose first line is a comment with a file's name (`# sluice.yaml`) is written to that file. A
+command that ends in `&` goes on until the section ends. Where nothing was started, the demo answers, which begins as
+the README says (`cargo run --release`).
+
+Only ports differ, so that a Sluice that already runs here does not answer in its place. curl has to be answered
+with 200, or with the statuses that its block names, and each of those has to come. Everything else has to end with
+0, or with the exit code that its line names (`exits with 3`). What needs a machine of another kind is told as not run,
+with what is run instead.
 """
 
+import contextlib
+import os
 import pathlib
 import re
+import shlex
 import subprocess
 import sys
 import tempfile
 
 import harness
 
-BLOCK = re.compile(r"^```(?:sh|bash|console|shell)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(sh|bash|console|shell|yaml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+SECTION = re.compile(r"^## ", re.MULTILINE)
+DEMO = "cargo run --release"
+DOCUMENTED = (4000, 4001, 4010)
+
+# What cannot be run by a test of the README, and what tests it.
+ELSEWHERE = {
+    "tests/run": "is what runs this",
+    "docker": "needs a container engine; `tests/run deploy` checks the files and runs what is in the containers",
+    "helm": "needs Helm and a cluster; `tests/run deploy` renders and validates the chart",
+    "kubectl": "needs a cluster; `tests/run deploy` renders and validates the manifests",
+    "sudo": "needs a machine to set up; `tests/run deploy` verifies the units and runs the binary under their restrictions",
+    "systemctl": "needs systemd; `tests/run deploy` verifies the units",
+}
+
+
+class Reader:
+    """Somebody who follows the README."""
+
+    def __init__(self, folder):
+        self.folder, self.failed, self.seen = folder, 0, ""
+        self.ports = {port: harness.free_port() for port in DOCUMENTED}
+        self.running = contextlib.ExitStack()
+        self.serves = False
+        for entry in harness.ROOT.iterdir():
+            if entry.name not in (".git", "sluice.yaml"):
+                (folder / entry.name).symlink_to(entry)
+        (folder / ".curlrc").write_text('silent\nshow-error\nwrite-out = "\\n#status=%{http_code}\\n"\n')
+        self.env = harness.clean_env(
+            CURL_HOME=str(folder),
+            PATH=f"{harness.ROOT / 'target/release'}:{os.environ['PATH']}",
+            SLUICE__LISTENERS__API__BIND=f"127.0.0.1:{self.ports[4000]}",
+            SLUICE__LISTENERS__ADMIN__BIND=f"127.0.0.1:{self.ports[4001]}",
+            CARGO_INSTALL_ROOT=str(folder / "installed"),
+            CARGO_TARGET_DIR=str(harness.ROOT / "target"),
+        )
+
+    def placed(self, text):
+        for documented, actual in self.ports.items():
+            text = re.sub(rf"(127\.0\.0\.1|localhost):{documented}\b", f"127.0.0.1:{actual}", text)
+        return text
+
+    def ready(self):
+        return harness.answers(f"http://127.0.0.1:{self.ports[4001]}/readyz")
+
+    def start(self, command, ready, seconds=20, cwd=None):
+        args = ["env", *(f"{name}={value}" for name, value in self.env.items()), *shlex.split(command)]
+        process = harness.running(args, ready, seconds=seconds, cwd=cwd or self.folder, stdout=subprocess.DEVNULL)
+        self.running.enter_context(process)
+
+    def demo(self):
+        if not self.serves:
+            self.serves = True
+            # It may have to build first.
+            self.start(DEMO + " --quiet", self.ready, seconds=1800, cwd=harness.ROOT)
+
+    def section(self, text):
+        for language, block in BLOCK.findall(text):
+            name = re.match(r"# (\S+\.yaml)\n", block)
+            if language != "yaml":
+                self.block(block)
+            elif name:
+                (self.folder / name.group(1)).write_text(self.placed(block), encoding="utf-8")
+        self.running.close()
+        self.serves = False
+
+    def block(self, block):
+        wanted = set(re.findall(r"\b[45]\d\d\b", block))
+        came = set()
+        for command in commands(block):
+            came |= self.command(command, wanted)
+        if wanted - came:
+            self.fail(f"nothing was answered with {', '.join(sorted(wanted - came))}")
+
+    def command(self, command, wanted):
+        word = command.split()[0]
+        if word in ELSEWHERE:
+            print(f"not run  {command}\n         {ELSEWHERE[word]}")
+            return set()
+        command = self.placed(command)
+        if command == DEMO:
+            self.demo()
+            print(f"runs     {command}")
+            return set()
+        if command.endswith("&"):
+            address = re.search(r"--listen (\S+)", command)
+            self.serves |= address is None
+            ready = (lambda: harness.listens(address.group(1))) if address else self.ready
+            self.start(command.removesuffix("&"), ready)
+            print(f"runs     {command}")
+            return set()
+        if "curl" in command:
+            self.demo()
+        cwd = harness.ROOT if word == "cargo" else self.folder
+        done = subprocess.run(
+            ["bash", "-c", command], env=self.env, cwd=cwd, capture_output=True, text=True, timeout=1800
+        )
+        self.seen += done.stdout
+        statuses = set(re.findall(r"^#status=(\d+)$", done.stdout, re.MULTILINE))
+        expected = re.search(r"# .*exits with (\d+)", command)
+        good = done.returncode == int(expected.group(1) if expected else 0)
+        good &= statuses <= wanted | {"200"} and bool(statuses) == ("curl" in command)
+        print(f"{' '.join(sorted(statuses)) or 'exit ' + str(done.returncode):<8} {command}")
+        if not good:
+            self.fail(done.stdout + done.stderr)
+        return statuses
+
+    def fail(self, why):
+        self.failed += 1
+        print(f"FAILED   {why}")
 
 
 def commands(block):
-    """The curl commands of a code block, line continuations joined."""
-    text = re.sub(r"\\\n\s*", " ", block)
-    lines = (line.removeprefix("$ ").strip() for line in text.splitlines())
-    return [line for line in lines if re.match(r"curl\b", line)]
-
-
-def run(command, folder, ports, expected):
-    for documented, actual in ports.items():
-        command = command.replace(documented, actual)
-    environment = harness.clean_env(CURL_HOME=str(folder))
-    done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, timeout=60)
-    body, _, status = done.stdout.rpartition("\n#status=")
-    print(f"{status.strip() or 'exit ' + str(done.returncode)}  {command}")
-    good = done.returncode == 0 and status.strip() in expected
-    if not good:
-        print(body, done.stderr)
-    return good, body
+    """The commands of a block: continued lines joined, loops kept whole, comments left out."""
+    open_words, command = 0, ""
+    for line in re.sub(r"\\\n\s*", " ", block).splitlines():
+        line = line.removeprefix("$ ").strip()
+        if not line or line.startswith("#"):
+            continue
+        open_words += len(re.findall(r"^(?:for|while|if)\b", line)) - len(re.findall(r"\b(?:done|fi)$", line))
+        command += ("\n" if command else "") + line
+        if open_words <= 0:
+            yield command
+            command = ""
 
 
 def main():
     readme = (harness.ROOT / "README.md").read_text(encoding="utf-8")
-    ports = {f"127.0.0.1:{port}": f"127.0.0.1:{harness.free_port()}" for port in (4000, 4001)}
-    ports |= {name.replace("127.0.0.1", "localhost"): actual for name, actual in ports.items()}
-    api, admin = ports["127.0.0.1:4000"], ports["127.0.0.1:4001"]
-    todo = []
-    for block in BLOCK.findall(readme):
-        expected = {"200"} | set(re.findall(r"\b[45]\d\d\b", block))
-        todo += [(command, expected) for command in commands(block)]
-    seen, failed = "", 0
     with tempfile.TemporaryDirectory() as folder:
-        pathlib.Path(folder, ".curlrc").write_text('silent\nshow-error\nwrite-out = "\\n#status=%{http_code}"\n')
-        start = ["env", f"SLUICE__LISTENERS__API__BIND={api}", f"SLUICE__LISTENERS__ADMIN__BIND={admin}"]
-        start += ["cargo", "run", "--release", "--quiet", "--manifest-path", str(harness.ROOT / "Cargo.toml")]
-
-        def ready():
-            return harness.answers(f"http://{admin}/readyz")
-
-        # `cargo run` may have to build first.
-        with harness.running(start, ready, seconds=900, cwd=folder, stdout=subprocess.DEVNULL):
-            for command, expected in todo:
-                good, body = run(command, folder, ports, expected)
-                failed += not good
-                seen += body
+        reader = Reader(pathlib.Path(folder))
+        for section in SECTION.split(readme):
+            with reader.running:
+                reader.section(section)
     for what in ('"text_completion"', "data: [DONE]", '"object":"list"'):
-        if what not in seen.replace('": "', '":"'):
-            failed += 1
-            print(f"no answer holds {what}: the README should show a completion, a stream and the models")
-    if failed:
-        sys.exit(f"{failed} of the README's promises failed")
+        if what not in reader.seen.replace('": "', '":"'):
+            reader.fail(f"no answer holds {what}: the README should show a completion, a stream and the models")
+    if reader.failed:
+        sys.exit(f"{reader.failed} of the README's promises failed")
 
 
 if __name__ == "__main__":
