@@ -153,4 +153,6 @@ mod translation;
 #[cfg(test)]
 mod translation_faults;
 #[cfg(test)]
+mod upgrade;
+#[cfg(test)]
 mod usage_cli;

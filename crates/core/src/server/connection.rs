@@ -11,13 +11,21 @@ use crate::{
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Instant, sleep},
+};
 
 /// Request heads beyond this are refused with 431.
 const MAX_HEAD: usize = 64 << 10;
 
 /// What a client gets to read its last event once the drain is over.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What a client that has just come gets for its first request when the listener closes.
+const FIRST_REQUEST: Duration = Duration::from_millis(500);
+/// How often it is looked whether that has come.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Serves a connection until it ends.
 pub async fn serve<S>(app: Arc<App>, stream: S, peer: SocketAddr, header_timeout: Duration, drain: Drain)
@@ -54,10 +62,20 @@ where
         biased;
         ended = connection.as_mut() => drop(ended),
         () = drain.closing().cancelled() => {
+            // An idle connection is closed. One on which nothing has come yet is not idle: its request is on its way.
+            let patience = Instant::now() + FIRST_REQUEST;
+            while state.is_new() && Instant::now() < patience {
+                tokio::select! {
+                    biased;
+                    _ = connection.as_mut() => return,
+                    () = cut.cancelled() => break,
+                    () = sleep(LOOK) => {}
+                }
+            }
             connection.as_mut().graceful_shutdown();
             let ended = async {
                 cut.cancelled().await;
-                tokio::time::sleep(LAST_WORDS).await;
+                sleep(LAST_WORDS).await;
             };
             tokio::select! {
                 _ = connection => {}

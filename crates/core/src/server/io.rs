@@ -43,6 +43,12 @@ impl ConnState {
         Busy(self.clone())
     }
 
+    /// Has no request begun yet?
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        self.requests.load(Ordering::Relaxed) == 0
+    }
+
     /// The connection ends with an unread body on it.
     pub fn leave_unread(&self) {
         self.unread.store(true, Ordering::Relaxed);

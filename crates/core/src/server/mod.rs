@@ -4,6 +4,7 @@
 
 pub mod client_address;
 pub mod connection;
+pub mod door;
 pub mod drain;
 pub mod io;
 pub mod listen;
@@ -11,5 +12,6 @@ pub mod loopback;
 pub mod routes;
 pub mod tls;
 
+pub use door::Door;
 pub use drain::Drain;
 pub use listen::{ApiServer, BindError};
