@@ -106,6 +106,8 @@ mod logs;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod notify;
+#[cfg(test)]
 mod passthrough;
 #[cfg(test)]
 mod readme;

@@ -12,6 +12,7 @@
 //! | `demo` | what runs when there is no configuration |
 //! | `reload` | the file again, for a gateway that runs |
 //! | `shutdown` | signals |
+//! | `notify` | what a service manager is told |
 //! | `banner`, `logging`, `terminal` | what people and machines read |
 //! | `admin_client` | one question to a gateway that runs |
 //! | `check`, `explain`, `health`, `key`, `mock`, `usage` | the other commands |
@@ -28,6 +29,7 @@ mod health;
 mod key;
 mod logging;
 mod mock;
+mod notify;
 mod reload;
 mod serve;
 mod shutdown;

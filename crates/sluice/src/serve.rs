@@ -6,12 +6,12 @@ use crate::{
     cli::ServeArgs,
     demo::{self, DemoError},
     env, logging,
+    notify::Notify,
     reload::Process,
     shutdown::{self, Signals},
     terminal,
 };
 use rustix::process::{Resource, getrlimit, setrlimit};
-use sluice_admin::Control;
 use sluice_config::{Diagnostic, Level, Loaded, Options, Report, Source};
 use sluice_core::{App, LedgerPlace, LogSink};
 use std::{
@@ -123,7 +123,10 @@ async fn serve(
     };
     settings.telemetry.logs.level = logging::level(settings.telemetry.logs.level);
     let log = logging::install(settings.telemetry.logs, logs.clone())?;
-    let process: Arc<dyn Control> = Arc::new(Process::new(file.map(Path::to_path_buf), log));
+    let listeners = &settings.listeners;
+    let notify =
+        Notify::from_env(format!("Serving on {}, admin on {}", listeners.api.bind, listeners.admin.bind));
+    let process = notify.around(Arc::new(Process::new(file.map(Path::to_path_buf), log)));
 
     // The demo leaves nothing behind.
     let ledger = if demo.is_some() { LedgerPlace::Memory } else { LedgerPlace::File };
@@ -132,7 +135,9 @@ async fn serve(
     let running = started.map_err(|fault| fault.to_string())?;
     announce(file, &report, &running, begun.elapsed());
     let app = Arc::clone(&running.app);
-    Ok(Served { code: shutdown::wait(running, signals, process).await, app })
+    notify.ready();
+    let _living = notify.live();
+    Ok(Served { code: shutdown::wait(running, signals, process, &notify).await, app })
 }
 
 /// Tells a person, or the log when nobody watches.
