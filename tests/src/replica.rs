@@ -21,7 +21,7 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// Starts a process that drains without delay, and waits until it listens.
+    /// Starts a process that drains without delay, unless told otherwise, and waits until it listens.
     pub async fn start(config: &Config) -> Self {
         let local = || SocketAddr::from(([127, 0, 0, 1], free_port()));
         let (api, admin) = (local(), local());
@@ -40,7 +40,11 @@ impl Replica {
     /// What [`Replica::write`] writes.
     #[must_use]
     pub fn yaml(&self, config: &Config) -> String {
-        config.clone().section("shutdown: {delay: 0s}").yaml(&self.api.to_string(), &self.admin.to_string())
+        let mut yaml = config.yaml(&self.api.to_string(), &self.admin.to_string());
+        if !yaml.contains("\nshutdown:") {
+            yaml.push_str("shutdown: {delay: 0s}\n");
+        }
+        yaml
     }
 
     /// A file beside the configuration.
@@ -54,10 +58,23 @@ impl Replica {
         self.process.as_ref().expect("a process").signal(name);
     }
 
+    /// A process with its file, ports and state, whatever else runs there.
+    #[must_use]
+    pub fn another(&self) -> Process {
+        let path = self.folder.path().join("sluice.yaml");
+        Process::start(command(&["serve", "--config", path.to_str().expect("a path")]))
+    }
+
+    /// Starts the next process beside the one that runs, and hands that over when the next one is ready.
+    pub async fn relieve(&mut self) -> Process {
+        let next = self.another();
+        next.says("\"event\":\"ready\"").await;
+        self.process.replace(next).expect("a process")
+    }
+
     /// Starts the next process.
     pub async fn begin(&mut self) {
-        let path = self.folder.path().join("sluice.yaml");
-        let process = Process::start(command(&["serve", "--config", path.to_str().expect("a path")]));
+        let process = self.another();
         process.listens(self.api).await;
         process.listens(self.admin).await;
         self.process = Some(process);

@@ -15,7 +15,7 @@ fn crowd(replica: &Replica, clients: usize) -> Crowd {
     Crowd::start(&[replica.api], clients, &by_limited(chat_of(10)), until_it_is_spent)
 }
 
-fn spent(replica: &Replica) -> u64 {
+pub fn spent(replica: &Replica) -> u64 {
     replica.records().iter().filter_map(|record| record["cost"].as_u64()).sum()
 }
 

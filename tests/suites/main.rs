@@ -107,6 +107,8 @@ mod logs;
 #[cfg(test)]
 mod metrics;
 #[cfg(test)]
+mod notify;
+#[cfg(test)]
 mod passthrough;
 #[cfg(test)]
 mod readme;
@@ -154,5 +156,7 @@ mod traces_kept;
 mod translation;
 #[cfg(test)]
 mod translation_faults;
+#[cfg(test)]
+mod upgrade;
 #[cfg(test)]
 mod usage_cli;

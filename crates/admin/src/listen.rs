@@ -1,14 +1,24 @@
-//! The socket: bind, accept, and connections that cannot be held for ever.
+//! Bind, accept, and connections that cannot be held for ever.
 
 use crate::{control::Control, routes::Routes};
 use http::{Request, Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use sluice_core::App;
-use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
+use sluice_core::{App, server::Door};
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::Semaphore,
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -20,12 +30,14 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECTION_LIFETIME: Duration = Duration::from_secs(300);
 /// What an answer that is under way still gets when its connection must end.
 const CLOSE_GRACE: Duration = Duration::from_secs(2);
+/// How often it is looked whether a new connection's first request has come.
+const LOOK: Duration = Duration::from_millis(10);
 /// Out of descriptors: wait for one to come back instead of spinning.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// The admin listener, bound and not yet serving.
 pub struct AdminServer {
-    listener: TcpListener,
+    door: Door,
     local: SocketAddr,
     routes: Arc<Routes>,
 }
@@ -42,17 +54,18 @@ pub struct BindError {
 }
 
 impl AdminServer {
-    /// Binds `listeners.admin.bind`; port 0 lets the system choose. Without a `control` nothing can be asked of the
-    /// process.
+    /// Binds `listeners.admin.bind`; port 0 lets the system choose. Two processes that share the api listener's port
+    /// share this one, too. Without a `control` nothing can be asked of the process.
     ///
     /// # Errors
     /// When the address cannot be had; the text names it and says how to choose another.
     pub async fn bind(app: Arc<App>, control: Option<Arc<dyn Control>>) -> Result<Self, BindError> {
-        let address = app.settings().listeners.admin.bind;
+        let listeners = &app.settings().listeners;
+        let address = listeners.admin.bind;
         let fault = |source| BindError { address, source };
-        let listener = TcpListener::bind(address).await.map_err(fault)?;
-        let local = listener.local_addr().map_err(fault)?;
-        Ok(Self { listener, local, routes: Arc::new(Routes::new(app, control, local)) })
+        let door = Door::open(address, listeners.api.reuse_port).map_err(fault)?;
+        let local = door.local_addr().map_err(fault)?;
+        Ok(Self { door, local, routes: Arc::new(Routes::new(app, control, local)) })
     }
 
     /// Where it listens.
@@ -63,14 +76,15 @@ impl AdminServer {
 
     /// Serves until `stop`, then lets running answers end.
     pub async fn serve(self, stop: CancellationToken) {
+        let Self { door, routes, .. } = self;
         let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
         let connections = TaskTracker::new();
         let accepting = async {
             // The semaphore is never closed, so the loop only ends with `stop`.
             while let Ok(place) = Arc::clone(&places).acquire_owned().await {
-                match self.listener.accept().await {
+                match door.accept().await {
                     Ok((stream, _)) => {
-                        let (routes, stop) = (Arc::clone(&self.routes), stop.clone());
+                        let (routes, stop) = (Arc::clone(&routes), stop.clone());
                         connections.spawn(async move {
                             connection(stream, routes, stop).await;
                             drop(place);
@@ -78,7 +92,7 @@ impl AdminServer {
                     }
                     Err(fault) => {
                         tracing::warn!(%fault, "admin accept failed");
-                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                        sleep(ACCEPT_PAUSE).await;
                     }
                 }
             }
@@ -87,13 +101,19 @@ impl AdminServer {
             () = stop.cancelled() => {}
             () = accepting => {}
         }
+        door.close(|stream, _| {
+            connections.spawn(connection(stream, Arc::clone(&routes), stop.clone()));
+        })
+        .await;
         connections.close();
         connections.wait().await;
     }
 }
 
 async fn connection(stream: TcpStream, routes: Arc<Routes>, stop: CancellationToken) {
-    let service = service_fn(move |request: Request<Incoming>| {
+    let asked = AtomicBool::new(false);
+    let service = service_fn(|request: Request<Incoming>| {
+        asked.store(true, Ordering::Relaxed);
         let routes = Arc::clone(&routes);
         async move { Ok::<Response<_>, Infallible>(routes.answer(request).await) }
     });
@@ -107,10 +127,17 @@ async fn connection(stream: TcpStream, routes: Arc<Routes>, stop: CancellationTo
     tokio::select! {
         _ = serving.as_mut() => return,
         () = stop.cancelled() => {}
-        () = tokio::time::sleep(CONNECTION_LIFETIME) => {}
+        () = sleep(CONNECTION_LIFETIME) => {}
+    }
+    // Whoever has just come is about to ask.
+    let patience = Instant::now() + CLOSE_GRACE / 4;
+    while !asked.load(Ordering::Relaxed) && Instant::now() < patience {
+        if timeout(LOOK, serving.as_mut()).await.is_ok() {
+            return;
+        }
     }
     serving.as_mut().graceful_shutdown();
-    let _ = tokio::time::timeout(CLOSE_GRACE, serving).await;
+    let _ = timeout(CLOSE_GRACE, serving).await;
 }
 
 #[cfg(test)]

@@ -298,3 +298,12 @@ fn on_another_machine_missing_variables_and_files_are_warnings() {
     let unset = (Level::Warning, "SL019");
     assert_eq!(codes, [unset, unset, unset, (Level::Warning, "SL025"), unset], "{}", loaded.report);
 }
+
+#[test]
+fn an_admin_token_that_only_the_server_has_is_one() {
+    let yaml = "listeners: {admin: {bind: '0.0.0.0:4001', token: '${TOKEN}'}}";
+    let options = Options { env_optional: true, ..options(&[]) };
+    assert!(load(text(yaml), &options).is_ok());
+    let none = yaml.replace("${TOKEN}", "${TOKEN:-}");
+    assert!(load(text(&none), &options).unwrap_err().render(false).contains("SL023"));
+}

@@ -44,6 +44,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Between two looks at what another process has spent.
+const LEARN_EVERY: Duration = Duration::from_secs(1);
+
 /// What was built.
 #[derive(Debug, Clone, Copy)]
 pub struct BuildInfo {
@@ -220,6 +223,20 @@ impl App {
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// Where another process may serve beside this one, with the same `state_dir`: its spending is learnt of, a second
+    /// behind, until this is dropped.
+    pub async fn learn_spending(self: Arc<Self>) {
+        // The gateway does not live as long as this.
+        let app = Arc::downgrade(&self);
+        drop(self);
+        loop {
+            tokio::time::sleep(LEARN_EVERY).await;
+            let Some(app) = app.upgrade() else { return };
+            // Reading waits for a disk.
+            let _ = tokio::task::spawn_blocking(move || app.shared.limits.learn_spending()).await;
+        }
     }
 
     /// Answers that are read to their end without a client.

@@ -91,7 +91,7 @@ pub struct Running {
     admin_stop: CancellationToken,
     admin_serving: AbortOnDropHandle<()>,
     /// Ends with the gateway.
-    _watching: AbortOnDropHandle<()>,
+    _watching: Vec<AbortOnDropHandle<()>>,
 }
 
 /// How a gateway ended.
@@ -119,8 +119,11 @@ pub async fn start(settings: Settings, options: StartOptions) -> Result<Running,
     let (drain, admin_stop, tasks) = (Drain::new(), CancellationToken::new(), TaskTracker::new());
     let serving = AbortOnDropHandle::new(tasks.spawn(api_server.serve(drain.clone())));
     let admin_serving = AbortOnDropHandle::new(tasks.spawn(admin_server.serve(admin_stop.clone())));
-    let _watching = AbortOnDropHandle::new(tasks.spawn(runtime::watch(Arc::clone(&app))));
-    Ok(Running { api, admin, app, logs, drain, serving, admin_stop, admin_serving, _watching })
+    let mut watching = vec![AbortOnDropHandle::new(tasks.spawn(runtime::watch(Arc::clone(&app))))];
+    if app.settings().listeners.api.reuse_port {
+        watching.push(AbortOnDropHandle::new(tasks.spawn(Arc::clone(&app).learn_spending())));
+    }
+    Ok(Running { api, admin, app, logs, drain, serving, admin_stop, admin_serving, _watching: watching })
 }
 
 impl Running {
@@ -128,17 +131,21 @@ impl Running {
     /// balancers notice, then requests and streams have until `drain` after the call.
     pub async fn stop(mut self, delay: Duration, drain: Duration) -> Stopped {
         let deadline = Instant::now() + drain;
+        if self.app.settings().listeners.api.reuse_port {
+            // Whoever asks for readiness or scrapes is to meet the process that goes on, and no word of this one's end.
+            self.stop_admin().await;
+        }
         self.app.begin_drain();
         sleep(delay).await;
         self.drain.stop_accepting();
         let stopped = self.serve_to_the_end(deadline).await;
-        // Last, so that probes and a final scrape see the drain to its end.
-        self.admin_stop.cancel();
+        // Last, so that probes and a final scrape see the drain to its end, where the port is this process's alone.
         // Side by side, since each may have to be waited for to the end.
-        let _ = tokio::join!(
-            timeout(CUT_GRACE, &mut self.admin_serving),
-            self.app.finish_background(BACKGROUND_LIMIT),
-            close_ledger(Arc::clone(&self.app)),
+        let app = Arc::clone(&self.app);
+        tokio::join!(
+            self.stop_admin(),
+            app.finish_background(BACKGROUND_LIMIT),
+            close_ledger(Arc::clone(&app))
         );
         self.flush_logs().await;
         stopped
@@ -167,6 +174,14 @@ impl Running {
         tokio::select! {
             _ = &mut self.serving => {}
             _ = &mut self.admin_serving => {}
+        }
+    }
+
+    /// Closes the admin listener, unless that is done.
+    async fn stop_admin(&mut self) {
+        self.admin_stop.cancel();
+        if !self.admin_serving.is_finished() {
+            let _ = timeout(CUT_GRACE, &mut self.admin_serving).await;
         }
     }
 

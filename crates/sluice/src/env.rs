@@ -1,7 +1,7 @@
 //! Every environment variable that Sluice itself reads; the table is shown by `sluice --help`.
 //!
-//! What a configuration names as `${VAR}` is not listed here, nor the variables of the well-known providers
-//! that the demo looks for: those are the provider presets' business.
+//! A service manager's own variables are `notify`'s. What a configuration names as `${VAR}` is not listed here, nor the
+//! variables of the well-known providers that the demo looks for: those are the provider presets' business.
 
 use std::{env, fmt::Write as _, num::NonZeroUsize};
 

@@ -13,6 +13,7 @@
 //! | `reload` | the file again, for a gateway that runs |
 //! | `watch`, `stamps` | notices that a file has changed |
 //! | `shutdown` | signals |
+//! | `notify` | what a service manager is told |
 //! | `banner`, `logging`, `terminal` | what people and machines read |
 //! | `admin_client` | one question to a gateway that runs |
 //! | `check`, `diff`, `explain`, `health`, `key`, `mock`, `usage` | the other commands |
@@ -30,6 +31,7 @@ mod health;
 mod key;
 mod logging;
 mod mock;
+mod notify;
 mod reload;
 mod serve;
 mod shutdown;

@@ -6,13 +6,13 @@ use crate::{
     cli::ServeArgs,
     demo::{self, DemoError},
     env, logging,
+    notify::Notify,
     reload::{self, ConfigFile, Process},
     shutdown::{self, Signals},
     stamps::Stamps,
     terminal, watch,
 };
 use rustix::process::{Resource, getrlimit, setrlimit};
-use sluice_admin::Control;
 use sluice_config::{Diagnostic, Level, Options, Report, Settings, Source};
 use sluice_core::{App, LedgerPlace, LogSink};
 use std::{
@@ -138,7 +138,10 @@ async fn serve(opened: Option<Opened>, logs: LogSink, begun: Instant) -> Result<
     };
     settings.telemetry.logs.level = logging::level(settings.telemetry.logs.level);
     let log = logging::install(settings.telemetry.logs, logs.clone())?;
-    let process: Arc<dyn Control> = Arc::new(Process::new(file.clone(), log));
+    let listeners = &settings.listeners;
+    let notify =
+        Notify::from_env(format!("Serving on {}, admin on {}", listeners.api.bind, listeners.admin.bind));
+    let process = notify.around(Arc::new(Process::new(file.clone(), log)));
 
     // The demo leaves nothing behind.
     let ledger = if demo.is_some() { LedgerPlace::Memory } else { LedgerPlace::File };
@@ -151,7 +154,9 @@ async fn serve(opened: Option<Opened>, logs: LogSink, begun: Instant) -> Result<
         let watch = watch::run(file, Arc::clone(&process), Arc::clone(&app));
         AbortOnDropHandle::new(TaskTracker::new().spawn(watch))
     });
-    Ok(Served { code: shutdown::wait(running, signals, process).await, app })
+    notify.ready();
+    let _living = notify.live();
+    Ok(Served { code: shutdown::wait(running, signals, process, &notify).await, app })
 }
 
 /// Tells a person, or the log when nobody watches.

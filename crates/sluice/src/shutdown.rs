@@ -6,6 +6,7 @@
 
 use crate::{
     boot::{Running, Stopped},
+    notify::Notify,
     terminal,
 };
 use sluice_admin::Control;
@@ -102,7 +103,12 @@ impl Signals {
 }
 
 /// Waits for the end of a running gateway and sees it through.
-pub(crate) async fn wait(mut running: Running, mut signals: Signals, control: Arc<dyn Control>) -> ExitCode {
+pub(crate) async fn wait(
+    mut running: Running,
+    mut signals: Signals,
+    control: Arc<dyn Control>,
+    notify: &Notify,
+) -> ExitCode {
     let app = Arc::clone(&running.app);
     let first = tokio::select! {
         end = signals.end(&*control, &app) => end,
@@ -119,6 +125,7 @@ pub(crate) async fn wait(mut running: Running, mut signals: Signals, control: Ar
         drain_s = shutdown.drain.as_secs_f64(),
         "draining"
     );
+    notify.stopping(shutdown.drain);
     if first == End::Interrupt && terminal::is_watched() {
         terminal::tell("\nstopping when the last answer has ended; once more to stop at once");
     }

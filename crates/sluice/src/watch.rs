@@ -5,7 +5,7 @@
 //! now and then: some file systems never tell, and the system may have no watch left to give.
 
 use crate::{reload::ConfigFile, stamps::Stamps};
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use ::notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use sluice_admin::Control;
 use sluice_core::App;
 use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
@@ -26,13 +26,15 @@ pub(crate) async fn run(file: Arc<ConfigFile>, control: Arc<dyn Control>, app: A
     loop {
         let seen = file.seen();
         folders.follow(seen.folders());
-        folders.changed().await;
-        if let Some(changed) = difference(seen).await {
+        // First a look, since until now nobody has told of a change in a folder that is new to us.
+        match difference(seen).await {
             // Between noticing and now somebody may have asked for it.
-            if file.seen() != changed {
+            Some(changed) if file.seen() != changed => {
                 // What came of it is in the log.
                 let _ = control.reload(&app, "file").await;
             }
+            Some(_) => {}
+            None => folders.changed().await,
         }
     }
 }
@@ -69,7 +71,7 @@ impl Folders {
     fn new() -> Self {
         let told = Arc::new(Notify::new());
         let tell = Arc::clone(&told);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let watcher = ::notify::recommended_watcher(move |event: ::notify::Result<::notify::Event>| {
             // Reading is an event, too, and we read.
             if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
                 tell.notify_one();

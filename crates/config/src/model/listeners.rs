@@ -45,7 +45,8 @@ pub struct ApiListener {
     /// Networks whose `X-Forwarded-For` is believed.
     #[schemars(with = "Vec<As<ipnet::IpNet>>", extend("default" = []))]
     pub trusted_proxies: Vec<ipnet::IpNet>,
-    /// `SO_REUSEPORT`, for binary upgrades side by side.
+    /// `SO_REUSEPORT` on both listeners: another process of the same user takes over on the same ports, then this one
+    /// is ended. Of one that drains, the admin listener is closed first.
     #[schemars(extend("default" = false))]
     pub reuse_port: bool,
     /// TLS with one certificate.

@@ -26,7 +26,9 @@ impl Check<'_> {
                 help,
             );
         }
-        if admin.token.is_none() && !admin.bind.ip().is_loopback() {
+        // One that only the machine that serves has is one.
+        let elsewhere = self.options.env_optional && self.problems.is_unusable("listeners.admin.token");
+        if admin.token.is_none() && !elsewhere && !admin.bind.ip().is_loopback() {
             let help = "set listeners.admin.token: \"${SLUICE_ADMIN_TOKEN}\", or bind to 127.0.0.1";
             let message = "the admin listener can be reached from outside and has no token";
             self.error("listeners.admin.bind", codes::EXPOSED, message, help);

@@ -130,6 +130,14 @@ impl Pot {
         self.paid = self.paid.saturating_add(paid);
     }
 
+    /// The ledger says that so much was paid in the period that began at `start`. When it is more than is known here,
+    /// another process has paid the rest; when it is less, what was paid here is not written yet.
+    pub fn learn(&mut self, start: i64, paid: u64) {
+        if start == self.span.start {
+            self.paid = self.paid.max(paid);
+        }
+    }
+
     /// The budget.
     #[must_use]
     pub fn budget(&self) -> Budget {

@@ -78,3 +78,18 @@ fn a_clock_that_is_set_back_gives_no_money() {
     pot.turn(now - 3600);
     assert!(pot.peek(now - 3600).is_err());
 }
+
+#[test]
+fn what_another_process_has_paid_is_learnt_and_what_is_not_written_yet_is_kept() {
+    let now = second("2026-11-30T12:00:00Z");
+    let mut pot = Pot::new(a_dollar(Period::Day), 10 * CENT, now);
+    let start = pot.hold(CENT);
+    pot.settle(start, CENT, CENT);
+    for (said, paid) in [(10, 11), (15, 15), (14, 15), (16, 16)] {
+        pot.learn(start, said * CENT);
+        assert_eq!(pot.paid(), paid * CENT, "{said}");
+    }
+    pot.turn(pot.span().end);
+    pot.learn(start, 90 * CENT);
+    assert_eq!(pot.paid(), 0, "of yesterday");
+}

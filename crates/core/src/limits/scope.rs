@@ -229,6 +229,21 @@ impl LimitScope {
         }
     }
 
+    /// The period that money is counted for in this process alone; none where replicas share it.
+    pub(crate) fn own_period(&self) -> Option<Span> {
+        match &self.lock().money {
+            Some(Bucket::Pot(pot)) => Some(pot.span()),
+            _ => None,
+        }
+    }
+
+    /// See [`Pot::learn`].
+    pub(crate) fn learn(&self, start: i64, paid: u64) {
+        if let Some(Bucket::Pot(pot)) = &mut self.lock().money {
+            pot.learn(start, paid);
+        }
+    }
+
     /// Whoever looked after its leases does so no more.
     pub fn is_kept_by_nobody(&self) {
         self.lock().kept = false;

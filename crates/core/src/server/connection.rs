@@ -11,7 +11,10 @@ use crate::{
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::sleep,
+};
 
 /// Request heads beyond this are refused with 431.
 const MAX_HEAD: usize = 64 << 10;
@@ -64,7 +67,7 @@ where
             connection.as_mut().graceful_shutdown();
             let ended = async {
                 cut.cancelled().await;
-                tokio::time::sleep(LAST_WORDS).await;
+                sleep(LAST_WORDS).await;
             };
             tokio::select! {
                 _ = connection => {}

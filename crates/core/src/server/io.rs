@@ -15,16 +15,19 @@ use std::{
     task::{Context, Poll},
     time::{Duration, Instant},
 };
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    time::sleep,
+};
 
 /// How long a connection may wait for its next request.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How long a client may take no byte.
 const WRITE_STALL: Duration = Duration::from_secs(60);
-/// What a client that has just had an answer gets to send its next request, while its gateway ends.
+/// What a client gets to send its first request, or its next after an answer, while its gateway ends.
 const NEXT_REQUEST: Duration = Duration::from_secs(1);
-/// How often is looked whether an answer has ended, while the gateway ends.
-const GLANCE: Duration = Duration::from_millis(50);
+/// How often is looked whether an answer has ended or a request has come, while the gateway ends.
+const GLANCE: Duration = Duration::from_millis(20);
 /// How long, and how much of, an unread body is thrown away.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 32 << 20;
@@ -47,19 +50,24 @@ impl ConnState {
         Busy(self.clone())
     }
 
-    /// Waits until the connection may be closed without a client running into it. At once, when nothing is served on
-    /// it; else when what is served has ended and its client has asked nothing more for a moment: nobody has told it
-    /// not to, if its answer began before the drain, and the next request may be on its way already.
+    /// Waits until the connection may be closed without its client running into it.
+    ///
+    /// At once, when it has served and serves nothing now. A client that has just come gets a moment for its first
+    /// request, and one whose answer has just ended for its next: nobody has told it not to, if that answer began before
+    /// the drain, and its request may be on its way already.
     pub async fn rested(&self) {
         let busy = || self.busy.load(Ordering::Relaxed);
-        let mut served = busy();
-        while served {
+        let begun = || self.requests.load(Ordering::Relaxed);
+        let mut expected = busy() || begun() == 0;
+        while expected {
             while busy() {
-                tokio::time::sleep(GLANCE).await;
+                sleep(GLANCE).await;
             }
-            let before = self.requests.load(Ordering::Relaxed);
-            tokio::time::sleep(NEXT_REQUEST).await;
-            served = busy() || self.requests.load(Ordering::Relaxed) != before;
+            let (before, patience) = (begun(), now() + NEXT_REQUEST);
+            while begun() == before && now() < patience {
+                sleep(GLANCE).await;
+            }
+            expected = begun() != before;
         }
     }
 

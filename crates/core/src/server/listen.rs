@@ -1,14 +1,13 @@
-//! The API listener: binding, accepting, and how many connections there may be.
+//! The API listener: accepting, and how many connections there may be. The socket itself is `door`'s.
 //!
 //! When descriptors run out, accepting pauses instead of spinning, and a descriptor kept in reserve tells one
 //! caller at a time why it is turned away.
 
 use crate::{
     app::App,
-    server::{connection, drain::Drain},
+    server::{connection, door::Door, drain::Drain},
 };
 use prometheus::IntGauge;
-use socket2::{Domain, Socket, Type};
 use std::{
     io::{self, Write},
     net::SocketAddr,
@@ -16,13 +15,11 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpStream,
     sync::{OwnedSemaphorePermit, Semaphore},
 };
 use tokio_util::task::TaskTracker;
 
-/// Connections that the system holds for us before they are accepted.
-const BACKLOG: i32 = 4096;
 /// Pause after running out of descriptors.
 const EXHAUSTED_PAUSE: Duration = Duration::from_millis(50);
 /// A TLS handshake that takes longer is given up.
@@ -46,7 +43,7 @@ pub enum BindError {
 /// The bound API listener.
 pub struct ApiServer {
     app: Arc<App>,
-    listener: TcpListener,
+    door: Door,
     address: SocketAddr,
 }
 
@@ -59,9 +56,9 @@ impl ApiServer {
         let settings = app.settings();
         let api = &settings.listeners.api;
         let fault = |source| BindError::Address { address: api.bind, source };
-        let listener = listen(api.bind, api.reuse_port).map_err(fault)?;
-        let address = listener.local_addr().map_err(fault)?;
-        Ok(Self { app, listener, address })
+        let door = Door::open(api.bind, api.reuse_port).map_err(fault)?;
+        let address = door.local_addr().map_err(fault)?;
+        Ok(Self { app, door, address })
     }
 
     /// Where it listens: the real port when port 0 was asked for.
@@ -72,7 +69,7 @@ impl ApiServer {
 
     /// Accepts and serves until told to stop, then returns when the last connection has ended.
     pub async fn serve(self, drain: Drain) {
-        let Self { app, listener, .. } = self;
+        let Self { app, door, .. } = self;
         let settings = app.settings();
         let api = &settings.listeners.api;
         let permits = Arc::new(Semaphore::new(api.max_connections.min(Semaphore::MAX_PERMITS)));
@@ -82,7 +79,7 @@ impl ApiServer {
             loop {
                 // Beyond the cap, connections wait in the system's queue.
                 let Ok(permit) = permits.clone().acquire_owned().await else { break };
-                match listener.accept().await {
+                match door.accept().await {
                     Ok((stream, peer)) => {
                         let open = Open::new(Some(permit), &app.metrics.client_connections);
                         let (app, drain) = (app.clone(), drain.clone());
@@ -91,7 +88,7 @@ impl ApiServer {
                             drop(open);
                         });
                     }
-                    Err(error) => reserve.pause(&error, &listener).await,
+                    Err(error) => reserve.pause(&error, &door).await,
                 }
             }
         };
@@ -99,7 +96,7 @@ impl ApiServer {
             () = accept => {}
             () = drain.closing().cancelled() => {}
         }
-        accept_queued(&listener, |stream, peer| {
+        door.close(|stream, peer| {
             let (app, drain) = (app.clone(), drain.clone());
             let open = Open::new(None, &app.metrics.client_connections);
             connections.spawn(async move {
@@ -108,21 +105,9 @@ impl ApiServer {
             });
         })
         .await;
-        drop(listener);
         connections.close();
         connections.wait().await;
     }
-}
-
-fn listen(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    socket.set_nonblocking(true)?;
-    // A restart must not wait for connections of the last process to time out.
-    socket.set_reuse_address(true)?;
-    socket.set_reuse_port(reuse_port)?;
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    TcpListener::from_std(socket.into())
 }
 
 /// Each connection as the configuration in force at its beginning wants it.
@@ -141,16 +126,6 @@ async fn serve_one(app: Arc<App>, stream: TcpStream, peer: SocketAddr, drain: Dr
                 connection::serve(app, stream, peer, header_timeout, drain).await;
             }
         }
-    }
-}
-
-/// Connections that the system has already accepted for us are served, not reset.
-async fn accept_queued(listener: &TcpListener, mut serve: impl FnMut(TcpStream, SocketAddr)) {
-    // The queue is no longer than this; who comes later finds the next process.
-    for _ in 0..BACKLOG {
-        let next = tokio::time::timeout(Duration::from_millis(1), listener.accept()).await;
-        let Ok(Ok((stream, peer))) = next else { break };
-        serve(stream, peer);
     }
 }
 
@@ -181,7 +156,7 @@ impl Reserve {
         Self(std::fs::File::open("/dev/null").ok())
     }
 
-    async fn pause(&mut self, error: &io::Error, listener: &TcpListener) {
+    async fn pause(&mut self, error: &io::Error, door: &Door) {
         const EMFILE: i32 = 24;
         const ENFILE: i32 = 23;
         if matches!(error.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
@@ -194,7 +169,7 @@ impl Reserve {
         }
         tracing::warn!("out of file descriptors; raise the limit of open files");
         self.0 = None;
-        let accepted = tokio::time::timeout(Duration::from_millis(1), listener.accept()).await;
+        let accepted = tokio::time::timeout(Duration::from_millis(1), door.accept()).await;
         if let Ok(Ok((stream, _))) = accepted
             && let Ok(mut stream) = stream.into_std()
         {

@@ -4,11 +4,13 @@
 
 pub mod client_address;
 pub mod connection;
+pub mod door;
 pub mod drain;
 pub mod io;
 pub mod listen;
 pub mod loopback;
 pub mod routes;
 
+pub use door::Door;
 pub use drain::Drain;
 pub use listen::{ApiServer, BindError};

@@ -204,11 +204,7 @@ impl LimitStock {
 
     /// What was spent in the period before now, as the ledger says.
     fn paid(&self, limited: Limited<'_>, budget: Budget, second: i64) -> u64 {
-        let spender = match limited.kind {
-            ScopeKind::Key => Spender::Key,
-            ScopeKind::Tenant => Spender::Tenant,
-            ScopeKind::Model | ScopeKind::Provider => return 0,
-        };
+        let Some(spender) = spender(limited.kind) else { return 0 };
         let since = Timestamp::from_second(Span::around(budget.per, second).start).unwrap_or_default();
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         if reader.is_none() {
@@ -219,6 +215,25 @@ impl LimitStock {
             tracing::error!(%error, name = limited.name, "what was spent of a budget cannot be read");
             0
         })
+    }
+
+    /// Budgets of this process learn what another one, which writes to the same ledger, has spent. Reads a file.
+    pub fn learn_spending(&self) {
+        let known = self.scopes.lock().unwrap_or_else(PoisonError::into_inner);
+        let scopes: Vec<_> = known.values().filter(|scope| scope.own_period().is_some()).cloned().collect();
+        drop(known);
+        if scopes.is_empty() {
+            return;
+        }
+        let Some(Ok(reader)) = self.ledger.as_ref().map(|ledger| ledger.reader()) else { return };
+        for scope in scopes {
+            let (Some(spender), Some(span)) = (spender(scope.kind()), scope.own_period()) else { continue };
+            let since = Timestamp::from_second(span.start).unwrap_or_default();
+            // A file that cannot be read now is read the next time; that it cannot be written its writer tells.
+            if let Ok(paid) = reader.spent(spender, scope.name(), since) {
+                scope.learn(span.start, paid);
+            }
+        }
     }
 
     fn open_ledger(&self) -> Option<Reader> {
@@ -259,6 +274,15 @@ impl LimitStock {
         let share = shares.entry(tenant.to_owned()).or_default();
         share.set(most);
         share.clone()
+    }
+}
+
+/// Who has budgets.
+fn spender(kind: ScopeKind) -> Option<Spender> {
+    match kind {
+        ScopeKind::Key => Some(Spender::Key),
+        ScopeKind::Tenant => Some(Spender::Tenant),
+        ScopeKind::Model | ScopeKind::Provider => None,
     }
 }
 
