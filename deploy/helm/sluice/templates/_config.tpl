@@ -49,4 +49,15 @@
 {{- if and (or .Values.redis.url .Values.redis.existingSecret) (dig "redis" "urls" list $config) -}}
 {{- fail "redis: config.redis.urls is set as well; one of them" -}}
 {{- end -}}
+{{- if and .Values.ingress.enabled (not .Values.ingress.hosts) -}}
+{{- fail "ingress.hosts: name at least one" -}}
+{{- end -}}
+{{- with .Values.autoscaling -}}
+{{- if and .enabled (lt (int .maxReplicas) (int .minReplicas)) -}}
+{{- fail (printf "autoscaling.maxReplicas: %d is less than minReplicas, %d" (int .maxReplicas) (int .minReplicas)) -}}
+{{- end -}}
+{{- if and .enabled (not (or .targetCPUUtilizationPercentage .targetStreamsInFlight)) -}}
+{{- fail "autoscaling: neither targetCPUUtilizationPercentage nor targetStreamsInFlight says when" -}}
+{{- end -}}
+{{- end -}}
 {{- end -}}
