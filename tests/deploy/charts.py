@@ -1,6 +1,6 @@
 """The Helm chart, read by real Helms: it lints, packs, and renders what the project has.
 
-Its values are in `refusals`, what its pods do in `release`, its objects among `manifests`.
+Its values are in `refusals`, what its pods do in `pods`, its objects among `manifests`.
 """
 
 import json
@@ -11,10 +11,11 @@ from pathlib import Path
 
 import harness
 import yaml
-from deploy.outcome import Fail, run
 
-from deploy import refusals, release, tools
+from deploy import pods, refusals, tools
 from deploy.helm import CHART, NAMESPACE, RELEASE, SETS, arguments, documents, one, render, values_file
+from deploy.outcome import Fail
+from deploy.tools import run
 
 # The admin token is drawn anew each time.
 RANDOM = re.compile(r"^  (token|admin\.token): [A-Za-z0-9+/=]{20,}$", re.MULTILINE)
@@ -96,17 +97,15 @@ def reload():
                 found = list(yaml.safe_load_all(render(tools.helms()[0], path)))
             pods.append(one(found, "Deployment")["spec"]["template"])
         if (pods[0] != pods[1]) != restarts:
-            raise Fail(
-                f"with `{values.strip()}` a change of the configuration {'does not change' if restarts else 'changes'} the pods"
-            )
+            raise Fail(f"{values.strip()}: another configuration {'keeps' if restarts else 'replaces'} the pods")
 
 
 CHECKS = [
-    ("helm lint", lint),
-    ("helm template, the same from every Helm", same_from_every_helm),
-    ("helm package has all files", package),
-    ("chart: dashboards and rules are the project's", dashboards_and_rules),
-    ("chart: reload", reload),
+    ("real Helms lint it", lint),
+    ("they render the same", same_from_every_helm),
+    ("they pack all its files", package),
+    ("dashboards and rules are the project's", dashboards_and_rules),
+    ("watch keeps the pods, restart replaces them", reload),
     *refusals.CHECKS,
-    *release.CHECKS,
+    *pods.CHECKS,
 ]

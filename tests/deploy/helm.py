@@ -7,9 +7,10 @@ from pathlib import Path
 
 import harness
 import yaml
-from deploy.outcome import Fail, Skip, run
 
 from deploy import tools
+from deploy.outcome import Fail, Skip
+from deploy.tools import run
 
 CHART = harness.ROOT / "deploy/helm/sluice"
 HERE = Path(__file__).parent

@@ -7,10 +7,11 @@ import functools
 
 import harness
 import yaml
-from deploy.outcome import Fail, run
 
-from deploy import objects, release, tools
+from deploy import objects, pods, tools
 from deploy.helm import config_of
+from deploy.outcome import Fail
+from deploy.tools import run
 
 HOME = harness.ROOT / "deploy/kustomize"
 OVERLAYS = ["dev", "prod"]
@@ -38,7 +39,7 @@ def renders():
 def configurations():
     for overlay in OVERLAYS:
         found = rendered(overlay)
-        release.checked(config_of(found), f"the overlay '{overlay}'")
+        pods.checked(config_of(found), f"the overlay '{overlay}'")
 
 
 def installable():
@@ -58,8 +59,8 @@ def installable():
 
 def starts():
     """The dev overlay answers with its public key, run as its pod says."""
-    with release.started(rendered("dev")) as (_, api, _):
-        headers = ["--header", "authorization: Bearer sk-sluice-demo", "--header", "content-type: application/json"]
+    with pods.started(rendered("dev")) as (_, api, _):
+        headers = ["--header", "authorization: Bearer sluice-demo-key", "--header", "content-type: application/json"]
         asks = ["curl", "--silent", "--show-error", "--fail-with-body", *headers]
         said = run(
             [*asks, "--data", '{"model": "demo", "prompt": "Once", "max_tokens": 8}', f"http://{api}/v1/completions"]
@@ -70,7 +71,7 @@ def starts():
 
 CHECKS = [
     ("kubectl kustomize, the same from every kubectl", renders),
-    ("kustomize: every configuration passes sluice check", configurations),
-    ("kustomize: one namespace, one image, no placeholder Secret", installable),
-    ("kustomize: the dev overlay starts and answers", starts),
+    ("every configuration passes sluice check", configurations),
+    ("one namespace, one image, no placeholder Secret", installable),
+    ("the dev overlay starts and answers", starts),
 ]

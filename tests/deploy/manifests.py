@@ -11,11 +11,12 @@ from pathlib import Path
 import harness
 import kubernetes_validate
 import yaml
-from deploy.outcome import Fail, Skip, run
 from jsonschema import Draft7Validator
 
 from deploy import kustomize, objects
 from deploy.helm import SETS, documents, one
+from deploy.outcome import Fail, Skip
+from deploy.tools import run
 
 HERE = Path(__file__).parent
 OLDEST, NEWEST = "1.30", "1.37"  # the first that kubernetes-validate has, and the last
@@ -183,6 +184,23 @@ def scaling_metric():
         raise Fail(f"the gateway has no gauge of {names}")
 
 
+def image():
+    """The image starts what the pods start, as the user that they name, and its state is where theirs is mounted."""
+    file = harness.ROOT / "deploy/docker/Dockerfile"
+    if not file.exists():
+        raise Skip("there is no deploy/docker/Dockerfile")
+    said = file.read_text(encoding="utf-8").splitlines()
+    _, _, pod, container = objects.gateway(documents("default"))
+    user, state = pod["securityContext"], objects.settings(documents("default"))["state_dir"]
+    for line in (
+        f"ENTRYPOINT {json.dumps(container['command'])}",
+        f"USER {user['runAsUser']}:{user['runAsGroup']}",
+        f"VOLUME {json.dumps([state])}",
+    ):
+        if line not in said:
+            raise Fail(f"the Dockerfile does not say {line}, and the chart does")
+
+
 def lint():
     """yamllint over all YAML of deploy/ but the chart's templates, which are none before Helm has read them."""
     skipped = harness.ROOT / "deploy/helm/sluice/templates"
@@ -196,10 +214,11 @@ def lint():
 
 
 CHECKS = [
-    (f"manifests: schemas of Kubernetes {OLDEST} and {NEWEST}, ServiceMonitor, PrometheusRule", schemas),
-    ("manifests: locked down, and agree with each other", agree),
-    ("manifests: what is broken is found", broken_is_found),
-    ("manifests: promtool reads the PrometheusRule", rules_are_read),
-    ("manifests: the gateway has the metric that it is scaled by", scaling_metric),
+    (f"schemas of Kubernetes {OLDEST} and {NEWEST}, ServiceMonitor, PrometheusRule", schemas),
+    ("locked down, and agree with each other", agree),
+    ("what is broken is found", broken_is_found),
+    ("promtool reads the PrometheusRule", rules_are_read),
+    ("the gateway has the metric that it is scaled by", scaling_metric),
+    ("the image is what the pods start", image),
     ("yamllint", lint),
 ]

@@ -3,11 +3,11 @@
 import subprocess
 
 import yaml
-from deploy.outcome import Fail
 from jsonschema import Draft7Validator
 
 from deploy import tools
 from deploy.helm import CHART, RELEASE, SETS, arguments, notes, values_file
+from deploy.outcome import Fail
 
 # What is refused, and a word of the reason.
 BY_SCHEMA = [
@@ -134,7 +134,7 @@ def told():
 
 
 CHECKS = [
-    ("chart: values and their schema", values_schema),
-    ("chart: wrong values are refused", values_refused),
-    ("chart: notes warn when there is reason", told),
+    ("values and their schema", values_schema),
+    ("wrong values are refused", values_refused),
+    ("notes warn when there is reason", told),
 ]

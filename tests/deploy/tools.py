@@ -15,11 +15,22 @@ import zipfile
 from pathlib import Path
 
 import harness
-from deploy.outcome import Fail, Skip, run
+
+from deploy.outcome import Fail, Skip
 
 PINNED = Path(__file__).with_name("tools.txt")
 HOME = harness.ROOT / "target/deploy-tools"
 NAMES = ["helm", "kubectl"]
+
+
+def run(command, **options):
+    """A command's output alone, since Helm says aside which links it follows; Fail with both unless it exits with 0."""
+    command = [str(word) for word in command]
+    options = {"capture_output": True, "text": True, "stdin": subprocess.DEVNULL, "timeout": 300} | options
+    done = subprocess.run(command, check=False, **options)
+    if done.returncode != 0:
+        raise Fail(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}".rstrip())
+    return done.stdout
 
 
 def unpack(wheel, folder):

@@ -5,7 +5,7 @@
 {{- if .Values.demo.enabled -}}
 {{- $provider := dict "name" "demo" "kind" "openai_compatible" "base_url" "http://127.0.0.1:4010/v1" "allow_private" true -}}
 {{- $model := dict "name" "demo" "targets" (list (dict "provider" "demo" "model" "demo")) -}}
-{{- $hash := "blake3:479d6b90e59420ed2871e0d91c6c39922b10fa7eee35d10a6f6772adffcb1cc8" -}}
+{{- $hash := "blake3:53f8f5d9864672c1b3c1b22dc465596d36d43b6df1421ec91b08f8d3d50c93d1" -}}
 {{- $key := dict "name" "demo" "hash" $hash "models" (list "demo") -}}
 {{- $_ := set $config "providers" (append (default list $config.providers) $provider) -}}
 {{- $_ := set $config "models" (append (default list $config.models) $model) -}}

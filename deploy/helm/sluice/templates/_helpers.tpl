@@ -83,7 +83,7 @@ app.kubernetes.io/component: gateway
 {{- end -}}
 {{- end -}}
 
-{{- define "sluice.demoKey" -}}sk-sluice-demo{{- end -}}
+{{- define "sluice.demoKey" -}}sluice-demo-key{{- end -}}
 
 {{/* Where the chart's own secrets are mounted. */}}
 {{- define "sluice.secrets" -}}/run/secrets/sluice{{- end -}}

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import harness
 import yaml
-from deploy.outcome import Fail, Skip, run
 
 from deploy.helm import SETS, config_of, documents, notes, one
+from deploy.outcome import Fail, Skip
+from deploy.tools import run
 
 
 def secrets_of(text, folder):
@@ -138,7 +139,7 @@ def default_release():
         if not json.loads(run(asks))["choices"]:
             raise Fail("the completion of `helm test` has no choices")
         # These have to be able to fail: with a wrong key, and with nobody there.
-        stranger = [word.replace("sk-sluice-demo", "sk-sluice-other") for word in asks]
+        stranger = [word.replace("sluice-demo-key", "sk-sluice-other") for word in asks]
         if "401" not in refused(stranger):
             raise Fail("`helm test` passes with a key that nobody has")
     refused(words(container(one(found, "Pod", "-ready"), "health"), here))
@@ -191,8 +192,8 @@ def preflight():
 
 
 CHECKS = [
-    ("chart: every configuration passes sluice check", configurations),
-    ("chart: the default release starts, its notes and helm test work", default_release),
-    ("chart: the demo's key opens the demo alone", demo_key),
-    ("chart: the preflight stops a wrong configuration", preflight),
+    ("every configuration passes sluice check", configurations),
+    ("the default release starts, its notes and helm test work", default_release),
+    ("the demo's key opens the demo alone", demo_key),
+    ("the preflight stops a wrong configuration", preflight),
 ]
