@@ -90,9 +90,10 @@ def dashboards_and_rules():
 def reload():
     """By default a change of the configuration leaves the pods as they are; with `restart` it replaces them."""
     change = "config: {cache: {mode: seeded}}\n"
+    annotated = "podAnnotations: {team: platform}\n"
     for values, restarts in (("reload: watch\n", False), ("reload: restart\n", True)):
         pods = []
-        for text in (values, values + change):
+        for text in (values + annotated, values + annotated + change):
             with values_file(text) as path:
                 found = list(yaml.safe_load_all(render(tools.helms()[0], path)))
             pods.append(one(found, "Deployment")["spec"]["template"])

@@ -105,6 +105,8 @@ BROKEN_RULES = [
     ("StatefulSet", f"{GATEWAY}/readinessProbe/httpGet/path", "/healthz", "readinessProbe"),
     ("StatefulSet", f"{GATEWAY}/startupProbe/failureThreshold", 3, "startupProbe"),
     ("StatefulSet", f"{POD}/volumes/1/secret/defaultMode", None, "can be read by everybody"),
+    ("StatefulSet", f"{POD}/volumes/1/secret/items/0/path", "tokens", "is not among"),
+    ("StatefulSet", f"{GATEWAY}/volumeMounts/4/mountPath", "/run/secrets/others", "nothing is mounted for"),
     ("StatefulSet", f"{POD}/terminationGracePeriodSeconds", 120, "a drain can take"),
     ("StatefulSet", f"{POD}/topologySpreadConstraints/0/topologyKey", "rack", "not spread"),
     ("StatefulSet", f"{POD}/serviceAccountName", "other", "no ServiceAccount other"),
@@ -113,6 +115,12 @@ BROKEN_RULES = [
     ("Service", "spec/selector/app.kubernetes.io~component", None, "selects Pod"),
     ("Service", "spec/ports/0/targetPort", "http", "no port http"),
     ("NetworkPolicy", "spec/ingress/0/ports/0/port", "http", "no port http"),
+    (
+        "NetworkPolicy",
+        "spec/ingress/1/from/0/podSelector/matchLabels/app.kubernetes.io~component",
+        "web",
+        "`helm test`",
+    ),
     ("PodDisruptionBudget", "spec/selector/matchLabels", {"app": "sluice"}, "does not select"),
     ("HorizontalPodAutoscaler", "spec/scaleTargetRef/kind", "Deployment", "which is not there"),
     ("Ingress", "spec/rules/0/http/paths/0/backend/service/port/name", "http", "there is no sluice:http"),
@@ -184,6 +192,14 @@ def scaling_metric():
         raise Fail(f"the gateway has no gauge of {names}")
 
 
+def digest():
+    """A digest goes before the tag, and every container of the gateway's image has it."""
+    for _, _, pod in objects.pods(documents("everything")):
+        for container in objects.containers(pod):
+            if not re.fullmatch(r"[a-z./]+@sha256:[0-9a-f]{64}", container["image"]):
+                raise Fail(f"the container {container['name']} goes by {container['image']}")
+
+
 def image():
     """The image starts what the pods start, as the user that they name, and its state is where theirs is mounted."""
     file = harness.ROOT / "deploy/docker/Dockerfile"
@@ -219,6 +235,7 @@ CHECKS = [
     ("what is broken is found", broken_is_found),
     ("promtool reads the PrometheusRule", rules_are_read),
     ("the gateway has the metric that it is scaled by", scaling_metric),
+    ("the image goes by its digest", digest),
     ("the image is what the pods start", image),
     ("yamllint", lint),
 ]

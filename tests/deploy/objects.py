@@ -160,6 +160,35 @@ def seconds(text):
     return int(number) * UNITS[unit]
 
 
+def provided(found):
+    """What the configuration reads from files and variables, the pod is given, as far as the objects tell."""
+    document, _, pod, container = gateway(found)
+    text = yaml.safe_dump(settings(found))
+    paths = re.findall(r"\$\{file:(/[^}]+)\}", text) + re.findall(r"(?:cert|key): (/\S+)", text)
+    for path in paths:
+        folder, _, name = path.rpartition("/")
+        mount = next((one for one in container["volumeMounts"] if one["mountPath"] == folder), None)
+        if mount is None:
+            yield f"{title(document)}: nothing is mounted for {path}"
+            continue
+        names = files(found, next(one for one in pod["volumes"] if one["name"] == mount["name"])["secret"])
+        if names is not None and name not in names:
+            yield f"{title(document)}: {path} is not among {sorted(names)}"
+    variables = set(re.findall(r"\$\{([A-Z_]+)\}", text)) - {one["name"] for one in container.get("env", [])}
+    if variables and "envFrom" not in container:
+        yield f"{title(document)}: nobody sets {sorted(variables)}"
+
+
+def files(found, volume):
+    """The names of a mounted Secret's files; None for a Secret of somebody else's that is mounted whole."""
+    if "items" in volume:
+        return {item["path"] for item in volume["items"]}
+    for secret in of_kind(found, "Secret"):
+        if secret["metadata"]["name"] == volume["secretName"]:
+            return secret.get("data", {}).keys() | secret.get("stringData", {}).keys()
+    return None
+
+
 def spread(found):
     document, labels, pod, _ = gateway(found)
     constraints = pod.get("topologySpreadConstraints", [])
@@ -237,6 +266,28 @@ def scraped(found):
             yield f"{title(monitor)}: finds {[title(one) for one in fits]} with port {ports}"
 
 
+def tested(found):
+    """A NetworkPolicy lets the pods of `helm test` in, at both ports."""
+    tests = [labels for document, labels, _ in pods(found) if document["kind"] == "Pod"]
+    for policy in of_kind(found, "NetworkPolicy"):
+        for labels in tests:
+            ports = {
+                port["port"]
+                for rule in policy["spec"]["ingress"]
+                for port in rule["ports"]
+                if "from" not in rule or any(lets_in(peer, labels) for peer in rule["from"])
+            }
+            if ports != {"api", "admin"}:
+                yield f"{title(policy)}: `helm test` reaches no more than {sorted(ports)}"
+
+
+def lets_in(peer, labels):
+    """Whether a peer is pods of the same namespace that have these labels."""
+    if "podSelector" not in peer or "namespaceSelector" in peer:
+        return False
+    return peer["podSelector"].get("matchLabels", {}).items() <= labels.items()
+
+
 def named(found):
     """Nothing twice, and no name too long for a label or a host."""
     seen = set()
@@ -249,7 +300,7 @@ def named(found):
             yield f"{title(document)}: longer than {limit} characters"
 
 
-RULES = [locked_down, mounted, served, spread, selected, scaled, routed, scraped, named]
+RULES = [locked_down, mounted, served, provided, tested, spread, selected, scaled, routed, scraped, named]
 WHOLE = [*RULES, referred]  # for installations that bring everything with them
 
 

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 import urllib.request
 from pathlib import Path
 
@@ -20,6 +21,8 @@ import yaml
 from deploy.helm import SETS, config_of, documents, notes, one
 from deploy.outcome import Fail, Skip
 from deploy.tools import run
+
+PATIENCE = 30  # seconds; what the system does not tell of is looked for every ten
 
 
 def secrets_of(text, folder):
@@ -106,7 +109,7 @@ def started(found):
             text = text.replace(there, here)
         for name in ("etc", "state"):
             Path(folder, name).mkdir()
-        Path(folder, "etc/sluice.yaml").write_text(text, encoding="utf-8")
+        projected(Path(folder, "etc"), text)
         here = listeners | folders | services
         mock_ready = functools.partial(harness.listens, mock)
         ready = functools.partial(harness.answers, f"http://{admin}{probe(pod, 'readinessProbe')}")
@@ -114,6 +117,16 @@ def started(found):
         with harness.running(words(container(pod, "mock"), here), mock_ready, **quiet):
             with harness.running(words(container(pod, "sluice"), here), ready, **quiet):
                 yield here, api, admin
+
+
+def projected(folder, text):
+    """A ConfigMap as a kubelet lays it out, and changes it: all at once, by a link to another folder."""
+    fresh = Path(tempfile.mkdtemp(prefix="..", dir=folder))
+    (fresh / "sluice.yaml").write_text(text, encoding="utf-8")
+    (folder / "..new").symlink_to(fresh.name)
+    (folder / "..new").rename(folder / "..data")
+    if not (folder / "sluice.yaml").is_symlink():
+        (folder / "sluice.yaml").symlink_to("..data/sluice.yaml")
 
 
 def probe(document, name):
@@ -144,6 +157,30 @@ def default_release():
             raise Fail("`helm test` passes with a key that nobody has")
     refused(words(container(one(found, "Pod", "-ready"), "health"), here))
     refused(asks)
+
+
+def taken_up():
+    """With `reload: watch` a ConfigMap that changes is in force soon after, without a signal or a call."""
+    with started(documents("default")) as (here, api, _):
+        etc = Path(here["/etc/sluice/"])
+        text = (etc / "sluice.yaml").read_text(encoding="utf-8")
+        asked = urllib.request.Request(f"http://{api}/v1/models", headers={"authorization": "Bearer sluice-demo-key"})
+
+        def names():
+            with urllib.request.urlopen(asked, timeout=5) as answer:
+                return [model["id"] for model in json.load(answer)["data"]]
+
+        if names() != ["demo"]:
+            raise Fail(f"there are {names()}, not the demo alone")
+        config = yaml.safe_load(text)
+        config["models"][0]["aliases"] = ["again"]
+        config["keys"][0]["models"].append("again")
+        projected(etc, yaml.safe_dump(config))
+        deadline = time.monotonic() + PATIENCE
+        while "again" not in names():
+            if time.monotonic() > deadline:
+                raise Fail(f"{PATIENCE} s after the ConfigMap changed there are still {names()} alone")
+            time.sleep(0.05)
 
 
 def of_the_notes(said, path, address, **variables):
@@ -194,6 +231,7 @@ def preflight():
 CHECKS = [
     ("every configuration passes sluice check", configurations),
     ("the default release starts, its notes and helm test work", default_release),
+    ("a ConfigMap that changes is taken up", taken_up),
     ("the demo's key opens the demo alone", demo_key),
     ("the preflight stops a wrong configuration", preflight),
 ]
