@@ -7,6 +7,7 @@ import json
 import re
 import tarfile
 import tempfile
+import tomllib
 from pathlib import Path
 
 import harness
@@ -87,6 +88,16 @@ def dashboards_and_rules():
         raise Fail("serviceMonitor.job changes more of the rules than the job")
 
 
+def version():
+    """The chart and the overlays install the version that this is."""
+    cargo = tomllib.loads((harness.ROOT / "Cargo.toml").read_text(encoding="utf-8"))["workspace"]["package"]["version"]
+    said = {"Chart.yaml": yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))["appVersion"]}
+    for file in (harness.ROOT / "deploy/kustomize/overlays").glob("*/kustomization.yaml"):
+        said[file.parent.name] = yaml.safe_load(file.read_text(encoding="utf-8"))["images"][0]["newTag"]
+    if set(said.values()) != {cargo}:
+        raise Fail(f"this is {cargo}, and they say {said}")
+
+
 def reload():
     """By default a change of the configuration leaves the pods as they are; with `restart` it replaces them."""
     change = "config: {cache: {mode: seeded}}\n"
@@ -106,6 +117,7 @@ CHECKS = [
     ("they render the same", same_from_every_helm),
     ("they pack all its files", package),
     ("dashboards and rules are the project's", dashboards_and_rules),
+    ("chart and overlays have the version of this", version),
     ("watch keeps the pods, restart replaces them", reload),
     *refusals.CHECKS,
     *pods.CHECKS,

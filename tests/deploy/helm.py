@@ -28,15 +28,15 @@ def arguments(values):
 
 
 @functools.cache
-def render(helm, values, chart=CHART):
+def render(helm, values, chart=CHART, release=RELEASE):
     """What `helm template` says, whole."""
-    return run([helm, "template", RELEASE, chart, "--namespace", NAMESPACE, *arguments(values)])
+    return run([helm, "template", release, chart, "--namespace", NAMESPACE, *arguments(values)])
 
 
 @functools.cache
-def documents(name):
+def documents(name, release=RELEASE):
     """The objects of one set of values, as the newest Helm renders them."""
-    return [found for found in yaml.safe_load_all(render(tools.helms()[0], SETS[name])) if found]
+    return [found for found in yaml.safe_load_all(render(tools.helms()[0], SETS[name], release=release)) if found]
 
 
 def notes(values):

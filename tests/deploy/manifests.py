@@ -21,6 +21,7 @@ from deploy.tools import run
 HERE = Path(__file__).parent
 OLDEST, NEWEST = "1.30", "1.37"  # the first that kubernetes-validate has, and the last
 CUSTOM = {kind: HERE / f"schemas/{kind.lower()}.json" for kind in ("ServiceMonitor", "PrometheusRule")}
+LONG = "a-release-with-the-longest-name-that-helm-lets-it-have"[:53]
 # The minimum says that it is not spread.
 RULES = {"minimum": [rule for rule in objects.WHOLE if rule is not objects.spread]}
 
@@ -28,6 +29,7 @@ RULES = {"minimum": [rule for rule in objects.WHOLE if rule is not objects.sprea
 def installations():
     """Name and objects of every way to install that is shown somewhere."""
     yield from ((f"chart, {name}", documents(name), RULES.get(name)) for name in SETS)
+    yield "chart, a long name", documents("default", LONG), None
     yield from ((f"overlay {name}", kustomize.rendered(name), None) for name in kustomize.OVERLAYS)
 
 
