@@ -28,6 +28,7 @@ mod text;
 mod tree;
 mod validate;
 mod walk;
+pub mod yaml;
 
 pub use env::Env;
 pub use model::Settings;

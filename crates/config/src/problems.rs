@@ -90,6 +90,11 @@ impl Problems {
         !self.unusable.is_empty() && path::ancestors(path).any(|path| self.unusable.contains(path))
     }
 
+    /// Takes back what was said with this code.
+    pub(crate) fn forget(&mut self, code: Code) {
+        self.found.retain(|(problem, _)| problem.code.id != code.id);
+    }
+
     pub(crate) fn has_errors(&self) -> bool {
         self.found.iter().any(|(problem, _)| problem.level == Level::Error)
     }

@@ -1,0 +1,125 @@
+//! `general_settings`, `environment_variables` and what else stands at the top of the file.
+
+use super::{
+    account::{Spot, Weight},
+    deployment::Defaults,
+    plan::{Master, Plan},
+    reasons,
+    section::{Section, Text},
+    source::{Data, Entry, Source},
+};
+use sluice_config::Env;
+
+/// `credential_list`: names and their values.
+pub(super) fn credentials<'a>(root: &Section<'a>, defaults: &mut Defaults<'a>) {
+    let spot = Spot::Section("providers");
+    for item in root.items("credential_list") {
+        let Data::Map(entries) = &item.data else { continue };
+        let map = Section::new(entries, root.account, spot.clone());
+        let values = map.section("credential_values", &spot).map(|values| values.entries);
+        if let (Some(name), Some(values)) = (map.word("credential_name"), values) {
+            defaults.credentials.push((name, values));
+        }
+        if let Some(info) = map.section("credential_info", &spot) {
+            info.rest(&[], "no counterpart is known");
+        }
+    }
+}
+
+/// `general_settings`.
+pub(super) fn read(root: &Section<'_>, env: &Env, defaults: &mut Defaults<'_>, plan: &mut Plan) {
+    let Some(map) = root.section("general_settings", &Spot::Section("rest")) else { return };
+    let at = |section| map.at(section);
+    plan.master = master(&at("keys"), env);
+    let providers = at("providers");
+    defaults.parallel =
+        providers.whole("max_parallel_requests").filter(|count| *count > 0).or(defaults.parallel);
+    let listeners = at("listeners");
+    plan.max_in_flight = listeners.whole("global_max_parallel_requests").filter(|count| *count > 0);
+    plan.max_body_mb = listeners.whole("max_request_size_mb").filter(|size| *size > 0);
+    for (key, taken) in
+        [("global_max_parallel_requests", plan.max_in_flight), ("max_request_size_mb", plan.max_body_mb)]
+    {
+        if taken.is_none() {
+            listeners.leave(key, "a whole number above zero is expected");
+        }
+    }
+    if providers.get("max_parallel_requests").is_some() && defaults.parallel.is_none() {
+        providers.leave("max_parallel_requests", "a whole number above zero is expected");
+    }
+    retention(&at("ledger"), plan);
+    map.rest(reasons::GENERAL, reasons::SETTING);
+}
+
+fn retention(map: &Section<'_>, plan: &mut Plan) {
+    let key = "maximum_spend_logs_retention_period";
+    let Some(text) = map.word(key) else { return };
+    plan.retention_days = text.strip_suffix('d').and_then(|days| days.parse().ok()).filter(|days| *days > 0);
+    if plan.retention_days.is_none() {
+        map.leave(key, "days are expected, such as 30d: `ledger.retention`");
+    }
+}
+
+fn master(map: &Section<'_>, env: &Env) -> Master {
+    const KEY: &str = "master_key";
+    let hash = |secret: &str| Master::Hash(format!("blake3:{}", blake3::hash(secret.as_bytes()).to_hex()));
+    match map.text(KEY) {
+        None => Master::None,
+        Some(Text::Plain(secret)) if secret.is_empty() => Master::None,
+        Some(Text::Plain(secret)) => {
+            map.tell(KEY, "its hash is listed, so that clients that have it go on");
+            hash(&secret)
+        }
+        Some(Text::Variable(name)) => match env.get(&name).filter(|secret| !secret.is_empty()) {
+            Some(secret) => {
+                map.tell(
+                    KEY,
+                    "the hash of what the variable holds is listed, so that clients that have it go on",
+                );
+                hash(&secret)
+            }
+            None => {
+                let why = format!(
+                    "{name} is not set here, so its hash could not be listed: import again with it set, or make keys \
+                     with `sluice key new`"
+                );
+                map.leave(KEY, &why);
+                Master::Unknown(name)
+            }
+        },
+    }
+}
+
+/// `include`, `environment_variables`, and sections without a counterpart.
+pub(super) fn others(root: &Section<'_>, source: &Source) {
+    let spot = Spot::Section("rest");
+    for item in root.items("include") {
+        let missing = match &item.data {
+            Data::Scalar(scalar) => source.missing.contains(&scalar.written),
+            _ => true,
+        };
+        if missing {
+            let why = "there is no such file beside this one: its models and settings are missing below";
+            root.account.remark_item(Weight::Open, &spot, "include", item, why);
+        } else {
+            root.account.remark_item(Weight::Told, &spot, "include", item, "read as part of this file");
+        }
+    }
+    if let Some(map) = root.section("environment_variables", &spot) {
+        map.entries.iter().for_each(|entry| variable(&map, entry));
+    }
+    root.rest(reasons::SECTIONS, reasons::SECTION);
+}
+
+fn variable(map: &Section<'_>, entry: &Entry) {
+    let name = &entry.key;
+    let is_address = ["_API_BASE", "_BASE_URL"].iter().any(|end| name.ends_with(end));
+    let (weight, why) = if map.account.reads(name) {
+        (Weight::Open, "set it where Sluice runs: this file reads it")
+    } else if is_address {
+        (Weight::Open, "LiteLLM reads an address from it: write it as the provider's base_url")
+    } else {
+        (Weight::Told, "nothing here reads it")
+    };
+    map.account.remark_at(weight, &map.spot, &format!("environment_variables.{name}"), entry, why);
+}
