@@ -129,6 +129,7 @@ fn convert<'a>(
     general::read(&root, env, &mut defaults, plan);
     let deployments: Vec<_> =
         models.iter().flat_map(|item| deployment::read(item, account, &defaults)).collect();
+    general::rest_of_credentials(&defaults);
     groups::plan(&deployments, plan);
     settings.models(plan);
     storage::read(&settings, plan);

@@ -56,7 +56,7 @@ enum Mark {
 /// See the module.
 #[derive(Default)]
 pub(super) struct Account {
-    marks: RefCell<BTreeMap<Place, Mark>>,
+    marks: RefCell<BTreeMap<(Place, Option<Place>), Mark>>,
     remarks: RefCell<Vec<Remark>>,
     imported: RefCell<Vec<Imported>>,
     variables: RefCell<BTreeSet<String>>,
@@ -77,7 +77,7 @@ impl Account {
     fn mark(&self, node: &Node, mark: Mark) {
         let mut marks = self.marks.borrow_mut();
         node.leaves(&mut |leaf| {
-            marks.insert(leaf.place, mark);
+            marks.insert((leaf.place, leaf.alias), mark);
         });
     }
 
@@ -85,7 +85,7 @@ impl Account {
     pub(super) fn is_open(&self, node: &Node) -> bool {
         let marks = self.marks.borrow();
         let mut open = false;
-        node.leaves(&mut |leaf| open |= !marks.contains_key(&leaf.place));
+        node.leaves(&mut |leaf| open |= !marks.contains_key(&(leaf.place, leaf.alias)));
         open
     }
 
@@ -93,7 +93,7 @@ impl Account {
     fn is_untouched(&self, node: &Node) -> bool {
         let marks = self.marks.borrow();
         let mut untouched = true;
-        node.leaves(&mut |leaf| untouched &= !marks.contains_key(&leaf.place));
+        node.leaves(&mut |leaf| untouched &= !marks.contains_key(&(leaf.place, leaf.alias)));
         untouched
     }
 
@@ -119,7 +119,11 @@ impl Account {
         if self.is_untouched(&entry.value) {
             return self.remark_at(weight, spot, path, entry, why);
         }
-        match &entry.value.data {
+        self.remark_within(weight, spot, path, &entry.value, why);
+    }
+
+    fn remark_within(&self, weight: Weight, spot: &Spot, path: &str, node: &Node, why: &str) {
+        match &node.data {
             Data::Map(entries) => {
                 for inner in entries.iter().filter(|inner| self.is_open(&inner.value)) {
                     self.remark_rest(weight, spot, &format!("{path}.{}", inner.key), inner, why);
@@ -127,7 +131,11 @@ impl Account {
             }
             Data::List(items) => {
                 for item in items.iter().filter(|item| self.is_open(item)) {
-                    self.remark_item(weight, spot, path, item, why);
+                    if self.is_untouched(item) {
+                        self.remark_item(weight, spot, path, item, why);
+                    } else {
+                        self.remark_within(weight, spot, path, item, why);
+                    }
                 }
             }
             Data::Scalar(_) => {}

@@ -8,7 +8,7 @@ use super::{
     prices::{self, Cost},
     reasons,
     section::{Section, Text},
-    source::{Data, Entry, Node},
+    source::{Data, Node},
 };
 use std::time::Duration;
 
@@ -57,8 +57,8 @@ pub(super) struct Defaults<'a> {
     pub(super) timeout: Option<Duration>,
     pub(super) strict: bool,
     pub(super) parallel: Option<u64>,
-    /// `credential_list`: names and values.
-    pub(super) credentials: Vec<(String, &'a [Entry])>,
+    /// Items of `credential_list`.
+    pub(super) credentials: Vec<Section<'a>>,
 }
 
 /// The models of these are not served at all.
@@ -203,8 +203,20 @@ fn positive(value: u64, key: &str, params: &Section<'_>) -> bool {
 
 fn with_credential<'a>(params: Section<'a>, defaults: &Defaults<'a>) -> Result<Section<'a>, String> {
     let Some(name) = params.word("litellm_credential_name") else { return Ok(params) };
-    let known = defaults.credentials.iter().find(|(known, _)| *known == name);
-    known.map(|(_, values)| params.over(values)).ok_or_else(|| format!("no credential is called {name}"))
+    let is_named = |item: &&Section<'_>| {
+        let value = item.get("credential_name").map(|entry| &entry.value.data);
+        matches!(value, Some(Data::Scalar(scalar)) if scalar.written == name)
+    };
+    let item = defaults
+        .credentials
+        .iter()
+        .find(is_named)
+        .ok_or_else(|| format!("no credential is called {name}"))?;
+    let _ = item.word("credential_name");
+    Ok(match item.section("credential_values", &item.spot) {
+        Some(values) => params.over(values.entries),
+        None => params,
+    })
 }
 
 fn provider(params: &Section<'_>, written: &str) -> Result<(&'static Kind, String), String> {

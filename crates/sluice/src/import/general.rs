@@ -10,18 +10,23 @@ use super::{
 };
 use sluice_config::Env;
 
-/// `credential_list`: names and their values.
+/// `credential_list`.
 pub(super) fn credentials<'a>(root: &Section<'a>, defaults: &mut Defaults<'a>) {
-    let spot = Spot::Section("providers");
     for item in root.items("credential_list") {
-        let Data::Map(entries) = &item.data else { continue };
-        let map = Section::new(entries, root.account, spot.clone());
-        let values = map.section("credential_values", &spot).map(|values| values.entries);
-        if let (Some(name), Some(values)) = (map.word("credential_name"), values) {
-            defaults.credentials.push((name, values));
+        if let Data::Map(entries) = &item.data {
+            defaults.credentials.push(Section::new(entries, root.account, Spot::Section("providers")));
         }
-        if let Some(info) = map.section("credential_info", &spot) {
-            info.rest(&[], "no counterpart is known");
+    }
+}
+
+/// What is left of those that a deployment has taken.
+pub(super) fn rest_of_credentials(defaults: &Defaults<'_>) {
+    for item in &defaults.credentials {
+        if !item.get("credential_name").is_some_and(|name| item.account.is_open(&name.value)) {
+            if let Some(values) = item.section("credential_values", &item.spot) {
+                values.rest(reasons::PARAMS, reasons::PARAM);
+            }
+            item.rest(&[], reasons::INFO_FIELD);
         }
     }
 }

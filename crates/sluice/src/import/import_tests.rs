@@ -89,3 +89,120 @@ fn limits_that_cannot_be_said_are_left() {
     assert!(text.contains("rpm: 10  -- its provider serves other models as well"), "{text}");
     assert!(!text.contains("limits: {requests"), "{text}");
 }
+
+/// `tests/litellm/*.yaml`.
+fn configurations() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/litellm");
+    let files = std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path());
+    files.filter(|path| path.extension().is_some_and(|extension| extension == "yaml")).collect()
+}
+
+/// Fields' names and single values of a document that stand on one line.
+fn words(node: &sluice_config::yaml::Node, found: &mut Vec<sluice_config::yaml::Span>) {
+    use sluice_config::yaml::Data;
+    match &node.data {
+        Data::Scalar(_) if node.span.start < node.span.end && node.span.start.line == node.span.end.line => {
+            found.push(node.span);
+        }
+        Data::Scalar(_) => {}
+        Data::List(items) => items.iter().for_each(|item| words(item, found)),
+        Data::Map(entries) => {
+            for entry in entries {
+                found.push(entry.key_span);
+                words(&entry.value, found);
+            }
+        }
+    }
+}
+
+/// Every value and every field's name of every configuration is replaced, one at a time: had the importer passed over
+/// it in silence, the result would be the same.
+#[test]
+fn no_value_and_no_field_gets_lost() {
+    const STRANGE: &str = "zz-strange-9";
+    let folder = std::env::temp_dir().join(format!("sluice-import-strange-{}", std::process::id()));
+    let (mut tried, mut lost) = (0, Vec::new());
+    for path in configurations() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::create_dir_all(folder.join("included")).unwrap();
+        let included = path.parent().unwrap().join("included/more_models.yaml");
+        std::fs::copy(included, folder.join("included/more_models.yaml")).unwrap();
+        let copy = folder.join(path.file_name().unwrap());
+        let env = Env::Map(BTreeMap::new());
+        let before = import(&path, &env).unwrap_or_else(|report| panic!("{}", report.render(false))).yaml;
+        let mut spans = Vec::new();
+        words(&sluice_config::yaml::read(&path).unwrap().unwrap(), &mut spans);
+        spans.sort_unstable();
+        spans.dedup();
+        for span in spans {
+            let mut lines: Vec<Vec<char>> = text.lines().map(|line| line.chars().collect()).collect();
+            let line = &mut lines[span.start.line - 1];
+            let old: String = line[span.start.column - 1..span.end.column - 1].iter().collect();
+            // What an alias stands for is replaced at its anchor.
+            if old.starts_with('*') {
+                continue;
+            }
+            // Whose value is masked was told about, or its secret was.
+            let at = format!("{}:{}", path.file_name().unwrap().to_str().unwrap(), span.start.line);
+            let told = |line: &str| {
+                line.contains(&format!("{at} ("))
+                    || (line.contains(&format!("{at}: ")) && line.contains("***"))
+            };
+            // The name of what is there for its anchor alone means nothing.
+            if before.lines().any(told) || old == "x-azure" {
+                continue;
+            }
+            line.splice(span.start.column - 1..span.end.column - 1, STRANGE.chars());
+            let changed: Vec<String> = lines.into_iter().map(|line| line.into_iter().collect()).collect();
+            std::fs::write(&copy, changed.join("\n") + "\n").unwrap();
+            tried += 1;
+            // A document that cannot be read any more has not been passed over.
+            if let Ok(after) = import(&copy, &env)
+                && after.yaml == before
+            {
+                lost.push(format!("{}:{}: {old}", path.display(), span.start.line));
+            }
+        }
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(lost.is_empty(), "nobody would notice another value here:\n{}", lost.join("\n"));
+    assert!(tried > 600, "{tried} values and names were replaced");
+}
+
+/// Every field that is not known is named with its line.
+#[test]
+fn unknown_fields_are_named_wherever_they_stand() {
+    for path in configurations() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let folder = std::env::temp_dir().join(format!("sluice-import-unknown-{}", std::process::id()));
+        std::fs::create_dir_all(folder.join("included")).unwrap();
+        std::fs::copy(
+            path.parent().unwrap().join("included/more_models.yaml"),
+            folder.join("included/more_models.yaml"),
+        )
+        .unwrap();
+        let copy = folder.join(path.file_name().unwrap());
+        let lines: Vec<&str> = text.lines().collect();
+        for (index, line) in lines.iter().enumerate() {
+            // Before every field of a block, one more with its indentation.
+            let indent = line.len() - line.trim_start().len();
+            let is_field =
+                line.trim_start().starts_with(|c: char| c.is_ascii_alphabetic()) && line.contains(':');
+            if !is_field {
+                continue;
+            }
+            let mut more = lines.clone();
+            let unknown = format!("{:indent$}surely_unknown: 1", "");
+            more.insert(index, &unknown);
+            std::fs::write(&copy, more.join("\n") + "\n").unwrap();
+            let yaml = import(&copy, &Env::Map(BTreeMap::new()))
+                .unwrap_or_else(|report| panic!("{}: {line}", report.render(false)))
+                .yaml;
+            let name = path.file_name().unwrap().to_str().unwrap();
+            let at = format!("{name}:{}: ", index + 1);
+            let told = yaml.lines().any(|line| line.contains(&at) && line.contains("surely_unknown: "));
+            assert!(told, "{at}{line}\n{yaml}");
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+}

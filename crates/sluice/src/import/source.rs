@@ -22,6 +22,8 @@ pub(super) struct Place {
 #[derive(Clone)]
 pub(super) struct Node {
     pub(super) place: Place,
+    /// Where the alias stands that brought it here: the same lines mean something else at each.
+    pub(super) alias: Option<Place>,
     pub(super) data: Data,
 }
 
@@ -105,7 +107,7 @@ impl Source {
         let Some(root) = root else {
             return Err(refusal(&path, None, codes::EMPTY_VALUE, &format!("{path} is empty"), help));
         };
-        let node = node(root, number);
+        let node = node(root, number, None);
         match node.data {
             Data::Map(entries) => Ok(entries),
             _ => {
@@ -142,33 +144,45 @@ fn merge(sections: &mut Vec<Entry>, entry: Entry) {
         (Data::List(items), Data::List(more)) => items.extend(more),
         (_, data) => {
             known.repeated = true;
-            sections.push(Entry { value: Node { place: entry.value.place, data }, ..entry });
+            sections.push(Entry { value: Node { data, ..entry.value }, ..entry });
         }
     }
 }
 
-fn node(node: yaml::Node, file: usize) -> Node {
+fn node(node: yaml::Node, file: usize, alias: Option<Place>) -> Node {
     let place = place(node.span, file);
+    // What an alias copies has kept its places, which are outside of it.
+    let alias = if is_copy(&node) { Some(place) } else { alias };
     let data = match node.data {
         yaml::Data::Scalar(scalar) => Data::Scalar(scalar),
-        yaml::Data::List(items) => Data::List(items.into_iter().map(|item| self::node(item, file)).collect()),
-        yaml::Data::Map(entries) => Data::Map(map(entries, file)),
+        yaml::Data::List(items) => {
+            Data::List(items.into_iter().map(|item| self::node(item, file, alias)).collect())
+        }
+        yaml::Data::Map(entries) => Data::Map(map(entries, file, alias)),
     };
-    Node { place, data }
+    Node { place, alias, data }
+}
+
+fn is_copy(node: &yaml::Node) -> bool {
+    let first = match &node.data {
+        yaml::Data::Scalar(_) => None,
+        yaml::Data::List(items) => items.first().map(|item| item.span),
+        yaml::Data::Map(entries) => entries.first().map(|entry| entry.key_span),
+    };
+    first.is_some_and(|first| first.start < node.span.start)
 }
 
 fn place(span: yaml::Span, file: usize) -> Place {
     Place { file, line: span.start.line, column: span.start.column }
 }
 
-fn map(entries: Vec<yaml::Entry>, file: usize) -> Vec<Entry> {
+fn map(entries: Vec<yaml::Entry>, file: usize, alias: Option<Place>) -> Vec<Entry> {
     let mut own: Vec<Entry> = Vec::new();
     let mut merged: Vec<Entry> = Vec::new();
     for entry in entries {
-        let value = node(entry.value, file);
-        if entry.key == "<<"
-            && let Some(fields) = merge_fields(&value)
-        {
+        let is_merge = entry.key == "<<";
+        let value = node(entry.value, file, alias);
+        if is_merge && let Some(fields) = merge_fields(&value) {
             merged.extend(fields);
             continue;
         }
@@ -186,10 +200,15 @@ fn map(entries: Vec<yaml::Entry>, file: usize) -> Vec<Entry> {
     own
 }
 
-/// The fields that `<<` brings: of a map, or of a list of maps.
+/// The fields that `<<` brings: of a map, or of a list of maps. They count as those of the anchor, so that what one
+/// map makes of them need not be said of the anchor again.
 fn merge_fields(value: &Node) -> Option<Vec<Entry>> {
     match &value.data {
-        Data::Map(entries) => Some(entries.clone()),
+        Data::Map(entries) => {
+            let mut entries = entries.clone();
+            entries.iter_mut().for_each(|entry| entry.value.forget_alias());
+            Some(entries)
+        }
         Data::List(items) if !items.is_empty() => {
             let maps: Option<Vec<Vec<Entry>>> = items.iter().map(merge_fields).collect();
             maps.map(|maps| maps.into_iter().flatten().collect())
@@ -202,6 +221,15 @@ impl Node {
     /// Nothing is written: `key:` or `key: null`.
     pub(super) fn is_null(&self) -> bool {
         matches!(&self.data, Data::Scalar(Scalar { value: Value::Null, .. }))
+    }
+
+    fn forget_alias(&mut self) {
+        self.alias = None;
+        match &mut self.data {
+            Data::Scalar(_) => {}
+            Data::List(items) => items.iter_mut().for_each(Self::forget_alias),
+            Data::Map(entries) => entries.iter_mut().for_each(|entry| entry.value.forget_alias()),
+        }
     }
 
     /// Calls `visit` for every single value, and for every empty list and map.
