@@ -81,7 +81,10 @@ pub(super) fn of_variable(kind: &Kind, reference: &str, name: &str) -> Address {
         _ => ("", format!("{name} is to hold the address with its version, https://host/v1")),
     };
     let base_url = Some(format!("{reference}{suffix}"));
-    let told = Some(format!("{told}; if it is a private one, add `allow_private: true`"));
+    let local = preset(kind.ours).is_some_and(|preset| preset.local);
+    let told =
+        if local { told } else { format!("{told}; if it is a private one, add `allow_private: true`") };
+    let told = Some(told);
     Address { base_url, api_version: None, private: false, told }
 }
 

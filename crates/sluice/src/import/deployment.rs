@@ -77,6 +77,7 @@ const OTHER_MODES: &[&str] = &[
     "batch",
     "vector_store",
 ];
+const SERVED: &str = "served are completions, chat, embeddings, responses and messages";
 const SERVED_MODES: &[&str] = &["chat", "completion", "embedding", "responses"];
 
 /// Reads an entry; several deployments where it names several organizations.
@@ -125,9 +126,7 @@ fn served<'a>(
     let info = entry.section("model_info", &spot);
     if let Some(mode) = info.as_ref().and_then(|info| info.word("mode")) {
         if OTHER_MODES.contains(&mode.as_str()) {
-            return Err(format!(
-                "`mode: {mode}`: served are completions, chat, embeddings, responses and messages"
-            ));
+            return Err(format!("`mode: {mode}`: {SERVED}"));
         }
         if !SERVED_MODES.contains(&mode.as_str())
             && let Some(info) = &info
@@ -151,8 +150,8 @@ fn served<'a>(
         upstream,
         weight: params.number("weight"),
         order: params.whole("order").filter(|order| small(*order, "order", &params)),
-        rpm: params.whole("rpm").filter(|rpm| positive(*rpm, "rpm", &params)),
-        tpm: params.whole("tpm").filter(|tpm| positive(*tpm, "tpm", &params)),
+        rpm: limit("rpm", &params, &entry),
+        tpm: limit("tpm", &params, &entry),
         parallel: params.whole("max_parallel_requests").or(defaults.parallel).filter(|count| *count > 0),
         attempts: params
             .whole("num_retries")
@@ -194,6 +193,12 @@ fn small(value: u64, key: &str, params: &Section<'_>) -> bool {
     fits
 }
 
+/// In `litellm_params`, or beside it.
+fn limit(key: &str, params: &Section<'_>, entry: &Section<'_>) -> Option<u64> {
+    let map = if params.get(key).is_some() { params } else { entry };
+    map.whole(key).filter(|limit| positive(*limit, key, map))
+}
+
 fn positive(value: u64, key: &str, params: &Section<'_>) -> bool {
     if value == 0 {
         params.leave(key, "a limit of nothing: remove the deployment instead");
@@ -220,6 +225,9 @@ fn with_credential<'a>(params: Section<'a>, defaults: &Defaults<'a>) -> Result<S
 }
 
 fn provider(params: &Section<'_>, written: &str) -> Result<(&'static Kind, String), String> {
+    if kinds::is_of_other_endpoint(written.rsplit('/').next().unwrap_or_default()) {
+        return Err(SERVED.to_owned());
+    }
     let custom = params.word("custom_llm_provider");
     let (prefix, model) = match (&custom, written.split_once('/')) {
         (Some(custom), Some((prefix, model))) if prefix == custom => (custom.as_str(), model),

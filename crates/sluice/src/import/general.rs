@@ -26,16 +26,23 @@ pub(super) fn rest_of_credentials(defaults: &Defaults<'_>) {
             if let Some(values) = item.section("credential_values", &item.spot) {
                 values.rest(reasons::PARAMS, reasons::PARAM);
             }
+            if let Some(info) = item.section("credential_info", &item.spot) {
+                info.rest(reasons::INFO, reasons::INFO_FIELD);
+            }
             item.rest(&[], reasons::INFO_FIELD);
         }
     }
 }
 
 /// `general_settings`.
-pub(super) fn read(root: &Section<'_>, env: &Env, defaults: &mut Defaults<'_>, plan: &mut Plan) {
-    let Some(map) = root.section("general_settings", &Spot::Section("rest")) else { return };
+pub(super) fn read<'a>(root: &Section<'a>, env: &Env, defaults: &mut Defaults<'a>, plan: &mut Plan) {
+    let settings = root.section("general_settings", &Spot::Section("rest"));
+    // LiteLLM sets these before it looks anywhere.
+    let set = |name: &str| written(root, name).or_else(|| env.get(name)).filter(|value| !value.is_empty());
+    let keys = settings.as_ref().map(|map| map.at("keys"));
+    plan.master = master(keys.as_ref(), set);
+    let Some(map) = settings else { return };
     let at = |section| map.at(section);
-    plan.master = master(&at("keys"), env);
     let providers = at("providers");
     defaults.parallel =
         providers.whole("max_parallel_requests").filter(|count| *count > 0).or(defaults.parallel);
@@ -65,17 +72,30 @@ fn retention(map: &Section<'_>, plan: &mut Plan) {
     }
 }
 
-fn master(map: &Section<'_>, env: &Env) -> Master {
+/// The value of a variable that the file itself sets.
+fn written(root: &Section<'_>, name: &str) -> Option<String> {
+    let Data::Map(entries) = &root.get("environment_variables")?.value.data else { return None };
+    match &entries.iter().rfind(|entry| entry.key == name)?.value.data {
+        Data::Scalar(scalar) => Some(scalar.written.clone()),
+        _ => None,
+    }
+}
+
+fn master(map: Option<&Section<'_>>, set: impl Fn(&str) -> Option<String>) -> Master {
     const KEY: &str = "master_key";
+    /// Where LiteLLM looks when the file does not say it.
+    const VARIABLE: &str = "LITELLM_MASTER_KEY";
     let hash = |secret: &str| Master::Hash(format!("blake3:{}", blake3::hash(secret.as_bytes()).to_hex()));
-    match map.text(KEY) {
-        None => Master::None,
-        Some(Text::Plain(secret)) if secret.is_empty() => Master::None,
-        Some(Text::Plain(secret)) => {
+    let Some((map, text)) = map.and_then(|map| Some((map, map.text(KEY)?))) else {
+        return set(VARIABLE).map_or(Master::None, |secret| hash(&secret));
+    };
+    match text {
+        Text::Plain(secret) if secret.is_empty() => Master::None,
+        Text::Plain(secret) => {
             map.tell(KEY, "its hash is listed, so that clients that have it go on");
             hash(&secret)
         }
-        Some(Text::Variable(name)) => match env.get(&name).filter(|secret| !secret.is_empty()) {
+        Text::Variable(name) => match set(&name) {
             Some(secret) => {
                 map.tell(
                     KEY,

@@ -206,3 +206,15 @@ fn unknown_fields_are_named_wherever_they_stand() {
         std::fs::remove_dir_all(&folder).unwrap();
     }
 }
+
+#[test]
+fn a_master_key_is_found_where_litellm_finds_it() {
+    let hash = |secret: &str| format!("blake3:{}", blake3::hash(secret.as_bytes()).to_hex());
+    let of_process = imported(MODEL, &[("LITELLM_MASTER_KEY", "sk-old")]).unwrap();
+    assert!(of_process.yaml.contains(&hash("sk-old")), "{}", of_process.yaml);
+    let in_file = format!(
+        "{MODEL}general_settings: {{master_key: os.environ/MASTER}}\nenvironment_variables: {{MASTER: s3cr3t-file}}\n"
+    );
+    let in_file = imported(&in_file, &[("MASTER", "sk-other")]).unwrap().yaml;
+    assert!(in_file.contains(&hash("s3cr3t-file")) && !in_file.contains("s3cr3t"), "{in_file}");
+}

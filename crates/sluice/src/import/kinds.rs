@@ -108,20 +108,26 @@ pub(super) fn unserved(prefix: &str) -> &'static str {
     )
 }
 
+/// Is it known by its name as a model of an endpoint that is not served: pictures, sound, moderation?
+pub(super) fn is_of_other_endpoint(model: &str) -> bool {
+    const STARTS: &[&str] = &[
+        "dall-e",
+        "gpt-image",
+        "whisper",
+        "tts-",
+        "sora",
+        "omni-moderation",
+        "text-moderation",
+        "gpt-realtime",
+    ];
+    const ENDS: &[&str] = &["-transcribe", "-tts"];
+    STARTS.iter().any(|start| model.starts_with(start)) || ENDS.iter().any(|end| model.ends_with(end))
+}
+
 /// The provider of a model that is named without one, as LiteLLM finds it.
 pub(super) fn of_bare_name(model: &str) -> Option<&'static Kind> {
-    const OPENAI: &[&str] = &[
-        "gpt-",
-        "chatgpt-",
-        "o1",
-        "o3",
-        "o4",
-        "text-embedding-",
-        "ft:gpt-",
-        "davinci-002",
-        "babbage-002",
-        "omni-",
-    ];
+    const OPENAI: &[&str] =
+        &["gpt-", "chatgpt-", "o1", "o3", "o4", "text-embedding-", "ft:gpt-", "davinci-002", "babbage-002"];
     if model == "*" || OPENAI.iter().any(|start| model.starts_with(start)) {
         return kind(if model.contains("-instruct") { "text-completion-openai" } else { "openai" });
     }

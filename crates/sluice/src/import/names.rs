@@ -64,7 +64,8 @@ fn plain(provider: &Provider) -> String {
 /// What is special about a variable: `eu` of `AZURE_API_KEY_EU`.
 fn suffix(reference: &str, kind: &str) -> Option<String> {
     let slug = Text::slug(reference);
-    let words = slug.split('-').filter(|word| !COMMON.contains(word) && !kind.contains(word));
+    let of_kind = |word: &str| word.len() > 1 && kind.contains(word);
+    let words = slug.split('-').filter(|word| !COMMON.contains(word) && !of_kind(word));
     let words: Vec<&str> = words.collect();
     let says = words.iter().any(|word| !word.bytes().all(|byte| byte.is_ascii_digit()));
     says.then(|| words.join("-"))

@@ -79,7 +79,14 @@ fn cache(litellm: &Section<'_>, params: Option<&Section<'_>>, plan: &mut Plan) {
                     }
                 }
             }
-            (None, None) => plan.redis = Some(of_environment(litellm.account)),
+            (None, None) => {
+                plan.redis = Some(of_environment(litellm.account));
+                if let Some(cache) = litellm.get("cache") {
+                    let why = "the file names no server, and LiteLLM looks into its environment: complete `redis.urls`, \
+                        with `:${REDIS_PASSWORD}@` before the host if there is a password";
+                    litellm.account.say(Weight::Open, &litellm.at("redis").spot, cache, why);
+                }
+            }
             (None, Some(_)) => {}
         }
     }

@@ -7,6 +7,7 @@ use super::{
     prices::dollars,
     source::{Place, Source},
 };
+use sluice_protocol::provider::preset;
 use std::{collections::BTreeSet, fmt::Write, time::Duration};
 
 /// What a person searches for. In two parts, because no such word is left in our own code.
@@ -188,7 +189,8 @@ impl Writer<'_> {
             let fields: Vec<String> = identity.drop_fields.iter().map(|field| word(field)).collect();
             self.line(&format!("    drop_fields: [{}]", fields.join(", ")));
         }
-        if identity.private {
+        // Servers of one's own are expected there.
+        if identity.private && preset(identity.ours).is_some_and(|preset| !preset.local) {
             self.line("    allow_private: true");
         }
         if !identity.headers.is_empty() {
@@ -348,7 +350,8 @@ impl Writer<'_> {
     }
 }
 
-/// LiteLLM's time is one of silence, on both sides of the first byte.
+/// LiteLLM's time is that of a whole answer, whose first byte comes when it is ready; a stream may go on as long as it
+/// comes.
 fn timeouts(timeout: Duration) -> String {
     let text = duration(timeout);
     let total = if timeout > Duration::from_secs(1800) { format!(", total: {text}") } else { String::new() };
