@@ -221,9 +221,14 @@ impl Gateway {
 
     /// The same with usage records kept in this place.
     pub async fn start_keeping(yaml: &str, ledger: LedgerPlace) -> Self {
+        Self::with(settings(yaml), ledger).await
+    }
+
+    /// Starts a gateway with settings that are loaded already.
+    pub async fn with(settings: Settings, ledger: LedgerPlace) -> Self {
         raise_descriptor_limit();
         let (sink, log) = LogSink::memory();
-        let running = sluice::start(settings(yaml), StartOptions::new(sink, ledger)).await;
+        let running = sluice::start(settings, StartOptions::new(sink, ledger)).await;
         let running = running.expect("a gateway");
         Self { api: running.api, admin: running.admin, log, running }
     }

@@ -276,7 +276,8 @@ async fn mock_serves_alone() {
 #[test]
 fn help_names_every_command() {
     let said = text(&run(&["--help"]));
-    for name in ["serve", "check", "schema", "config", "explain", "usage", "key", "mock", "health"] {
+    for name in ["serve", "check", "schema", "config", "explain", "usage", "key", "import", "mock", "health"]
+    {
         assert!(said.contains(name), "{name}: {said}");
     }
     assert!(run(&["--version"]).status.success());

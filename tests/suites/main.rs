@@ -67,6 +67,8 @@ mod hedging;
 #[cfg(test)]
 mod hung_calls;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
 mod key_pool_hints;
 #[cfg(test)]
 mod key_pools;

@@ -29,6 +29,7 @@ mod text;
 mod tree;
 mod validate;
 mod walk;
+pub mod yaml;
 
 pub use diff::{Change, Effective, What, diff, restart_only};
 pub use env::Env;

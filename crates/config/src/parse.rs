@@ -20,6 +20,19 @@ const TEXT_VALUE: usize = 32;
 /// Parses one document. `None`: nothing useful could be read, the reason is reported.
 /// An empty document is refused.
 pub(crate) fn document(text: &str, problems: &mut Problems) -> Option<Node> {
+    const HELP: &str = "start with `version: 1` and `providers:`";
+    let (problem, span) = match root(text, problems)? {
+        Some(node @ Node { data: Data::Map(_), .. }) => return Some(node),
+        // Nothing is most likely a file that was not written to its end, and an open gateway is no default for it.
+        None => (Problem::error(codes::EMPTY_VALUE, "the file is empty"), Span::default()),
+        Some(node) => (Problem::error(codes::WRONG_TYPE, "the file must be a map of sections"), node.span),
+    };
+    problems.push_at(problem.help(HELP), span);
+    None
+}
+
+/// The same for a document of any shape; `Some(None)` is an empty one.
+pub(crate) fn root(text: &str, problems: &mut Problems) -> Option<Option<Node>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = Reader {
         parser: Parser::new_from_str(text),
@@ -103,7 +116,7 @@ impl<'a> Reader<'a, '_> {
         span.end
     }
 
-    fn document(&mut self) -> Result<Node, Stop> {
+    fn document(&mut self) -> Result<Option<Node>, Stop> {
         let mut root = None;
         loop {
             let (event, span) = self.next()?;
@@ -121,18 +134,7 @@ impl<'a> Reader<'a, '_> {
                 event => root = Some(self.node(event, span, 0)?.0),
             }
         }
-        match root {
-            Some(node @ Node { data: Data::Map(_), .. }) => Ok(node),
-            // Nothing is most likely a file that was not written to its end, and an open gateway is no default for it.
-            None | Some(Node { data: Data::Scalar(Scalar { value: Value::Null, .. }), .. }) => {
-                let problem = Problem::error(codes::EMPTY_VALUE, "the file is empty");
-                Err(Stop(problem.help("start with `version: 1` and `providers:`"), Span::default()))
-            }
-            Some(node) => {
-                let problem = Problem::error(codes::WRONG_TYPE, "the file must be a map of sections");
-                Err(Stop(problem.help("start with `version: 1` and `providers:`"), node.span))
-            }
-        }
+        Ok(root.filter(|node| !matches!(&node.data, Data::Scalar(Scalar { value: Value::Null, .. }))))
     }
 
     /// The value that `event` begins, and how many levels there are in it.

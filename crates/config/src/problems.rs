@@ -100,6 +100,11 @@ impl Problems {
         self.files.insert(file.to_owned());
     }
 
+    /// Takes back what was said with this code.
+    pub(crate) fn forget(&mut self, code: Code) {
+        self.found.retain(|(problem, _)| problem.code.id != code.id);
+    }
+
     pub(crate) fn has_errors(&self) -> bool {
         self.found.iter().any(|(problem, _)| problem.level == Level::Error)
     }

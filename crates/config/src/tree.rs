@@ -2,16 +2,20 @@
 
 /// A place in the text: lines and columns count from 1, columns in characters; `end` is exclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) struct Span {
-    pub(crate) start: Point,
-    pub(crate) end: Point,
+pub struct Span {
+    /// Its first character.
+    pub start: Point,
+    /// The character behind its last.
+    pub end: Point,
 }
 
 /// One character of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(crate) struct Point {
-    pub(crate) line: usize,
-    pub(crate) column: usize,
+pub struct Point {
+    /// From 1; 0 is no place.
+    pub line: usize,
+    /// From 1.
+    pub column: usize,
 }
 
 impl Span {
@@ -40,42 +44,58 @@ pub(crate) fn lines(text: &str) -> impl Iterator<Item = &str> {
 
 /// A value. No `Debug`: it may hold secrets.
 #[derive(Clone)]
-pub(crate) struct Node {
-    pub(crate) span: Span,
-    pub(crate) data: Data,
+pub struct Node {
+    /// Where it stands; what an alias copies keeps the place of its anchor, but for the outermost value.
+    pub span: Span,
+    /// What it is.
+    pub data: Data,
 }
 
+/// What a value is.
 #[derive(Clone)]
-pub(crate) enum Data {
+pub enum Data {
+    /// One value.
     Scalar(Scalar),
+    /// A list.
     List(Vec<Node>),
+    /// A map in the file's order, duplicates included.
     Map(Vec<Entry>),
 }
 
+/// A field of a map.
 #[derive(Clone)]
-pub(crate) struct Entry {
-    pub(crate) key: String,
-    pub(crate) key_span: Span,
-    pub(crate) value: Node,
+pub struct Entry {
+    /// The field's name.
+    pub key: String,
+    /// Where the name stands.
+    pub key_span: Span,
+    /// Its value.
+    pub value: Node,
 }
 
 /// A scalar as it is written and as it is meant.
 #[derive(Clone)]
-pub(crate) struct Scalar {
-    pub(crate) value: Value,
+pub struct Scalar {
+    /// What it means.
+    pub value: Value,
     /// The text with quotes removed and escapes resolved, before `${…}`.
-    pub(crate) written: String,
+    pub written: String,
     /// `${…}` stood in it: the value is text that a number or boolean field may read.
-    pub(crate) expanded: bool,
+    pub expanded: bool,
 }
 
 /// A scalar's meaning in YAML 1.2's core schema.
 #[derive(Clone)]
-pub(crate) enum Value {
+pub enum Value {
+    /// Nothing.
     Null,
+    /// True or false.
     Bool(bool),
+    /// A whole number.
     Integer(i128),
+    /// A number with a point or an exponent.
     Float(f64),
+    /// Text.
     Text(String),
     /// `${…}` that stood for nothing; already reported.
     Unset,

@@ -37,6 +37,9 @@ pub(crate) enum Command {
     /// Make client keys
     #[command(subcommand)]
     Key(KeyCommand),
+    /// Turn the configuration of another gateway into one of Sluice's
+    #[command(subcommand)]
+    Import(ImportCommand),
     /// Run the deterministic mock upstream alone
     Mock(MockArgs),
     /// Ask a running Sluice whether it is ready; exit 0 or 1
@@ -194,6 +197,27 @@ pub(crate) struct KeyArgs {
     /// Models it may ask for, with commas; `gpt-*` and `*` match many
     #[arg(long, value_name = "MODELS", default_value = "*", value_delimiter = ',')]
     pub(crate) models: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImportCommand {
+    /// Print what a LiteLLM proxy's config.yaml is here; exit 0, 1 (something is left to you) or 2 (not readable)
+    ///
+    /// Everything in the file is taken over, explained in a comment, or left to you in a comment with its line and
+    /// the reason. Secrets are not written: variables stand in their place, and a comment says where each one was.
+    /// Keys in LiteLLM's database cannot be read. What is set in the environment is looked at only for the hash of
+    /// the master key.
+    Litellm(LitellmArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LitellmArgs {
+    /// The proxy's configuration; files that it includes are read as well
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Write it there instead of printing it; never over a file that exists
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

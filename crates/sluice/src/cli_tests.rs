@@ -71,6 +71,8 @@ fn every_command_of_the_table_is_there() {
         "sluice usage --state-dir data --by model --since month --json",
         "sluice usage --records --since 24h --limit 5 --json",
         "sluice key new web --tenant search",
+        "sluice import litellm config.yaml",
+        "sluice import litellm config.yaml --output sluice.yaml",
         "sluice mock --listen 127.0.0.1:0",
         "sluice health --admin 127.0.0.1:4001",
         "sluice health --url http://127.0.0.1:4001",

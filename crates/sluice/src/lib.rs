@@ -16,6 +16,7 @@
 //! | `notify` | what a service manager is told |
 //! | `banner`, `logging`, `terminal` | what people and machines read |
 //! | `admin_client` | one question to a gateway that runs |
+//! | `import` | a LiteLLM configuration as one of ours |
 //! | `check`, `diff`, `explain`, `health`, `key`, `mock`, `usage` | the other commands |
 
 mod admin_client;
@@ -28,6 +29,7 @@ mod diff;
 mod env;
 mod explain;
 mod health;
+mod import;
 mod key;
 mod logging;
 mod mock;
@@ -43,7 +45,7 @@ mod watch;
 pub use boot::{Running, StartError, StartOptions, Stopped, start};
 
 use clap::Parser as _;
-use cli::{Cli, Command, ConfigCommand, KeyCommand};
+use cli::{Cli, Command, ConfigCommand, ImportCommand, KeyCommand};
 use std::{process::ExitCode, time::Instant};
 
 /// Runs the command line of this process to its end.
@@ -71,6 +73,7 @@ pub fn run() -> ExitCode {
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Usage(args)) => usage::run(&args),
         Some(Command::Key(KeyCommand::New(args))) => key::new(&args),
+        Some(Command::Import(ImportCommand::Litellm(args))) => import::litellm(&args),
         Some(Command::Mock(args)) => mock::run(&args),
         Some(Command::Health(args)) => health::run(&args),
     }
