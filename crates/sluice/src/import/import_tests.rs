@@ -263,6 +263,16 @@ fn unknown_fields_are_named_wherever_they_stand() {
 }
 
 #[test]
+fn a_pattern_is_no_fallback_and_what_only_a_pattern_matches_becomes_a_model() {
+    let text = yaml(
+        "model_list:\n  - {model_name: m, litellm_params: {model: groq/l, api_key: os.environ/K}}\n  - {model_name: 'openai/*', litellm_params: {model: 'openai/*', api_key: os.environ/K}}\nrouter_settings:\n  fallbacks: [{m: ['openai/*', openai/gpt-4o]}]\n",
+    );
+    assert!(text.contains("config.yaml:5: fallback: openai/*  -- a fallback is one model"), "{text}");
+    assert!(text.contains("fallbacks: [openai/gpt-4o]"), "{text}");
+    assert!(text.contains("name: openai/gpt-4o\n    targets: [{provider: openai, model: gpt-4o}]"), "{text}");
+}
+
+#[test]
 fn a_master_key_is_found_where_litellm_finds_it() {
     let hash = |secret: &str| format!("blake3:{}", blake3::hash(secret.as_bytes()).to_hex());
     let of_process = imported(MODEL, &[("LITELLM_MASTER_KEY", "sk-old")]).unwrap();
