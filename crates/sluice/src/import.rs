@@ -18,6 +18,7 @@ mod names;
 mod plan;
 mod prices;
 mod reasons;
+mod redis;
 mod section;
 mod settings;
 mod shown;

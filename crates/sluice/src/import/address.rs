@@ -42,9 +42,15 @@ pub(super) fn read(kind: &Kind, written: &str) -> Result<Address, &'static str> 
     for endpoint in ENDPOINTS {
         url = url.strip_suffix(endpoint).unwrap_or(url);
     }
+    let version = query.strip_prefix("api-version=").filter(|_| kind.style == Style::Azure);
+    let is_plain =
+        |version: &str| version.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte));
+    if !query.is_empty() && !version.is_some_and(is_plain) {
+        return Err("an address has no query here: a header can carry what is in it");
+    }
     let private = is_private(host(authority));
     let (base_url, api_version) = match kind.style {
-        Style::Azure => (azure(url), query.split('&').find_map(|part| part.strip_prefix("api-version="))),
+        Style::Azure => (azure(url), version),
         _ => (url.to_owned(), None),
     };
     if kind.style == Style::Azure {
@@ -197,6 +203,7 @@ mod tests {
         }
         assert!(read(kind("openai").unwrap(), "https://me:word@host/v1").is_err());
         assert!(read(kind("openai").unwrap(), "your-api-base").is_err());
+        assert!(read(kind("openai").unwrap(), "https://host/v1?key=1").is_err());
     }
 
     #[test]

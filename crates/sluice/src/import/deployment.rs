@@ -186,7 +186,7 @@ fn is_name(name: &str) -> bool {
 }
 
 fn small(value: u64, key: &str, params: &Section<'_>) -> bool {
-    let fits = u32::try_from(value).is_ok();
+    let fits = value < 1_000_000;
     if !fits {
         params.leave(key, "too large");
     }
@@ -271,7 +271,7 @@ fn identity(kind: &'static Kind, params: &Section<'_>, defaults: &Defaults<'_>) 
         let unversioned = base_url.as_ref().is_some_and(|url| url.ends_with("/openai/v1"));
         // What LiteLLM takes when nobody says it.
         let default = || "${AZURE_API_VERSION:-2024-10-21}".to_owned();
-        let written = params.text("api_version").map(|text| text.ours(account));
+        let written = api_version_of(params);
         api_version = if unversioned { None } else { written.or(api_version).or_else(|| Some(default())) };
     }
     let ours = match (kind.style, &base_url) {
@@ -291,14 +291,33 @@ fn identity(kind: &'static Kind, params: &Section<'_>, defaults: &Defaults<'_>) 
     Ok(Identity { kind, ours, base_url, api_version, private, headers, timeout, drop_fields })
 }
 
+fn api_version_of(params: &Section<'_>) -> Option<String> {
+    const KEY: &str = "api_version";
+    let fits = |text: &str| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.".contains(&byte))
+    };
+    match params.text(KEY)? {
+        Text::Plain(text) if !fits(&text) => {
+            params.leave(KEY, "a date is expected, and perhaps -preview: \"2024-10-21\"");
+            None
+        }
+        text => Some(text.ours(params.account)),
+    }
+}
+
 fn timeout_of_streams(params: &Section<'_>) -> Option<Duration> {
     timeout(params, "stream_timeout")
 }
 
+/// A year, in milliseconds.
+const LONGEST_WAIT: u128 = 365 * 24 * 3_600_000;
+
 /// Seconds, which may have a fraction.
 pub(super) fn timeout(section: &Section<'_>, key: &str) -> Option<Duration> {
     let seconds = section.number(key)?;
-    let duration = Duration::try_from_secs_f64(seconds).ok().filter(|duration| duration.as_millis() > 0);
+    let duration = Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|duration| (1..=LONGEST_WAIT).contains(&duration.as_millis()));
     if duration.is_none() {
         section.leave(key, "not a time that can be waited");
     }

@@ -183,7 +183,11 @@ fn fallback(section: &Section<'_>, item: &Node, plan: &mut Plan) -> Option<Strin
         return None;
     };
     let name = scalar.written.clone();
-    let Some(known) = resolve(&name, plan).filter(|known| !known.contains('*')) else {
+    if name.contains('*') {
+        leave("a fallback is one model, and this is a pattern");
+        return None;
+    }
+    let Some(known) = resolve(&name, plan) else {
         leave(&missing(&name));
         return None;
     };

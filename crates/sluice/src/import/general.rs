@@ -66,7 +66,8 @@ pub(super) fn read<'a>(root: &Section<'a>, env: &Env, defaults: &mut Defaults<'a
 fn retention(map: &Section<'_>, plan: &mut Plan) {
     let key = "maximum_spend_logs_retention_period";
     let Some(text) = map.word(key) else { return };
-    plan.retention_days = text.strip_suffix('d').and_then(|days| days.parse().ok()).filter(|days| *days > 0);
+    plan.retention_days =
+        text.strip_suffix('d').and_then(|days| days.parse().ok()).filter(|days| (1..=36_500).contains(days));
     if plan.retention_days.is_none() {
         map.leave(key, "days are expected, such as 30d: `ledger.retention`");
     }

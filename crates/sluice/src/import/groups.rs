@@ -68,6 +68,9 @@ fn cells<'d, 'a>(deployments: &'d [Deployment<'a>]) -> Vec<Cell<'d, 'a>> {
     cells
 }
 
+/// More than that would not be a share any more.
+const HEAVIEST: f64 = 1e6;
+
 /// The shares of a cell's members among those of its group and order: by `weight`, else by `rpm`, else by `tpm`, as
 /// LiteLLM draws them.
 fn weights(cell: &Cell<'_, '_>, cells: &[Cell<'_, '_>]) -> Vec<u64> {
@@ -84,7 +87,7 @@ fn weights(cell: &Cell<'_, '_>, cells: &[Cell<'_, '_>]) -> Vec<u64> {
     let count = |count: Option<u64>| count.and_then(|count| u32::try_from(count).ok()).map_or(0.0, f64::from);
     let share = |deployment: &Deployment<'_>| -> f64 {
         if weighted > 0 {
-            deployment.weight.unwrap_or(1.0)
+            deployment.weight.unwrap_or(1.0).min(HEAVIEST)
         } else if has(|deployment| deployment.rpm.is_some()) == rivals.len() {
             count(deployment.rpm)
         } else if has(|deployment| deployment.tpm.is_some()) == rivals.len() {
@@ -110,7 +113,7 @@ fn pool(cell: &Cell<'_, '_>) -> Vec<Key> {
     for (member, weight) in cell.members.iter().zip(&cell.weights) {
         let Some(value) = &member.key else { continue };
         match keys.iter_mut().find(|key| key.value == *value) {
-            Some(key) => key.weight += weight,
+            Some(key) => key.weight = key.weight.saturating_add(*weight),
             None => keys.push(Key { name: String::new(), value: value.clone(), weight: *weight }),
         }
     }
@@ -154,7 +157,8 @@ fn model(name: &str, cells: &[&Cell<'_, '_>]) -> Model {
         .iter()
         .filter_map(|cell| {
             let first = cell.members.first()?;
-            let weight = Some(cell.weights.iter().sum());
+            let sum = cell.weights.iter().fold(0, |sum: u64, weight| sum.saturating_add(*weight));
+            let weight = Some(sum.min(u64::from(u32::MAX)));
             let priority = first.order.unwrap_or(last);
             let most = |of: fn(&Deployment<'_>) -> Option<u64>| {
                 cell.members.iter().filter_map(|member| of(member)).min()

@@ -115,6 +115,65 @@ fn words(node: &sluice_config::yaml::Node, found: &mut Vec<sluice_config::yaml::
     }
 }
 
+/// Whatever stands in place of a value, the result is one that can be served, or the source is refused.
+#[test]
+fn every_result_is_valid_whatever_the_source_holds() {
+    let strange = [
+        "[]",
+        "{a: {b: 1}}",
+        "~",
+        "0",
+        "-1",
+        "99999999999999999999",
+        "99999999999",
+        "1000000000",
+        "0.5",
+        "\"\"",
+        "\"a b\"",
+        "\"*\"",
+        "'${X'",
+    ];
+    let folder = std::env::temp_dir().join(format!("sluice-import-valid-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (mut invalid, mut valid) = (Vec::new(), 0);
+    for path in configurations() {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let copy = folder.join(path.file_name().unwrap());
+        let mut spans = Vec::new();
+        words(&sluice_config::yaml::read(&path).unwrap().unwrap(), &mut spans);
+        for (number, span) in spans.into_iter().enumerate() {
+            // Each place sees some of them, all places together see each often.
+            for turn in 0..2 {
+                let new = strange[(number + turn * 6) % strange.len()];
+                std::fs::write(&copy, replaced(&text, span, new).1).unwrap();
+                let Ok(Imported { yaml, .. }) = import(&copy, &Env::Map(BTreeMap::new())) else { continue };
+                let source =
+                    sluice_config::Source::Text { name: "sluice.yaml", text: &yaml, base: Path::new("") };
+                let options = sluice_config::Options { env: Env::Map(BTreeMap::new()), env_optional: true };
+                match sluice_config::load(source, &options) {
+                    Ok(_) => valid += 1,
+                    Err(report) => {
+                        let place = format!("{}:{}", path.display(), span.start.line);
+                        invalid.push(format!("{place}: {new}\n{}", report.render(false)));
+                    }
+                }
+            }
+        }
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(invalid.is_empty(), "{} of {}:\n{}", invalid.len(), invalid.len() + valid, invalid.join("\n"));
+    assert!(valid > 1000, "{valid} results were checked");
+}
+
+/// The text with something else in a place, and what stood there.
+fn replaced(text: &str, span: sluice_config::yaml::Span, new: &str) -> (String, String) {
+    let mut lines: Vec<Vec<char>> = text.lines().map(|line| line.chars().collect()).collect();
+    let place = span.start.column - 1..span.end.column - 1;
+    let old = lines[span.start.line - 1].splice(place, new.chars()).collect();
+    let lines: Vec<String> = lines.into_iter().map(|line| line.into_iter().collect()).collect();
+    (old, lines.join("\n") + "\n")
+}
+
 /// Every value and every field's name of every configuration is replaced, one at a time: had the importer passed over
 /// it in silence, the result would be the same.
 #[test]
@@ -135,9 +194,7 @@ fn no_value_and_no_field_gets_lost() {
         spans.sort_unstable();
         spans.dedup();
         for span in spans {
-            let mut lines: Vec<Vec<char>> = text.lines().map(|line| line.chars().collect()).collect();
-            let line = &mut lines[span.start.line - 1];
-            let old: String = line[span.start.column - 1..span.end.column - 1].iter().collect();
+            let (old, changed) = replaced(&text, span, STRANGE);
             // What an alias stands for is replaced at its anchor.
             if old.starts_with('*') {
                 continue;
@@ -152,9 +209,7 @@ fn no_value_and_no_field_gets_lost() {
             if before.lines().any(told) || old == "x-azure" {
                 continue;
             }
-            line.splice(span.start.column - 1..span.end.column - 1, STRANGE.chars());
-            let changed: Vec<String> = lines.into_iter().map(|line| line.into_iter().collect()).collect();
-            std::fs::write(&copy, changed.join("\n") + "\n").unwrap();
+            std::fs::write(&copy, changed).unwrap();
             tried += 1;
             // A document that cannot be read any more has not been passed over.
             if let Ok(after) = import(&copy, &env)
@@ -205,6 +260,16 @@ fn unknown_fields_are_named_wherever_they_stand() {
         }
         std::fs::remove_dir_all(&folder).unwrap();
     }
+}
+
+#[test]
+fn a_pattern_is_no_fallback_and_what_only_a_pattern_matches_becomes_a_model() {
+    let text = yaml(
+        "model_list:\n  - {model_name: m, litellm_params: {model: groq/l, api_key: os.environ/K}}\n  - {model_name: 'openai/*', litellm_params: {model: 'openai/*', api_key: os.environ/K}}\nrouter_settings:\n  fallbacks: [{m: ['openai/*', openai/gpt-4o]}]\n",
+    );
+    assert!(text.contains("config.yaml:5: fallback: openai/*  -- a fallback is one model"), "{text}");
+    assert!(text.contains("fallbacks: [openai/gpt-4o]"), "{text}");
+    assert!(text.contains("name: openai/gpt-4o\n    targets: [{provider: openai, model: gpt-4o}]"), "{text}");
 }
 
 #[test]

@@ -12,6 +12,9 @@ pub(super) struct Cost {
     pub(super) output: f64,
 }
 
+/// A thousand dollars for a token are a mistake.
+const MOST: f64 = 1e9;
+
 /// What a deployment costs, where it is said: in `litellm_params`, else in `model_info`.
 pub(super) fn read(params: &Section<'_>, info: Option<&Section<'_>>) -> Option<Cost> {
     let per_token = |key: &str| {
@@ -22,7 +25,13 @@ pub(super) fn read(params: &Section<'_>, info: Option<&Section<'_>>) -> Option<C
         {
             info.leave(key, "litellm_params has another, which counts");
         }
-        own.or(other).map(|cost| cost * 1e6)
+        let cost = own.or(other).map(|cost| cost * 1e6)?;
+        if cost > MOST {
+            let map = info.filter(|_| own.is_none()).unwrap_or(params);
+            map.leave(key, "no price of one token");
+            return None;
+        }
+        Some(cost)
     };
     let input = per_token("input_cost_per_token");
     let output = per_token("output_cost_per_token");

@@ -29,6 +29,9 @@ pub(super) enum Text {
 /// What is said of a field that is not taken over.
 pub(super) struct Reason(pub(super) &'static str, pub(super) Weight, pub(super) &'static str);
 
+/// What is counted in tokens, requests or tries is smaller.
+const LARGEST: f64 = 1e9;
+
 impl<'a> Section<'a> {
     pub(super) fn new(entries: &'a [Entry], account: &'a Account, spot: Spot) -> Self {
         Self { entries, under: &[], account, spot }
@@ -121,14 +124,18 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A count, of the size that counts have here.
     pub(super) fn whole(&self, key: &str) -> Option<u64> {
         let number = self.number(key)?;
-        // Beyond that a float is not exact, and no such count makes sense.
-        if number.fract() == 0.0 && number < 1e15 {
-            return format!("{number:.0}").parse().ok();
+        if number > LARGEST {
+            self.leave(key, "too large");
+            return None;
         }
-        self.leave(key, "a whole number is expected here");
-        None
+        if number.fract() != 0.0 {
+            self.leave(key, "a whole number is expected here");
+            return None;
+        }
+        format!("{number:.0}").parse().ok()
     }
 
     pub(super) fn flag(&self, key: &str) -> Option<bool> {

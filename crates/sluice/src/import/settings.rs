@@ -238,7 +238,7 @@ fn logs(map: &Section<'_>, plan: &mut Plan) {
 
 fn budget(map: &Section<'_>, plan: &mut Plan) {
     let map = map.at("tenants");
-    let usd = map.number("max_budget").filter(|usd| *usd > 0.0);
+    let usd = map.number("max_budget").filter(|usd| *usd > 0.0 && *usd < 1e12);
     let per = match map.text("budget_duration") {
         Some(Text::Plain(text)) => match text.as_str() {
             "1d" | "24h" | "daily" => Some("day"),

@@ -1,13 +1,13 @@
-//! Redis, from wherever it is named, and the cache.
+//! The cache, and which Redis it and the limits share.
 
 use super::{
-    account::{Account, Weight},
+    account::Weight,
     deployment,
-    plan::{Cache, Plan, Redis},
-    reasons,
-    section::{Section, Text},
+    plan::{Cache, Plan},
+    reasons, redis,
+    section::Section,
     settings::Settings,
-    source::{Data, Node},
+    source::Data,
 };
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ const CACHED: &[&str] = &[
 pub(super) fn read(settings: &Settings<'_>, plan: &mut Plan) {
     if let Some(router) = &settings.router {
         let router = router.at("redis");
-        plan.redis = server(&router, "redis_");
+        plan.redis = redis::server(&router, "redis_");
     }
     let Some(litellm) = &settings.litellm else { return };
     let litellm = litellm.at("cache");
@@ -65,7 +65,7 @@ fn cache(litellm: &Section<'_>, params: Option<&Section<'_>>, plan: &mut Plan) {
     };
     if kind == "redis" {
         let at_redis = params.map(|params| params.at("redis"));
-        let own = at_redis.as_ref().and_then(|params| server(params, ""));
+        let own = at_redis.as_ref().and_then(|params| redis::server(params, ""));
         match (own, &plan.redis) {
             (Some(own), None) => plan.redis = Some(own),
             (Some(own), Some(router)) if own.urls == router.urls => {}
@@ -80,7 +80,7 @@ fn cache(litellm: &Section<'_>, params: Option<&Section<'_>>, plan: &mut Plan) {
                 }
             }
             (None, None) => {
-                plan.redis = Some(of_environment(litellm.account));
+                plan.redis = Some(redis::of_environment(litellm.account));
                 if let Some(cache) = litellm.get("cache") {
                     let why = "the file names no server, and LiteLLM looks into its environment: complete `redis.urls`, \
                         with `:${REDIS_PASSWORD}@` before the host if there is a password";
@@ -147,95 +147,5 @@ fn call_types(params: &Section<'_>) {
     }
     if !chat {
         params.leave(key, "a cache is of all endpoints; a model can say otherwise: `models[].cache`");
-    }
-}
-
-/// What LiteLLM reads when the file names no server.
-fn of_environment(account: &Account) -> Redis {
-    let (host, port) = (account.variable("REDIS_HOST"), account.variable("REDIS_PORT"));
-    let with_default = |reference: &str, default: &str| reference.replace('}', &format!(":-{default}}}"));
-    let url = format!("redis://{}:{}", with_default(&host, "127.0.0.1"), with_default(&port, "6379"));
-    Redis { mode: "single", urls: vec![url], master: None, key_prefix: None }
-}
-
-/// The server that these fields name.
-fn server(map: &Section<'_>, prefix: &str) -> Option<Redis> {
-    let name = |field: &str| format!("{prefix}{field}");
-    let secret = |key: &str| -> Option<String> {
-        let place = map.get(key)?.value.place;
-        match map.text(key)? {
-            Text::Plain(text) if text.is_empty() => None,
-            Text::Plain(text) => Some(map.account.secret(&text, key, place)),
-            text => Some(text.ours(map.account)),
-        }
-    };
-    let single = |urls| Some(Redis { mode: "single", urls, master: None, key_prefix: None });
-    let url = name("url");
-    if let (Some(text), Some(entry)) = (map.text(&url), map.get(&url)) {
-        let written = match &text {
-            Text::Plain(plain) if plain.contains('@') => map.account.secret(plain, &url, entry.value.place),
-            text => text.ours(map.account),
-        };
-        return single(vec![written]);
-    }
-    let scheme = if map.flag(&name("ssl")) == Some(true) { "rediss" } else { "redis" };
-    let user = map.text(&name("username")).map(|text| text.ours(map.account)).unwrap_or_default();
-    let password = secret(&name("password"));
-    if password.is_some() {
-        map.tell(
-            &name("password"),
-            "part of an address here: percent-encode characters such as @ and / in the variable",
-        );
-    }
-    let login = password.map(|password| format!("{user}:{password}@")).unwrap_or_default();
-    let nodes: Vec<String> = map
-        .items("redis_startup_nodes")
-        .into_iter()
-        .filter_map(|node| place(map, node))
-        .map(|place| format!("{scheme}://{login}{place}"))
-        .collect();
-    if !nodes.is_empty() {
-        return Some(Redis { mode: "cluster", urls: nodes, master: None, key_prefix: None });
-    }
-    let sentinels: Vec<String> = map
-        .items("sentinel_nodes")
-        .into_iter()
-        .filter_map(|node| place(map, node))
-        .map(|place| format!("{scheme}://{login}{place}"))
-        .collect();
-    if !sentinels.is_empty() {
-        let master = map
-            .text("service_name")
-            .map(|text| text.ours(map.account))
-            .unwrap_or_else(|| "mymaster".to_owned());
-        return Some(Redis { mode: "sentinel", urls: sentinels, master: Some(master), key_prefix: None });
-    }
-    let host = map.text(&name("host"))?.ours(map.account);
-    let port = map.text(&name("port")).map_or_else(|| "6379".to_owned(), |text| text.ours(map.account));
-    let database = map.whole(&name("db")).map(|db| format!("/{db}")).unwrap_or_default();
-    single(vec![format!("{scheme}://{login}{host}:{port}{database}")])
-}
-
-/// `{host: …, port: …}` or `[host, port]`.
-fn place(map: &Section<'_>, node: &Node) -> Option<String> {
-    match &node.data {
-        Data::Map(entries) => {
-            let map = Section::new(entries, map.account, map.spot.clone());
-            let (host, port) = (map.text("host")?.ours(map.account), map.text("port")?.ours(map.account));
-            Some(format!("{host}:{port}"))
-        }
-        Data::List(items) => {
-            let parts: Option<Vec<&str>> = items
-                .iter()
-                .map(|item| match &item.data {
-                    Data::Scalar(scalar) => Some(scalar.written.as_str()),
-                    _ => None,
-                })
-                .collect();
-            let parts = parts.filter(|parts| parts.len() == 2)?;
-            map.account.take(node);
-            Some(parts.join(":"))
-        }
-        Data::Scalar(_) => None,
     }
 }
