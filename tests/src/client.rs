@@ -5,7 +5,7 @@
 use crate::{chunked::Chunked, soon};
 use bytes::{Buf, Bytes, BytesMut};
 use std::{
-    io::ErrorKind,
+    io::{self, ErrorKind},
     net::SocketAddr,
     time::{Duration, Instant},
 };
@@ -203,9 +203,17 @@ pub struct Client {
 impl Client {
     /// Connects with TCP_NODELAY.
     pub async fn connect(to: SocketAddr) -> Self {
-        let stream = soon("connect", TcpStream::connect(to)).await.expect("connect");
-        stream.set_nodelay(true).expect("nodelay");
-        Self { stream, buffer: BytesMut::new(), framing: Framing::Length(0) }
+        Self::dial(to).await.expect("connect")
+    }
+
+    /// The same where perhaps nobody listens.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn dial(to: SocketAddr) -> io::Result<Self> {
+        let stream = soon("connect", TcpStream::connect(to)).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, buffer: BytesMut::new(), framing: Framing::Length(0) })
     }
 
     /// Connects with a receive buffer so small that the sender soon notices when nothing is read.

@@ -3,7 +3,10 @@
 //! New connections go in turn to those that were ready a moment ago; one that cannot be reached is passed over, as
 //! balancers do. Open connections stay where they are.
 
-use sluice_tests::{client::Request, eventually};
+use sluice_tests::{
+    client::{Client, Request},
+    eventually,
+};
 use std::{
     net::SocketAddr,
     sync::{
@@ -87,9 +90,7 @@ async fn watch(replicas: Vec<(SocketAddr, SocketAddr)>, ready: Arc<Mutex<Vec<Soc
 }
 
 async fn is_ready(admin: SocketAddr) -> bool {
-    // Between two processes nobody listens, which the client of the tests would take for a fault.
-    let Ok(stream) = TcpStream::connect(admin).await else { return false };
-    drop(stream);
-    let asked = tokio::spawn(Request::get("/readyz").send(admin));
-    asked.await.is_ok_and(|answer| answer.status() == 200)
+    // Between two processes nobody listens, and a process may end while it answers.
+    let Ok(mut client) = Client::dial(admin).await else { return false };
+    client.try_ask(&Request::get("/readyz").wire()).await.is_some_and(|answer| answer.status() == 200)
 }

@@ -48,8 +48,7 @@ pub(crate) const BAD: &[&str] = &[
 /// Everything on.
 pub(crate) fn good(_: usize) -> String {
     format!(
-        "{}keys:\n  - {{name: main, hash: \"{{main}}\", models: [\"*\"]}}\n  - {{name: spare, hash: \"{{spare}}\", models: [\"*\"]}}\n{}",
-        HEAD, MODELS
+        "{HEAD}keys:\n  - {{name: main, hash: \"{{main}}\", models: [\"*\"]}}\n  - {{name: spare, hash: \"{{spare}}\", models: [\"*\"]}}\n{MODELS}"
     )
 }
 

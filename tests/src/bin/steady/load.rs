@@ -203,7 +203,7 @@ async fn asking_often(to: SocketAddr, first: Duration, over: Arc<AtomicBool>) ->
         let n = NEXT.load(Ordering::Relaxed);
         let mut body =
             json!({"model": "plain", "messages": [{"role": "user", "content": format!("Say {}", n % 97)}]});
-        if n % SEEDED == 0 {
+        if n.is_multiple_of(SEEDED) {
             body["seed"] = 7.into();
         }
         let mut client = kept.take().await;
