@@ -2,9 +2,10 @@
 
     deploy/sbom.py --target TRIPLE --revision REVISION --binary FILE > sluice.cdx.json
 
-`cargo tree` says which crates are in it: the normal dependencies of the package `sluice` for the target, with the features
-that it is built with. Build scripts, procedural macros and tests work for it and are not part of it. Licences come from
-the crates' own manifests, hashes from Cargo.lock. Same commit, same binary: same bytes; SOURCE_DATE_EPOCH is its time.
+`cargo tree` says which crates are in it: the normal dependencies of the package `sluice` for the target, with the
+features that it is built with. Build scripts, procedural macros and tests work for it and are not part of it. Licences
+come from the crates' own manifests, hashes from Cargo.lock. Same commit, same binary: same bytes; SOURCE_DATE_EPOCH is
+its time.
 """
 
 import argparse
@@ -19,8 +20,8 @@ import sys
 import tomllib
 import uuid
 
-from cyclonedx.contrib.this.builders import this_component
 from cyclonedx.contrib.license.factories import LicenseFactory
+from cyclonedx.contrib.this.builders import this_component
 from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, Property, XsUri
 from cyclonedx.model.bom import Bom
 from cyclonedx.model.component import Component, ComponentType

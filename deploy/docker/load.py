@@ -21,33 +21,50 @@ import threading
 import time
 import urllib.parse
 import urllib.request
+from typing import NamedTuple
 
 DAY = 600.0  # seconds
 REPORT = 30.0  # seconds between lines about what was done
 LEAVE = 3  # events that a caller who leaves early has read
-BURST = 25.0  # seconds between bursts
+BURST = 20.0  # seconds between bursts
 TIMEOUT = 30.0
 
 CHAT, COMPLETIONS, MESSAGES, EMBEDDINGS = "/v1/chat/completions", "/v1/completions", "/v1/messages", "/v1/embeddings"
-WORDS = "the gateway counts what a tenant asked of its models and what a stream of tokens costs before it ends".split()
+TEXT = "the gateway counts what a tenant asked of its models and what a stream of tokens costs before it ends"
 
-# Who asks: share of the rate, share that streams, share that has a seed, from how many kinds, and what of whom.
+
+class Caller(NamedTuple):
+    """Who asks, and how."""
+
+    share: int  # of all requests, beside the others'
+    streams: float
+    seeded: float  # share that has a seed, and so may be a hit
+    kinds: int  # how many seeds
+    asks: list  # endpoint, model, weight
+
+
 CALLERS = {
-    "search-web": (4, 0.8, 0.5, 12, [(CHAT, "gpt-4o-mini", 5), (CHAT, "llama-3.3-70b", 3), (EMBEDDINGS, "embed-small", 2)]),
-    "search-api": (1, 0.0, 0.3, 20, [(COMPLETIONS, "gpt-4o-mini", 3), (CHAT, "gpt-4o", 1)]),
-    "support-bot": (3, 0.9, 0.1, 40, [(MESSAGES, "claude-sonnet", 4), (CHAT, "claude-sonnet", 2), (CHAT, "gpt-4o", 2)]),
-    "research": (1, 0.4, 0.4, 15, [(CHAT, "gpt-4o", 3), (COMPLETIONS, "coder", 2), (CHAT, "claude-sonnet", 1)]),
-    "nightly": (2, 0.2, 0.6, 60, [(COMPLETIONS, "coder", 4), (CHAT, "llama-3.3-70b", 2), (EMBEDDINGS, "embed-small", 2)]),
+    "search-web": Caller(
+        4, 0.8, 0.5, 4, [(CHAT, "gpt-4o-mini", 5), (CHAT, "llama-3.3-70b", 3), (EMBEDDINGS, "embed-small", 2)]
+    ),
+    "search-api": Caller(1, 0.0, 0.3, 6, [(COMPLETIONS, "gpt-4o-mini", 3), (CHAT, "gpt-4o", 1)]),
+    "support-bot": Caller(
+        3, 0.9, 0.1, 20, [(MESSAGES, "claude-sonnet", 4), (CHAT, "claude-sonnet", 2), (CHAT, "gpt-4o", 2)]
+    ),
+    "research": Caller(1, 0.4, 0.4, 8, [(CHAT, "gpt-4o", 3), (COMPLETIONS, "coder", 2), (CHAT, "claude-sonnet", 1)]),
+    "nightly": Caller(
+        2, 0.2, 0.6, 10, [(COMPLETIONS, "coder", 4), (CHAT, "llama-3.3-70b", 2), (EMBEDDINGS, "embed-small", 2)]
+    ),
 }
 
 
 def steps(delays, gap, lengths, *more):
     """How a model usually is: time to think, pace and length in turn, and now and then something else."""
     usual = [{"delay_ms": delay, "like": f"mock-pace-{gap}-{length}"} for delay in delays for length in lengths]
-    return usual + list(more)
+    return usual[:2] + list(more) + usual[2:]
 
 
-# What the mock does, by the model that it is asked for. The last steps fail: others are asked then.
+# What the mock does, by the model that it is asked for. One step fails: others are asked then.
 MANNERS = {
     "gpt-4o": steps([180, 260, 420], 16, [40, 25, 60], {"status": 500}),
     "gpt-4o-eu": steps([240, 320], 20, [40, 30]),
@@ -69,8 +86,8 @@ TROUBLES = [
 
 
 def busy(at):
-    """How much is asked at a time of the day, from 0.3 by night to 1."""
-    return 0.65 - 0.35 * math.cos(2 * math.pi * at / DAY)
+    """How much is asked so long after the start, which is at eight in the morning: from 0.3 by night to 1."""
+    return 0.65 - 0.35 * math.cos(2 * math.pi * (at / DAY + 8 / 24))
 
 
 def in_force(at):
@@ -86,15 +103,16 @@ def tell(mock, manners):
 
 
 def text(chance, count):
-    return " ".join(chance.choice(WORDS) for _ in range(count))
+    words = TEXT.split()
+    return " ".join(chance.choice(words) for _ in range(count))
 
 
 def request(chance, caller):
     """One request of a caller: path and body. The same seed makes the same body."""
-    _, streams, seeded, kinds, mixture = CALLERS[caller]
-    path, model, _ = chance.choices(mixture, [weight for *_, weight in mixture])[0]
-    seed = chance.randrange(kinds) if chance.random() < seeded else None
-    stream = path != EMBEDDINGS and chance.random() < streams
+    who = CALLERS[caller]
+    path, model, _ = chance.choices(who.asks, [weight for *_, weight in who.asks])[0]
+    seed = chance.randrange(who.kinds) if chance.random() < who.seeded else None
+    stream = path != EMBEDDINGS and chance.random() < who.streams
     says = random.Random(f"{caller} {path} {model} {seed}") if seed is not None else chance
     shared, own = text(random.Random(caller), 150), text(says, 40)
     body = {"model": model}
@@ -186,8 +204,8 @@ class Load:
         for sender in self.senders:
             sender.start()
         began = time.monotonic()
-        reported, burst, due = began, began, began
-        names, shares = list(CALLERS), [caller[0] for caller in CALLERS.values()]
+        reported, burst, due = began, began - BURST / 2, began
+        names, shares = list(CALLERS), [caller.share for caller in CALLERS.values()]
         while not self.stop.is_set():
             now = time.monotonic()
             self.keep_manners(now - began)
