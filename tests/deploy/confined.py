@@ -182,7 +182,7 @@ def writes_nowhere_else():
             # The kernel says so even to root: it is the mount that cannot be written to.
             for place in ("", "etc/sluice/", "tmp/"):
                 with contextlib.suppress(OSError):
-                    pathlib.Path(f"/proc/{pid}/root/{place}file").write_bytes(b"")
+                    pathlib.Path(f"/proc/{pid}", "root", f"{place}file").write_bytes(b"")
                     raise Fail(f"/{place} can be written to")
 
 

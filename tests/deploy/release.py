@@ -151,8 +151,18 @@ def build_is_locked_and_knows_its_revision():
         assert f"--remap-path-prefix={ROOT}=" in said, said
 
 
+def cargo_installs_it():
+    """As the README says it; with the profile that `tests/run` builds with, nothing is built again."""
+    quick = {"CARGO_PROFILE_RELEASE_LTO": "off", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS": "16"}
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["cargo", "install", "--path", "crates/sluice", "--locked", "--quiet", "--root", folder]
+        run(*command, env=os.environ | quick, timeout=1800)
+        assert run(pathlib.Path(folder, "bin/sluice"), "--version").startswith("sluice ")
+
+
 CHECKS = [
     ("the archive is whole, checked and the same twice", archive_is_whole),
     ("the bill of materials is valid and of this binary", bill_is_right),
     ("the build is locked and knows its revision", build_is_locked_and_knows_its_revision),
+    ("cargo install --path crates/sluice --locked", cargo_installs_it),
 ]
