@@ -16,8 +16,9 @@ import harness
 from deploy.outcome import DEPLOY, Fail, Skip, tool
 
 UNITS = DEPLOY / "systemd"
-BOOT = 120  # seconds at most
-# Mounts in a namespace of its own: they go with it.
+BOOT = 90  # seconds at most
+# Mounts and processes in namespaces of their own: whatever happens, they go with them.
+OF_ITS_OWN = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
 IN_A_CONTAINER = """set -e
 mount -t tmpfs tmpfs "$1"
 cd "$1"
@@ -25,7 +26,7 @@ mkdir upper work root
 mount -t overlay overlay -o lowerdir=/,upperdir=upper,workdir=work root
 cp -a "$2/." root/
 shift 2
-exec systemd-nspawn --quiet --directory=root --register=no --keep-unit --private-network --machine=sluice-check "$@"
+exec systemd-nspawn --quiet --directory=root --register=no --keep-unit --private-network "$@"
 """
 PROBE = """[Unit]
 Requires=basic.target
@@ -74,9 +75,12 @@ def installed(root):
 
 def container(folder, files, *options, out=None, **how):
     """Runs a command, or a boot, on this machine's root with files put over it."""
-    out = [f"--bind={out}:/out"] if out else []
-    command = ["unshare", "--mount", "bash", "-c", IN_A_CONTAINER, "-", folder, files, *out, *options]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=-1, stderr=subprocess.STDOUT, text=True, **how)
+    names = [f"--machine=sluice-check-{os.getpid()}", *([f"--bind={out}:/out"] if out else [])]
+    command = [*OF_ITS_OWN, "bash", "-c", IN_A_CONTAINER, "-", folder, files, *names, *options]
+    try:
+        return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=-1, stderr=subprocess.STDOUT, text=True, **how)
+    except subprocess.TimeoutExpired as late:
+        return subprocess.CompletedProcess(command, None, f"{late.stdout}\n{late}")
 
 
 def told_by_the_probe():
@@ -99,7 +103,7 @@ def told_by_the_probe():
         }
         told = dict(line.split("=", 1) for line in texts["told"].splitlines())
         if "invalid" not in told:
-            raise Fail("\n".join([booted.stdout[-4000:], *texts.values()]))
+            raise Fail("\n".join([booted.stdout[-2000:], *texts.values()]))
         return told, texts["journal"] + texts["errors"]
 
 

@@ -11,6 +11,11 @@ ask() { # ask MODEL: the status
         --header "authorization: Bearer $KEY" --header 'content-type: application/json' \
         --data "{\"model\": \"$1\", \"prompt\": \"x\"}"
 }
+leave() { # nothing more can be seen
+    journalctl --unit sluice --unit sluice@next --output cat --no-pager | grep -v '"event":"request"' >/out/journal
+    systemctl poweroff --force
+    exit
+}
 until_is() { # until_is EXPECTED COMMAND…: waits some seconds for it; what it said last
     local end=$((SECONDS + 15)) said=''
     while said=$("${@:2}") && [[ $said != "$1" ]] && ((SECONDS < end)); do sleep 0.1; done
@@ -22,6 +27,7 @@ until_is() { # until_is EXPECTED COMMAND…: waits some seconds for it; what it 
 # Ready when it says so, and no sooner.
 systemctl start sluice
 tell start "$? $(of sluice Type) $(of sluice ActiveState)"
+[[ $(of sluice MainPID) != 0 ]] || leave
 tell health "$(/usr/local/bin/sluice health | tail -n 1)"
 main=$(of sluice MainPID)
 tell user "$([[ $(stat --format %u "/proc/$main") == 0 ]] && echo root || echo another)"
@@ -49,6 +55,7 @@ tell upgrade "$(sort /out/upgrade | uniq -c | xargs)"
 
 # A process that hangs is replaced.
 main=$(of sluice MainPID)
+[[ $main != 0 ]] || leave
 kill -STOP "$main"
 tell watchdog "$(until_is 1 of sluice NRestarts) $(until_is active of sluice ActiveState) $(ask one)"
 
@@ -58,5 +65,4 @@ tell stop "$? $(of sluice Result) $(of sluice ExecMainStatus)"
 echo 'nonsense: 1' >>/etc/sluice/sluice.yaml
 systemctl start sluice
 tell invalid "$? $(journalctl --unit sluice --output cat | grep -c 'unknown field.*nonsense')"
-journalctl --unit sluice --unit sluice@next --output cat --no-pager | grep -v '"event":"request"' >/out/journal
-systemctl poweroff --force
+leave
