@@ -27,14 +27,15 @@ SECTION = re.compile(r"^## ", re.MULTILINE)
 DEMO = "cargo run --release"
 DOCUMENTED = (4000, 4001, 4010)
 
-# What cannot be run by a test of the README, and what tests it.
+# What cannot be run here, and what is run instead; what follows in the same block depends on it.
 ELSEWHERE = {
     "tests/run": "is what runs this",
-    "docker": "needs a container engine; `tests/run deploy` checks the files and runs what is in the containers",
-    "helm": "needs Helm and a cluster; `tests/run deploy` renders and validates the chart",
+    "docker": "needs a container engine; `tests/run deploy` checks the files, runs what is in the containers, and asks them this",
+    "helm": "needs a cluster; `tests/run deploy` renders, validates and packs the chart, and runs its pods' commands",
     "kubectl": "needs a cluster; `tests/run deploy` renders and validates the manifests",
-    "sudo": "needs a machine to set up; `tests/run deploy` verifies the units and runs the binary under their restrictions",
-    "systemctl": "needs systemd; `tests/run deploy` verifies the units",
+    "install": "changes the machine; `tests/run deploy` does it under a systemd of its own",
+    "cargo install": "builds it once more; `tests/run deploy` does it",
+    "deploy/release": "builds it once more; `tests/run deploy` does it around a binary that is built",
 }
 
 
@@ -55,8 +56,6 @@ class Reader:
             PATH=f"{harness.ROOT / 'target/release'}:{os.environ['PATH']}",
             SLUICE__LISTENERS__API__BIND=f"127.0.0.1:{self.ports[4000]}",
             SLUICE__LISTENERS__ADMIN__BIND=f"127.0.0.1:{self.ports[4001]}",
-            CARGO_INSTALL_ROOT=str(folder / "installed"),
-            CARGO_TARGET_DIR=str(harness.ROOT / "target"),
         )
 
     def placed(self, text):
@@ -92,15 +91,15 @@ class Reader:
         wanted = set(re.findall(r"\b[45]\d\d\b", block))
         came = set()
         for command in commands(block):
+            why = next((why for word, why in ELSEWHERE.items() if re.match(rf"{word}\b", command)), None)
+            if why:
+                print(f"not run  {command}\n         {why}")
+                return
             came |= self.command(command, wanted)
         if wanted - came:
             self.fail(f"nothing was answered with {', '.join(sorted(wanted - came))}")
 
     def command(self, command, wanted):
-        word = command.split()[0]
-        if word in ELSEWHERE:
-            print(f"not run  {command}\n         {ELSEWHERE[word]}")
-            return set()
         command = self.placed(command)
         if command == DEMO:
             self.demo()
@@ -115,9 +114,8 @@ class Reader:
             return set()
         if "curl" in command:
             self.demo()
-        cwd = harness.ROOT if word == "cargo" else self.folder
         done = subprocess.run(
-            ["bash", "-c", command], env=self.env, cwd=cwd, capture_output=True, text=True, timeout=1800
+            ["bash", "-c", command], env=self.env, cwd=self.folder, capture_output=True, text=True, timeout=120
         )
         self.seen += done.stdout
         statuses = set(re.findall(r"^#status=(\d+)$", done.stdout, re.MULTILINE))

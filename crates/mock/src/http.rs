@@ -25,6 +25,8 @@ use crate::{azure, control, models, perform};
 
 /// Larger requests are refused; gateways have lower limits of their own.
 const MAX_BODY: usize = 128 << 20;
+/// What `sluice health` asks; whoever answers is ready.
+const READY: &str = "/readyz";
 
 /// Answers one request.
 ///
@@ -35,6 +37,9 @@ pub(crate) async fn serve(state: Arc<State>, request: Request<Incoming>) -> io::
     if let Some(action) = parts.uri.path().strip_prefix(control::PREFIX) {
         let body = read(body).await?.unwrap_or_default();
         return Ok(control::serve(&state, action, parts.uri.query(), &body));
+    }
+    if parts.uri.path() == READY {
+        return Ok(reply::with_type(StatusCode::OK, "text/plain", Body::full("ready\n")));
     }
     let door = Door::at(parts.uri.path());
     let mut ticket = state.stats.begin(door.map_or("_other", |door| door.endpoint.path()));

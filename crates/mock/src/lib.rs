@@ -63,6 +63,7 @@
 //! | `GET /__mock/stats` | [`Counts`] |
 //! | `GET /__mock/requests` | the last 100 requests, oldest first, as [`Recorded`] |
 //! | `POST /__mock/reset` | as new, but for what is open |
+//! | `GET /readyz` | 200, for `sluice health --admin ADDR` |
 //!
 //! A script, its steps as [`ScriptStep`]:
 //!

@@ -1,14 +1,20 @@
 //! The command line. Stable: scripts and operators rely on every name here.
 
-use crate::{env, usage::when::when};
+use crate::{boot::BUILD, env, usage::when::when};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use http::{HeaderName, HeaderValue};
 use jiff::Timestamp;
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, sync::LazyLock};
+
+/// What `--version` says: of a release, whose builder knows it, the revision too.
+static VERSION: LazyLock<String> = LazyLock::new(|| match BUILD.revision {
+    "unknown" => BUILD.version.to_owned(),
+    revision => format!("{} ({revision})", BUILD.version),
+});
 
 /// An LLM gateway: one address, your keys and limits, any provider behind it.
 #[derive(Debug, Parser)]
-#[command(name = "sluice", version, args_conflicts_with_subcommands = true, after_help = env::help())]
+#[command(name = "sluice", version = VERSION.as_str(), args_conflicts_with_subcommands = true, after_help = env::help())]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) serve: ServeArgs,

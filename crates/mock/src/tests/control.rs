@@ -89,6 +89,14 @@ async fn everything_asked_is_counted_and_reset_forgets_it() {
 }
 
 #[tokio::test]
+async fn who_asks_whether_it_is_ready_is_told_and_not_counted() {
+    let server = Server::start();
+    let answer = server.get("/readyz").await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(server.get("/__mock/stats").await.json()["requests"], 0);
+}
+
+#[tokio::test]
 async fn a_wrong_configuration_is_refused_with_its_reason() {
     let server = Server::start();
     for body in [r#"{"chunk":1}"#, r#"{"models":[{"model":"x","script":[{"stat":1}]}]}"#, "{"] {
