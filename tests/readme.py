@@ -30,7 +30,7 @@ DOCUMENTED = (4000, 4001, 4010)
 # What cannot be run here, and what is run instead; what follows in the same block depends on it.
 ELSEWHERE = {
     "tests/run": "is what runs this",
-    "docker": "needs a container engine; `tests/run deploy` checks the files, runs what is in the containers, and asks them this",
+    "docker": "needs a container engine; `tests/run deploy` checks the files, runs what is in them, and asks that this",
     "helm": "needs a cluster; `tests/run deploy` renders, validates and packs the chart, and runs its pods' commands",
     "kubectl": "needs a cluster; `tests/run deploy` renders and validates the manifests",
     "install": "changes the machine; `tests/run deploy` does it under a systemd of its own",

@@ -81,6 +81,16 @@ impl Door {
             let Ok(Ok((stream, peer))) = timeout(EMPTY, self.accept()).await else { break };
             serve(stream, peer);
         }
+        // Where newcomers could not be kept away, one may have come since: the last look is right before the end.
+        let Ok(listener) = self.listener.into_std() else { return };
+        for _ in 0..BACKLOG {
+            let Ok((stream, peer)) = listener.accept() else { break };
+            if stream.set_nonblocking(true).is_ok()
+                && let Ok(stream) = TcpStream::from_std(stream)
+            {
+                serve(stream, peer);
+            }
+        }
     }
 
     /// From now on a SYN that comes to this socket is as good as lost on its way. False where that cannot be had.
