@@ -40,6 +40,8 @@ mod collector;
 #[cfg(test)]
 mod config_cli;
 #[cfg(test)]
+mod cors;
+#[cfg(test)]
 mod dashboards;
 #[cfg(test)]
 mod disconnects;

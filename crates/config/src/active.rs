@@ -8,7 +8,7 @@ use config::{Value, ValueKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Paths without indices.
-const NOT_YET: &[&str] = &["listeners.api.cors", "providers[].proxy"];
+const NOT_YET: &[&str] = &["providers[].proxy"];
 
 /// One note for each thing that is written and not active yet, at its first place.
 pub(crate) fn notes(effective: &Value, problems: &mut Problems) {
