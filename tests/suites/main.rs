@@ -46,6 +46,8 @@ mod dashboards;
 #[cfg(test)]
 mod disconnects;
 #[cfg(test)]
+mod egress_proxy;
+#[cfg(test)]
 mod endpoints;
 #[cfg(test)]
 mod errors_client;
