@@ -7,6 +7,7 @@
 //! - [`ceiling`]: the largest configuration that the promises about metrics are made for
 //! - [`crowd`]: many clients that ask again and again
 //! - [`ledger`]: the usage records that a gateway has left
+//! - [`proxy`]: an HTTP proxy on the way to an upstream
 //! - [`redis`]: a real `redis-server` that can be killed
 //!
 //! A harness panics where a program would return an error: a panic here is a failed test with its reason.
@@ -18,6 +19,7 @@ pub mod crowd;
 pub mod gateway;
 pub mod ledger;
 pub mod process;
+pub mod proxy;
 pub mod redis;
 pub mod replica;
 pub mod sse;

@@ -40,10 +40,14 @@ mod collector;
 #[cfg(test)]
 mod config_cli;
 #[cfg(test)]
+mod cors;
+#[cfg(test)]
 mod dashboards;
 #[cfg(test)]
 mod diff;
 mod disconnects;
+#[cfg(test)]
+mod egress_proxy;
 #[cfg(test)]
 mod endpoints;
 #[cfg(test)]

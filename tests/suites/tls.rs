@@ -22,14 +22,14 @@ use tokio::{
 use tokio_rustls::{TlsAcceptor, TlsConnector, client::TlsStream};
 
 /// A certificate for `localhost` that signed itself, as files and for a server.
-struct Certificate {
+pub struct Certificate {
     folder: TempDir,
     der: CertificateDer<'static>,
     key: PrivateKeyDer<'static>,
 }
 
 impl Certificate {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -39,7 +39,7 @@ impl Certificate {
         Self { folder, der: made.cert.der().clone(), key }
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
@@ -64,7 +64,7 @@ impl Certificate {
 }
 
 /// An upstream behind TLS that answers every request alike; it ends with the returned set.
-async fn tls_upstream(certificate: &Certificate) -> (SocketAddr, JoinSet<()>) {
+pub async fn tls_upstream(certificate: &Certificate) -> (SocketAddr, JoinSet<()>) {
     let config = ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der.clone()], certificate.key.clone_key())

@@ -50,7 +50,7 @@ codes! {
     ENVIRONMENT = "SL026", "a `SLUICE__…` variable that sets nothing";
     TOO_DEEP = "SL027", "aliases or nesting beyond what a configuration needs";
     NOTHING_SERVED = "SL028", "a configuration that answers nobody";
-    NOT_ACTIVE = "SL029", "a section that is accepted and does nothing yet";
+    NOT_ACTIVE = "SL029", "a section that is accepted and does nothing yet; at present there is none";
     EMPTY_VALUE = "SL030", "a field with nothing after its colon";
     IDLE_CACHE = "SL031", "cache settings that cannot do what they say";
     SHARED_ANSWERS = "SL032", "stored answers that several tenants share";

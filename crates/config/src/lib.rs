@@ -3,10 +3,8 @@
 //! [`load`] reads top to bottom what happens to it:
 //! `parse` (YAML once, with positions) → `expand` (`${…}` in scalars) → `layers` (defaults < file < environment, by the
 //! `config` crate) → `walk` (against the JSON schema of [`model`]) → typed [`Settings`] → `validate` (references, sense,
-//! safety) → `active` (what is accepted and does nothing yet). No step stops at its first problem, and none hides the
-//! next one's. Nothing here opens a socket.
+//! safety). No step stops at its first problem, and none hides the next one's. Nothing here opens a socket.
 
-mod active;
 pub mod codes;
 mod demo;
 mod derived;
@@ -164,7 +162,6 @@ fn read(source: Source<'_>, options: &Options) -> Reading {
     }
     if let Some(settings) = &mut settings {
         validate::settings(settings, base, options, &mut problems);
-        active::notes(&effective, &mut problems);
     }
     let (index, files) = (std::mem::take(&mut problems.index), std::mem::take(&mut problems.files));
     Reading { settings, report: problems.report(&name, &masked), effective, index, files }

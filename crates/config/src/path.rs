@@ -20,16 +20,3 @@ pub(crate) fn ancestors(path: &str) -> impl Iterator<Item = &str> {
         path.get(..end)
     })
 }
-
-/// The path with every index left out: `providers[].keys[].value`.
-pub(crate) fn general(path: &str) -> String {
-    let mut out = String::with_capacity(path.len());
-    let mut inside = false;
-    for c in path.chars() {
-        inside = (inside || c == '[') && c != ']';
-        if !inside || c == '[' {
-            out.push(c);
-        }
-    }
-    out
-}

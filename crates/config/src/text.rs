@@ -7,12 +7,13 @@
 
 use crate::{
     codes::{self, Code},
-    model::{Bytes, Expiry, KeyHash, Rate, Ratio, Secret},
+    model::{Bytes, Expiry, KeyHash, Proxy, Rate, Ratio, Secret},
 };
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de::Error};
 use std::{borrow::Cow, marker::PhantomData, net::SocketAddr, time::Duration};
 
+mod proxy;
 mod units;
 mod values;
 
@@ -90,6 +91,7 @@ static SHAPES: &[Shape] = &[
     shape::<Name>(),
     shape::<KindName>(),
     shape::<SecretText>(),
+    shape::<Proxy>(),
 ];
 
 /// Finds a shape by the schema's `x-text`.
@@ -156,6 +158,7 @@ text_type!(
     Ratio as Ratio,
     KeyHash as KeyHash,
     Expiry as Expiry,
+    Proxy as Proxy,
     Secret as SecretText
 );
 

@@ -226,6 +226,18 @@ const CASES: &[(&str, &str)] = &[
         "BASE\nlisteners: {api: {bind: localhost, trusted_proxies: [10.0.0.1, 10.0.0.0/8], cors: {origins: ['*', 'https://a.example', 'https://a.example/x']}, tls: {cert: /nonexistent/c.pem}}}",
     ),
     (
+        "origins that no browser sends",
+        "BASE\nlisteners: {api: {cors: {origins: ['https://a.example/', 'https://A.example', 'https://a.example:443', 'a.example', 'https://a b', 'https://u@a.example', 'http://[::1', 'null', 'http://a:70000', 'http://[::1]:3000', 'chrome-extension://abcdef', 'http://localhost:3000']}}}",
+    ),
+    (
+        "every page, and keys for nobody",
+        "BASE\nauth: {mode: open}\nlisteners: {api: {cors: {origins: ['*']}}}",
+    ),
+    (
+        "every page that has a key",
+        "BASE\nauth: {mode: keys}\nkeys: [{name: k, HASH, models: [m]}]\nlisteners: {api: {cors: {origins: ['*']}}}",
+    ),
+    (
         "redis",
         "BASE\nredis: {mode: sentinel, urls: ['http://user:hunter2@h', 'redis://h']}\ncache: {ttl: 25h}",
     ),

@@ -16,7 +16,7 @@ use crate::{
         unread::Watched,
     },
     server::{
-        client_address,
+        client_address, cors,
         io::ConnState,
         routes::{self, Endpoint, Route},
     },
@@ -83,6 +83,9 @@ pub async fn handle(arrival: Arrival) -> Response<ReplyBody> {
     recorder.body_left = !body.is_end_stream();
     recorder.head_only = head.method == Method::HEAD;
     let id = recorder.id.clone();
+    // A page of another origin may read the answer whatever it is, or not at all.
+    let page = head.headers.contains_key(header::ORIGIN);
+    let page = page.then(|| cors::grant(app.settings().listeners.api.cors.as_ref(), &head.headers)).flatten();
 
     let work = answer(&app, &head, body, route, audience, cut, recorder);
     let answered = AssertUnwindSafe(work).catch_unwind().await;
@@ -90,6 +93,9 @@ pub async fn handle(arrival: Arrival) -> Response<ReplyBody> {
         app.metrics.panics.inc();
         head::panicked(&id, audience)
     });
+    if let Some(page) = page {
+        page.write(response.headers_mut());
+    }
     let cut_off = response.body().left_body_unread();
     if cut_off {
         connection.leave_unread();
@@ -122,6 +128,12 @@ async fn answer(
             secure: snapshot.settings.listeners.api.tls.is_some(),
         },
     );
+    // Before all else, since browsers send no key with it.
+    if let Some(route) = route.as_ref().filter(|_| cors::is_preflight(head))
+        && cors::grant(snapshot.settings.listeners.api.cors.as_ref(), &head.headers).is_some()
+    {
+        return head::preflight(recorder, route, &head.headers);
+    }
     match admit(app, &snapshot, head, body, route, &cut, &mut recorder).await {
         Ok(Admitted::Own(json)) => head::own(recorder, json),
         Ok(Admitted::Hit(recalled)) => {

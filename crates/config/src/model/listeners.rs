@@ -80,6 +80,7 @@ pub struct Tls {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Cors {
-    /// Allowed origins, exact.
+    /// Pages that may ask and read: `scheme://host[:port]` as browsers send it, compared to the letter. `*` alone means
+    /// every page, which must bring a key.
     pub origins: Vec<String>,
 }

@@ -1,6 +1,6 @@
 //! `providers`: where requests can go. Addresses and credentials come from here alone.
 
-use super::{Endpoint, Limits, PemFile, Secret};
+use super::{Endpoint, Limits, PemFile, Proxy, Secret};
 use crate::text::{self, As, KindName, Name};
 use schemars::JsonSchema;
 use serde::{
@@ -65,8 +65,9 @@ pub struct Provider {
     pub headers: Vec<(String, Secret)>,
     /// Further trusted certificate authorities, PEM.
     pub ca_file: Option<PemFile>,
-    /// Outbound proxy.
-    pub proxy: Option<String>,
+    /// HTTP proxy through which it is reached, by `CONNECT`: `http://[user:password@]host:port`. The environment is never
+    /// asked for one.
+    pub proxy: Option<Proxy>,
 }
 
 impl Provider {
@@ -100,7 +101,7 @@ pub struct PoolKey {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Timeouts {
-    /// TCP and TLS.
+    /// TCP, the way through a proxy, and TLS.
     #[serde(deserialize_with = "text::required::<Duration, _>")]
     #[schemars(with = "As<Duration>", extend("default" = "5s"))]
     pub connect: Duration,

@@ -4,7 +4,9 @@ use super::Check;
 use crate::{
     codes,
     model::{AuthMode, Settings},
+    path,
 };
+use std::net::Ipv6Addr;
 
 impl Check<'_> {
     pub(super) fn listeners(&mut self, settings: &mut Settings) {
@@ -89,13 +91,70 @@ impl Check<'_> {
             self.pem("listeners.api.tls.cert", &mut tls.cert, "-----BEGIN CERTIFICATE");
             self.pem("listeners.api.tls.key", &mut tls.key, "PRIVATE KEY-----");
         }
-        for (index, origin) in api.cors.iter().flat_map(|cors| &cors.origins).enumerate() {
-            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-            if !host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', '?', '#', ' '])) {
-                let at = format!("listeners.api.cors.origins[{index}]");
-                let help = "scheme and host, as browsers send it: https://tools.example.com";
-                self.error(&at, codes::BAD_VALUE, "not an origin", help);
+        let open = settings.auth.mode == AuthMode::Open;
+        if let Some(cors) = &settings.listeners.api.cors {
+            self.origins(&cors.origins, open);
+        }
+    }
+
+    fn origins(&mut self, origins: &[String], open: bool) {
+        for (index, origin) in origins.iter().enumerate() {
+            let at = path::item("listeners.api.cors.origins", index);
+            if origin == "*" && origins.len() == 1 {
+                if open {
+                    let help = "list the origins that are meant, or ask for keys";
+                    let message = "without keys `*` lets any page in a browser on this machine spend money";
+                    self.error(&at, codes::EXPOSED, message, help);
+                }
+            } else if let Err((what, help)) = check_origin(origin) {
+                let message = format!("`{}` is not an origin: {what}", self.written(&at, origin));
+                self.error(&at, codes::BAD_VALUE, message, help);
             }
         }
+    }
+}
+
+/// As browsers send it: anything else would be compared in vain for ever.
+fn check_origin(origin: &str) -> Result<(), (&'static str, String)> {
+    const HELP: &str =
+        "scheme and host, and the port where it is not the usual one: https://tools.example.com";
+    if origin == "*" {
+        return Err(("`*` stands alone or not at all", "list `*` only, or origins only".to_owned()));
+    }
+    let parts = origin.split_once("://");
+    let Some((scheme, host)) = parts.filter(|(scheme, host)| !scheme.is_empty() && !host.is_empty()) else {
+        return Err(("it has no scheme or no host", HELP.to_owned()));
+    };
+    if let Some(end) = host.find(['/', '?', '#']) {
+        let bare = host.get(..end).unwrap_or_default();
+        return Err(("it ends after the host", format!("{scheme}://{bare}")));
+    }
+    if origin.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        return Err(("browsers send lower case", origin.to_ascii_lowercase()));
+    }
+    let (name, port) = match host.rsplit_once(':') {
+        // The colons of an IPv6 address are in brackets.
+        Some((name, port)) if !port.ends_with(']') => (name, Some(port)),
+        _ => (host, None),
+    };
+    if let Some(port) = port {
+        if port.parse::<u16>().is_err() || port.starts_with(['0', '+']) {
+            return Err(("the port is not one", HELP.to_owned()));
+        }
+        if matches!((scheme, port), ("http", "80") | ("https", "443")) {
+            return Err(("browsers leave out the usual port", format!("{scheme}://{name}")));
+        }
+    }
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    let bracketed = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let is_host = match bracketed {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok(),
+        None => !name.is_empty() && name.bytes().all(fits),
+    };
+    let is_scheme = scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    if is_host && is_scheme {
+        Ok(())
+    } else {
+        Err(("there are characters that no origin has", HELP.to_owned()))
     }
 }

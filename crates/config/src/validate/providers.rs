@@ -42,9 +42,8 @@ impl Check<'_> {
             if let Some(file) = &mut provider.ca_file {
                 self.pem(&path::field(&at, "ca_file"), file, "-----BEGIN CERTIFICATE");
             }
-            if provider.proxy.as_deref().is_some_and(|proxy| parse_url(proxy).is_err()) {
-                let help = "http://host:port";
-                self.error(&path::field(&at, "proxy"), codes::BAD_VALUE, "not the address of a proxy", help);
+            if let Some(credentials) = provider.proxy.as_ref().and_then(|proxy| proxy.credentials.as_ref()) {
+                self.inline_secret(&path::field(&at, "proxy"), credentials);
             }
         }
     }

@@ -54,7 +54,7 @@ impl ReplyBody {
     pub fn full(bytes: Bytes, mut recorder: Recorder, status: StatusCode, outcome: Outcome) -> Self {
         recorder.status = status.as_u16();
         recorder.response_bytes = bytes.len() as u64;
-        if recorder.head_only {
+        if recorder.head_only || status == StatusCode::NO_CONTENT {
             // The body will not be asked for.
             recorder.finish(outcome);
             return Self::untold(bytes);

@@ -13,6 +13,7 @@ use crate::{
         render::{self, Audience},
         stream::StreamReply,
     },
+    server::{cors, routes::Route},
     telemetry::{
         exchange::{CacheNote, Exchange, Recorder},
         labels::Outcome,
@@ -102,6 +103,15 @@ pub fn own(recorder: Recorder, body: Bytes) -> Response<ReplyBody> {
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     common(&recorder, response.headers_mut());
     response.map(|()| ReplyBody::full(body, recorder, StatusCode::OK, Outcome::Ok))
+}
+
+/// The answer to a browser that asks whether a page may ask.
+pub fn preflight(recorder: Recorder, route: &Route<'_>, asked: &HeaderMap) -> Response<ReplyBody> {
+    let mut response = empty();
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    common(&recorder, response.headers_mut());
+    cors::write_preflight(route, asked, response.headers_mut());
+    response.map(|()| ReplyBody::full(Bytes::new(), recorder, StatusCode::NO_CONTENT, Outcome::Ok))
 }
 
 /// A refusal.

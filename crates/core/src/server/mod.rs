@@ -4,6 +4,7 @@
 
 pub mod client_address;
 pub mod connection;
+pub mod cors;
 pub mod door;
 pub mod drain;
 pub mod io;

@@ -7,7 +7,7 @@ use crate::{
     error::{ErrorKind, GatewayError},
     facts::Caller,
     headers as names,
-    server::{loopback, routes::Family},
+    server::{cors, loopback, routes::Family},
     state::snapshot::{KeyEntry, Snapshot},
     telemetry::{labels::AuthFailure, metrics::Metrics},
 };
@@ -51,12 +51,18 @@ fn open_caller(open: &Arc<KeyEntry>, snapshot: &Snapshot, head: &Parts) -> Resul
     let bind = snapshot.settings.listeners.api.bind;
     let text = if !loopback::names_this_machine(&head.uri, &head.headers, bind) {
         "Without keys this gateway serves loopback host names only."
-    } else if loopback::is_cross_site(&head.headers, bind) {
+    } else if loopback::is_cross_site(&head.headers, bind) && !is_listed(snapshot, head) {
         "Without keys this gateway serves no pages of other sites."
     } else {
         return Ok(Caller { key: open.clone() });
     };
     Err(GatewayError::new(ErrorKind::HostNotAllowed, text))
+}
+
+/// The operator has named the page's origin. Everybody's page is nobody's in particular: the configuration refuses `*`
+/// without keys.
+fn is_listed(snapshot: &Snapshot, head: &Parts) -> bool {
+    cors::grant(snapshot.settings.listeners.api.cors.as_ref(), &head.headers).is_some()
 }
 
 /// What was sent as a credential.

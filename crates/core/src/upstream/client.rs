@@ -7,6 +7,7 @@ use crate::upstream::{
     body::{RequestBody, Sent},
     connect::{ConnectError, Connector},
     connections::{AnswerBody, Connections},
+    proxy::Tunnel,
     tally::Tally,
 };
 use http::{HeaderMap, Method, Request, Response, Uri};
@@ -28,13 +29,14 @@ const IDLE_PER_HOST: usize = 1024;
 const MAX_HEAD: usize = 256 << 10;
 
 /// How a provider is connected to. Equal settings share a pool across reloads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ClientSettings {
     secure: bool,
     http2: bool,
     allow_private: bool,
     connect: Duration,
     ca_file: Option<PemFile>,
+    proxy: Option<model::Proxy>,
 }
 
 impl ClientSettings {
@@ -48,6 +50,7 @@ impl ClientSettings {
             allow_private: provider.allow_private,
             connect: provider.timeouts.connect,
             ca_file: provider.ca_file.clone(),
+            proxy: provider.proxy.clone(),
         }
     }
 }
@@ -107,6 +110,7 @@ impl UpstreamClient {
             settings.allow_private,
             settings.connect,
             tls,
+            settings.proxy.as_ref().map(Tunnel::new),
             Some(connects),
             connections.clone(),
         );

@@ -1,4 +1,4 @@
-//! New upstream connections: resolve, check the address, connect, secure.
+//! New upstream connections: resolve, check the address, connect, perhaps through a proxy, secure.
 //!
 //! Owns the order in which addresses are tried and the connect deadline, which covers all of it. Pooling is
 //! the client's.
@@ -6,6 +6,7 @@
 use crate::upstream::{
     connections::{Connections, Open},
     guard,
+    proxy::Tunnel,
     tally::Tally,
 };
 use http::Uri;
@@ -48,6 +49,24 @@ pub enum ConnectError {
     /// Too slow.
     #[error("it could not be reached in time")]
     Timeout,
+    /// The proxy's name does not resolve.
+    #[error("the name of the proxy before it could not be resolved")]
+    ProxyDns,
+    /// The proxy refused the connection, cannot be reached, or left in the middle.
+    #[error("the proxy before it could not be reached")]
+    ProxyUnreachable,
+    /// The proxy wants credentials, or others.
+    #[error("the proxy before it wants other credentials (misconfigured here)")]
+    ProxyAuth,
+    /// The proxy may not, or cannot, connect.
+    #[error("the proxy before it did not connect (status {0})")]
+    ProxyRefused(u16),
+    /// What answered is no proxy.
+    #[error("the proxy before it gave no proper answer")]
+    ProxyAnswer,
+    /// Too slow, somewhere on the way through the proxy.
+    #[error("it could not be reached through its proxy in time")]
+    ProxyTimeout,
 }
 
 impl ConnectError {
@@ -60,6 +79,28 @@ impl ConnectError {
             Self::Tcp => "unreachable",
             Self::Tls => "tls",
             Self::Timeout => "connect_timeout",
+            Self::ProxyDns => "proxy_dns",
+            Self::ProxyUnreachable => "proxy_unreachable",
+            Self::ProxyAuth => "proxy_auth",
+            Self::ProxyRefused(_) => "proxy_refused",
+            Self::ProxyAnswer => "proxy_answer",
+            Self::ProxyTimeout => "proxy_timeout",
+        }
+    }
+
+    /// Would another try come to the same, or take as long?
+    #[must_use]
+    pub const fn is_lasting(self) -> bool {
+        matches!(self, Self::Timeout | Self::Blocked | Self::ProxyTimeout | Self::ProxyAuth)
+    }
+
+    /// The same on the way to a proxy.
+    const fn of_the_proxy(self) -> Self {
+        match self {
+            Self::Dns => Self::ProxyDns,
+            Self::Timeout => Self::ProxyTimeout,
+            Self::Tcp => Self::ProxyUnreachable,
+            other => other,
         }
     }
 }
@@ -74,22 +115,24 @@ struct Inner {
     allow_private: bool,
     timeout: Duration,
     tls: Option<TlsConnector>,
+    proxy: Option<Tunnel>,
     took: Option<Histogram>,
     connections: Connections,
 }
 
 impl Connector {
-    /// A connector; `tls` for `https` addresses, `took` where connections are observed.
+    /// A connector; `tls` for `https` addresses, `proxy` for a way through one, `took` where connections are observed.
     #[must_use]
     pub fn new(
         allow_private: bool,
         timeout: Duration,
         tls: Option<Arc<ClientConfig>>,
+        proxy: Option<Tunnel>,
         took: Option<Histogram>,
         connections: Connections,
     ) -> Self {
         let tls = tls.map(TlsConnector::from);
-        Self { inner: Arc::new(Inner { allow_private, timeout, tls, took, connections }) }
+        Self { inner: Arc::new(Inner { allow_private, timeout, tls, proxy, took, connections }) }
     }
 
     /// Can a connection be made? It is not counted among those that are made for requests.
@@ -113,7 +156,7 @@ impl tower_service::Service<Uri> for Connector {
             let began = Instant::now();
             let made = tokio::time::timeout(inner.timeout, inner.connect(&uri))
                 .await
-                .unwrap_or(Err(ConnectError::Timeout));
+                .unwrap_or_else(|_| Err(inner.late()));
             if let Some(took) = &inner.took {
                 took.observe(began.elapsed().as_secs_f64());
             }
@@ -127,7 +170,10 @@ impl Inner {
         let host = uri.host().ok_or(ConnectError::Dns)?.trim_start_matches('[').trim_end_matches(']');
         let secure = uri.scheme_str() == Some("https");
         let port = uri.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let tcp = self.connect_any(&resolve(host, port).await?).await?;
+        let tcp = match &self.proxy {
+            None => self.connect_any(&resolve(host, port).await?, self.allow_private).await?,
+            Some(proxy) => self.connect_through(proxy, host, port).await?,
+        };
         let tally = Tally::default();
         if !secure {
             return Ok(UpstreamIo { stream: Stream::Plain(tcp), tally, _open: None });
@@ -138,11 +184,37 @@ impl Inner {
         Ok(UpstreamIo { stream: Stream::Tls(Box::new(stream)), tally, _open: None })
     }
 
+    /// The proxy resolves the upstream's name, so what that is cannot be checked here, unless it is written as an address.
+    /// Where the proxy itself is the operator says.
+    async fn connect_through(
+        &self,
+        proxy: &Tunnel,
+        host: &str,
+        port: u16,
+    ) -> Result<TcpStream, ConnectError> {
+        let literal: Option<IpAddr> = host.parse().ok();
+        if literal.is_some_and(|address| !self.allow_private && !guard::is_public(address)) {
+            return Err(ConnectError::Blocked);
+        }
+        let reached = async { self.connect_any(&resolve(&proxy.host, proxy.port).await?, true).await };
+        let mut stream = reached.await.map_err(ConnectError::of_the_proxy)?;
+        proxy.dig(&mut stream, host, port).await?;
+        Ok(stream)
+    }
+
+    fn late(&self) -> ConnectError {
+        if self.proxy.is_some() { ConnectError::ProxyTimeout } else { ConnectError::Timeout }
+    }
+
     /// Tries the allowed addresses one after the other; each gets its share of the time, so that one that
     /// swallows packets does not use it all up.
-    async fn connect_any(&self, addresses: &[SocketAddr]) -> Result<TcpStream, ConnectError> {
+    async fn connect_any(
+        &self,
+        addresses: &[SocketAddr],
+        allow_private: bool,
+    ) -> Result<TcpStream, ConnectError> {
         let allowed: Vec<_> =
-            addresses.iter().filter(|address| self.allow_private || guard::is_public(address.ip())).collect();
+            addresses.iter().filter(|address| allow_private || guard::is_public(address.ip())).collect();
         if allowed.is_empty() {
             return Err(if addresses.is_empty() { ConnectError::Dns } else { ConnectError::Blocked });
         }

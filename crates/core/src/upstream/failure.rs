@@ -4,9 +4,7 @@ use crate::{
     error::{Broken, ErrorKind, GatewayError},
     state::provider::Provider,
     telemetry::labels::{AttemptOutcome, Outcome, StreamEnd},
-    upstream::{
-        body::ReadFault, classify::Verdict, client::SendError, connect::ConnectError, stream::Ending,
-    },
+    upstream::{body::ReadFault, classify::Verdict, client::SendError, stream::Ending},
 };
 use http::HeaderMap;
 use sluice_config::model::Secret;
@@ -225,7 +223,7 @@ impl From<SendError> for Failure {
         use AttemptOutcome::{BadResponse, ConnectError as Connect};
         match error {
             // A target that hangs, or that may not be asked, is not asked again.
-            SendError::Connect(why @ (ConnectError::Timeout | ConnectError::Blocked)) => Self {
+            SendError::Connect(why) if why.is_lasting() => Self {
                 reason: Some(why.reason()),
                 unreachable: true,
                 ..Self::new(Connect, ErrorKind::UpstreamFailed, why.to_string())

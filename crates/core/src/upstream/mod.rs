@@ -20,6 +20,7 @@ pub mod guard;
 pub mod hedge;
 pub mod itinerary;
 pub mod lead;
+pub mod proxy;
 pub mod relay;
 pub mod remaining;
 pub mod share;

@@ -129,7 +129,7 @@ impl Collector {
         let secure = uri.scheme_str() == Some("https");
         let tls = if secure { Some(Arc::new(tls_config(settings.ca_file.as_deref(), false)?)) } else { None };
         // The operator's own machine, as a rule: private addresses are what is meant.
-        let connector = Connector::new(true, CONNECT, tls, None, Connections::default());
+        let connector = Connector::new(true, CONNECT, tls, None, None, Connections::default());
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
