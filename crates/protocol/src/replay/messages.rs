@@ -114,6 +114,9 @@ pub(super) fn to_stream(body: &str) -> Result<Vec<u8>, Unconvertible> {
     if message.is_filled("error") || message.get("content").is_none() {
         return Err(Unconvertible);
     }
+    let usage = message.some("usage");
+    // It stands in two events, which clients join member by member.
+    usage.map(Object::parse).transpose()?;
     let mut out = Vec::new();
     let mut begun = Writer::new();
     for (name, value) in message.iter() {
@@ -138,7 +141,7 @@ pub(super) fn to_stream(body: &str) -> Result<Vec<u8>, Unconvertible> {
         .raw("stop_sequence", message.get("stop_sequence").unwrap_or("null"));
     event(&mut out, "message_delta", |event| {
         event.raw("delta", &delta.finish());
-        if let Some(usage) = message.some("usage") {
+        if let Some(usage) = usage {
             event.raw("usage", usage);
         }
     });

@@ -370,6 +370,10 @@ fn plain_bodies_that_no_stream_can_carry_are_not_converted() {
         ),
         (Dialect::Messages, r#"{"content":[],"stop_reason":null}"#),
         (Dialect::Messages, r#"{"stop_reason":"end_turn"}"#),
+        (
+            Dialect::Messages,
+            r#"{"content":[],"stop_reason":"end_turn","usage":{"input_tokens":1,"input_tokens":1}}"#,
+        ),
         (Dialect::Embeddings, r#"{"data":[{"embedding":[1]}]}"#),
         (Dialect::Chat, "nonsense"),
     ] {
