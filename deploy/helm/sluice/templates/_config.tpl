@@ -22,6 +22,10 @@
 {{/* What would only be found out by a pod that does not start. */}}
 {{- define "sluice.refuse" -}}
 {{- $config := .Values.config -}}
+{{- $state := default "" $config.state_dir | toString -}}
+{{- if or (eq $state "") (hasPrefix "/etc/sluice" $state) -}}
+{{- fail (printf "config.state_dir: %q is no place for a volume; name a folder of its own like /var/lib/sluice" $state) -}}
+{{- end -}}
 {{- range $of := list "api" "admin" -}}
 {{- $bind := (index $config.listeners $of).bind | toString -}}
 {{- if not (regexMatch ":[0-9]+$" $bind) -}}
