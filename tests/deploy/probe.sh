@@ -61,8 +61,10 @@ tell watchdog "$(until_is 1 of sluice NRestarts) $(until_is active of sluice Act
 
 systemctl stop sluice
 tell stop "$? $(of sluice Result) $(of sluice ExecMainStatus)"
-# A configuration that is not valid does not start, and says why.
+# A configuration that is not valid does not start, says why (before the start, and at it), and is not tried again.
 echo 'nonsense: 1' >>/etc/sluice/sluice.yaml
 systemctl start sluice
 tell invalid "$? $(journalctl --unit sluice --output cat | grep -c 'unknown field.*nonsense')"
+sleep 4
+tell tries "$(of sluice NRestarts) $(of sluice ActiveState)"
 leave
