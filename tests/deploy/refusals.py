@@ -35,6 +35,7 @@ BY_SCHEMA = [
 BY_TEMPLATE = [
     ("demo: {enabled: false}", "config.keys: nobody could use"),
     ("config: {keys: [{name: demo}]}", "config.keys: one is called demo"),
+    ("admin: {existingSecret: sluice-admin}", "admin.existingSecret: sluice-admin is what the chart calls its own"),
     ("config: {state_dir: null}", "config.state_dir: "),
     ("config: {state_dir: /etc/sluice/data}", "config.state_dir: "),
     ('config: {listeners: {api: {bind: "127.0.0.1:4000"}}}', "config.listeners.api.bind: nobody reaches"),

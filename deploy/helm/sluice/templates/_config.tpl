@@ -26,6 +26,9 @@
 {{- if or (eq $state "") (hasPrefix "/etc/sluice" $state) -}}
 {{- fail (printf "config.state_dir: %q is no place for a volume; name a folder of its own like /var/lib/sluice" $state) -}}
 {{- end -}}
+{{- if eq .Values.admin.existingSecret (printf "%s-admin" (include "sluice.fullname" .)) -}}
+{{- fail (printf "admin.existingSecret: %s is what the chart calls its own, and an upgrade to this would delete it; call yours otherwise" .Values.admin.existingSecret) -}}
+{{- end -}}
 {{- range $of := list "api" "admin" -}}
 {{- $bind := (index $config.listeners $of).bind | toString -}}
 {{- if not (regexMatch ":[0-9]+$" $bind) -}}
