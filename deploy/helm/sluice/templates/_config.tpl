@@ -11,9 +11,12 @@
 {{- $_ := set $config "models" (append (default list $config.models) $model) -}}
 {{- $_ := set $config "keys" (append (default list $config.keys) $key) -}}
 {{- end -}}
+{{- if include "sluice.sharesRedis" . -}}
+{{- $ours := dict "replicas" (include "sluice.replicas" . | int) -}}
 {{- if or .Values.redis.url .Values.redis.existingSecret -}}
 {{- $url := default (printf "${file:%s/redis/url}" (include "sluice.secrets" .)) .Values.redis.url -}}
-{{- $ours := dict "urls" (list $url) "replicas" (include "sluice.replicas" . | int) -}}
+{{- $_ := set $ours "urls" (list $url) -}}
+{{- end -}}
 {{- $_ := set $config "redis" (merge (default dict $config.redis) $ours) -}}
 {{- end -}}
 {{- toYaml $config -}}
