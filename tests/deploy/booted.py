@@ -136,6 +136,9 @@ def lives_under_systemd():
         "stop_next": "0 success",
         "watchdog": "1 active 200",
         "stop": "0 success 0",
+        "alone": "0 200",
+        "turn": "0 200",
+        "back": "0 200",
         "invalid": "1 2",
         "tries": "0 failed",
     }
