@@ -200,7 +200,7 @@ OF_THE_OPERATOR = {"job", "instance", "namespace", "pod", "container", "service"
 
 def metric_labels():
     table = (harness.ROOT / "crates/core/src/telemetry/metrics/families.rs").read_text(encoding="utf-8")
-    families = re.findall(r'= (?:counter|gauge|histogram)\s+"\w+"\s*\[([^\]]*)\]', table)
+    families = re.findall(r'= \w+\s+"\w+"\s*\[([^\]]*)\]', table)
     return {label for family in families for label in re.findall(r'"(\w+)"', family)}
 
 
