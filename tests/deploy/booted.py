@@ -46,20 +46,29 @@ def write(path, text, mode=0o644):
     path.chmod(mode)
 
 
+def as_typed(root):
+    """Runs the `install` lines of the unit, in a folder like an unpacked release, below another root."""
+    lines = re.findall(r"^#   (install .*?)(?: +#.*)?$", (UNITS / "sluice.service").read_text(encoding="utf-8"), re.M)
+    with tempfile.TemporaryDirectory() as release:
+        pathlib.Path(release, "sluice").symlink_to(harness.SLUICE)
+        pathlib.Path(release, "systemd").symlink_to(UNITS)
+        for line in lines:
+            there = re.sub(r" (/(?:usr|etc)/)", rf" {root}\1", line)
+            subprocess.run(["bash", "-c", there], cwd=release, check=True, input="sk-of-a-check\n", text=True)
+
+
 def installed(root):
-    """Puts into a folder what the unit's first lines tell to install, and the probe."""
+    """Puts into a folder what the unit's first lines tell to install, by these lines, and the probe."""
     key, digest = harness.new_key("check")
-    (root / "usr/local/bin").mkdir(parents=True)
-    shutil.copy(harness.SLUICE, root / "usr/local/bin/sluice")
-    shutil.copy(pathlib.Path(__file__).with_name("probe.sh"), root / "usr/local/bin/probe")
     units = root / "etc/systemd/system"
+    for folder in (units, root / "usr/local/bin"):
+        folder.mkdir(parents=True)
+    as_typed(root)
+    shutil.copy(pathlib.Path(__file__).with_name("probe.sh"), root / "usr/local/bin/probe")
     for name in ("sluice.service", "sluice@.service"):
-        write(units / name, (UNITS / name).read_text(encoding="utf-8"))
         write(units / f"{name}.d/check.conf", DROPIN)
     write(units / "probe.service", PROBE.format(key=key))
-    write(root / "etc/sluice/credentials/openai", "sk-of-a-check\n", 0o600)
-    (root / "etc/sluice/credentials").chmod(0o700)
-    text = (UNITS / "sluice.yaml").read_text(encoding="utf-8")
+    text = (root / "etc/sluice/sluice.yaml").read_text(encoding="utf-8")
     text = re.sub(r"blake3:0+", digest, text).replace("models: [gpt-4o-mini]", 'models: ["*"]')
     text = text.replace(
         "kind: openai\n", 'kind: openai\n    base_url: "http://127.0.0.1:4010/v1"\n    allow_private: true\n'
@@ -127,7 +136,11 @@ def lives_under_systemd():
         "stop_next": "0 success",
         "watchdog": "1 active 200",
         "stop": "0 success 0",
-        "invalid": "1 1",
+        "alone": "0 200",
+        "turn": "0 200",
+        "back": "0 200",
+        "invalid": "1 2",
+        "tries": "0 failed",
     }
     wrong = [
         f"{name}: {told.get(name)!r}, not {value!r}" for name, value in expected.items() if told.get(name) != value

@@ -14,7 +14,7 @@ import harness
 import yaml
 
 from deploy import pods, refusals, tools
-from deploy.helm import CHART, NAMESPACE, RELEASE, SETS, arguments, documents, one, render, values_file
+from deploy.helm import CHART, NAMESPACE, RELEASE, SETS, arguments, config_of, documents, one, render, values_file
 from deploy.outcome import Fail
 from deploy.tools import run
 
@@ -112,6 +112,20 @@ def reload():
             raise Fail(f"{values.strip()}: another configuration {'keeps' if restarts else 'replaces'} the pods")
 
 
+def replicas():
+    """Whatever Redis is named, and wherever: a replica that is alone with its limits knows how many there are."""
+    for text, wanted in [
+        ("redis: {url: redis://a}\nreplicaCount: 4\n", 4),
+        ('config: {redis: {mode: sentinel, urls: ["redis://a"]}}\nautoscaling: {enabled: true, minReplicas: 3}\n', 3),
+        ('config: {redis: {urls: ["redis://a"], replicas: 7}}\n', 7),
+    ]:
+        with values_file(text) as path:
+            found = list(yaml.safe_load_all(render(tools.helms()[0], path)))
+        redis = yaml.safe_load(config_of([document for document in found if document]))["redis"]
+        if redis.get("replicas") != wanted or redis["urls"] != ["redis://a"]:
+            raise Fail(f"not {wanted} replicas, but {redis}, of {text}")
+
+
 CHECKS = [
     ("real Helms lint it", lint),
     ("they render the same", same_from_every_helm),
@@ -119,6 +133,7 @@ CHECKS = [
     ("dashboards and rules are the project's", dashboards_and_rules),
     ("chart and overlays have the version of this", version),
     ("watch keeps the pods, restart replaces them", reload),
+    ("with Redis a replica knows how many there are", replicas),
     *refusals.CHECKS,
     *pods.CHECKS,
 ]

@@ -194,6 +194,28 @@ def scaling_metric():
         raise Fail(f"the gateway has no gauge of {names}")
 
 
+# What the Prometheus operator puts on every target of a ServiceMonitor.
+OF_THE_OPERATOR = {"job", "instance", "namespace", "pod", "container", "service", "endpoint", "node"}
+
+
+def metric_labels():
+    table = (harness.ROOT / "crates/core/src/telemetry/metrics/families.rs").read_text(encoding="utf-8")
+    families = re.findall(r'= \w+\s+"\w+"\s*\[([^\]]*)\]', table)
+    return {label for family in families for label in re.findall(r'"(\w+)"', family)}
+
+
+def own_labels():
+    """A label that target and metric both have would be the target's, and dashboards ask for the metric's."""
+    labels = metric_labels()
+    if not {"model", "provider", "endpoint"} <= labels:
+        raise Fail(f"these cannot be all labels: {sorted(labels)}")
+    for name in ("production", "everything"):
+        for endpoint in one(documents(name), "ServiceMonitor")["spec"]["endpoints"]:
+            dropped = {rule["regex"] for rule in endpoint["relabelings"] if rule.get("action") == "labeldrop"}
+            if both := (labels & OF_THE_OPERATOR) - dropped:
+                raise Fail(f"the ServiceMonitor of '{name}' hides the metrics' own {', '.join(sorted(both))}")
+
+
 def digest():
     """A digest goes before the tag, and every container of the gateway's image has it."""
     for _, _, pod in objects.pods(documents("everything")):
@@ -237,6 +259,7 @@ CHECKS = [
     ("what is broken is found", broken_is_found),
     ("promtool reads the PrometheusRule", rules_are_read),
     ("the gateway has the metric that it is scaled by", scaling_metric),
+    ("labels of metrics are not hidden by a target's", own_labels),
     ("the image goes by its digest", digest),
     ("the image is what the pods start", image),
     ("yamllint", lint),

@@ -103,7 +103,7 @@ def started(found):
     with tempfile.TemporaryDirectory() as folder:
         listeners = {"0.0.0.0:4000": api, "0.0.0.0:4001": admin, "127.0.0.1:4010": mock}
         folders = {"/etc/sluice/": f"{folder}/etc/", "/var/lib/sluice": f"{folder}/state"}
-        services = {"http://sluice:80/": f"http://{api}/", "sluice-admin:4001": admin}
+        services = {"http://sluice:80/": f"http://{api}/", "sluice-admin:4001": admin.replace("127.0.0.1", "localhost")}
         text, _ = secrets_of(config_of(found), folder)
         for there, here in (listeners | folders).items():
             text = text.replace(there, here)

@@ -61,8 +61,20 @@ tell watchdog "$(until_is 1 of sluice NRestarts) $(until_is active of sluice Act
 
 systemctl stop sluice
 tell stop "$? $(of sluice Result) $(of sluice ExecMainStatus)"
-# A configuration that is not valid does not start, and says why.
+
+# Instances alone may take turns as well, and the service comes back after them.
+systemctl start sluice@one
+tell alone "$? $(ask one)"
+systemctl start sluice@two && systemctl stop sluice@one
+tell turn "$? $(ask one)"
+systemctl start sluice && systemctl stop sluice@two
+tell back "$? $(ask one)"
+systemctl stop sluice
+
+# A configuration that is not valid does not start, says why (before the start, and at it), and is not tried again.
 echo 'nonsense: 1' >>/etc/sluice/sluice.yaml
 systemctl start sluice
 tell invalid "$? $(journalctl --unit sluice --output cat | grep -c 'unknown field.*nonsense')"
+sleep 4
+tell tries "$(of sluice NRestarts) $(of sluice ActiveState)"
 leave

@@ -35,6 +35,9 @@ BY_SCHEMA = [
 BY_TEMPLATE = [
     ("demo: {enabled: false}", "config.keys: nobody could use"),
     ("config: {keys: [{name: demo}]}", "config.keys: one is called demo"),
+    ("admin: {existingSecret: sluice-admin}", "admin.existingSecret: sluice-admin is what the chart calls its own"),
+    ("config: {state_dir: null}", "config.state_dir: "),
+    ("config: {state_dir: /etc/sluice/data}", "config.state_dir: "),
     ('config: {listeners: {api: {bind: "127.0.0.1:4000"}}}', "config.listeners.api.bind: nobody reaches"),
     ('config: {listeners: {admin: {bind: "[::1]:4001"}}}', "config.listeners.admin.bind: nobody reaches"),
     ("terminationGracePeriodSeconds: 60", "terminationGracePeriodSeconds: 60 is too short"),
@@ -106,6 +109,8 @@ def values_refused():
 
 LIMITS = "config: {limits: {requests: {rate: 600/min}}}\n"
 BUDGET = "config: {keys: [{name: a, budget: {usd: 1, per: day}}]}\n"
+POLICY = "networkPolicy: {enabled: true}\n"
+TRACES = 'config: {{telemetry: {{traces: {{otlp: "{}"}}}}}}\n'
 # Values, and words of the notes that are to stand there, or (after a !) not.
 TOLD = [
     ("", ["NOTE: usage records", "NOTE: the image goes by a tag", "!WARNING", "!NOTE: the demo is on"]),
@@ -118,6 +123,15 @@ TOLD = [
     ("ingress: {enabled: true, hosts: [llm.example.com]}", ["WARNING: config.listeners.api.trusted_proxies is empty"]),
     ("ingress: {enabled: true, hosts: [llm.example.com]}", ["and at http://llm.example.com/"]),
     ("config: {providers: [{name: openai}]}", ["NOTE: the demo is on"]),
+    (POLICY, ["!WARNING"]),
+    (POLICY + "redis: {url: redis://redis}", ["WARNING: the NetworkPolicy", "is not where Redis will be"]),
+    (POLICY + TRACES.format("http://otel:4318"), ["is not where the collector of traces will be"]),
+    (POLICY + TRACES.format("https://otel.example.com/v1"), ["!WARNING"]),
+    (TRACES.format("http://otel:4318"), ["!WARNING"]),
+    (
+        "networkPolicy: {enabled: true, egress: {extra: [{ports: [{port: 6379}]}]}}\nredis: {url: redis://redis}",
+        ["!WARNING"],
+    ),
 ]
 
 

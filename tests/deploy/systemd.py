@@ -28,7 +28,9 @@ def units():
     with tempfile.TemporaryDirectory() as folder:
         for name in SERVICES:
             text = (UNITS / name).read_text(encoding="utf-8")
-            assert text.count(f"={INSTALLED} ") == 2, f"{name}: ExecStartPre and ExecStart are {INSTALLED}"
+            assert len(re.findall(rf"^Exec\w+=-?{INSTALLED} ", text, re.MULTILINE)) == 2, (
+                f"{name}: ExecStartPre and ExecStart are {INSTALLED}"
+            )
             pathlib.Path(folder, name).write_text(text.replace(INSTALLED, str(harness.SLUICE)), encoding="utf-8")
         yield pathlib.Path(folder)
 

@@ -11,9 +11,12 @@
 {{- $_ := set $config "models" (append (default list $config.models) $model) -}}
 {{- $_ := set $config "keys" (append (default list $config.keys) $key) -}}
 {{- end -}}
+{{- if include "sluice.sharesRedis" . -}}
+{{- $ours := dict "replicas" (include "sluice.replicas" . | int) -}}
 {{- if or .Values.redis.url .Values.redis.existingSecret -}}
 {{- $url := default (printf "${file:%s/redis/url}" (include "sluice.secrets" .)) .Values.redis.url -}}
-{{- $ours := dict "urls" (list $url) "replicas" (include "sluice.replicas" . | int) -}}
+{{- $_ := set $ours "urls" (list $url) -}}
+{{- end -}}
 {{- $_ := set $config "redis" (merge (default dict $config.redis) $ours) -}}
 {{- end -}}
 {{- toYaml $config -}}
@@ -22,6 +25,13 @@
 {{/* What would only be found out by a pod that does not start. */}}
 {{- define "sluice.refuse" -}}
 {{- $config := .Values.config -}}
+{{- $state := default "" $config.state_dir | toString -}}
+{{- if or (eq $state "") (hasPrefix "/etc/sluice" $state) -}}
+{{- fail (printf "config.state_dir: %q is no place for a volume; name a folder of its own like /var/lib/sluice" $state) -}}
+{{- end -}}
+{{- if eq .Values.admin.existingSecret (printf "%s-admin" (include "sluice.fullname" .)) -}}
+{{- fail (printf "admin.existingSecret: %s is what the chart calls its own, and an upgrade to this would delete it; call yours otherwise" .Values.admin.existingSecret) -}}
+{{- end -}}
 {{- range $of := list "api" "admin" -}}
 {{- $bind := (index $config.listeners $of).bind | toString -}}
 {{- if not (regexMatch ":[0-9]+$" $bind) -}}

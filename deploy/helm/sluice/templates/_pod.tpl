@@ -89,7 +89,7 @@ spec:
       volumeMounts:
         # The folder and not the file: a file mounted by itself (subPath) would never change.
         - {name: config, mountPath: /etc/sluice, readOnly: true}
-        - {name: state, mountPath: {{ default "/etc/sluice/sluice-data" .Values.config.state_dir }}}
+        - {name: state, mountPath: {{ .Values.config.state_dir }}}
         {{- include "sluice.secretMounts" . | nindent 8 }}
   volumes:
     - name: config
