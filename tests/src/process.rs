@@ -17,11 +17,14 @@ pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("SLUICE_BIN") {
         return path.into();
     }
-    let test = std::env::current_exe().expect("the test binary's path");
-    let folder = test.parent().and_then(|deps| deps.parent()).expect("target/<profile>/deps");
-    let path = folder.join("sluice");
-    assert!(path.exists(), "{} is not built; run `cargo build` first, or set SLUICE_BIN", path.display());
-    path
+    let ours = std::env::current_exe().expect("this binary's path");
+    // A test lies in `target/<profile>/deps`, everything else beside it.
+    let beside = ours.ancestors().skip(1).take(2).map(|folder| folder.join("sluice"));
+    let built = beside.clone().find(|path| path.is_file());
+    built.unwrap_or_else(|| {
+        let paths: Vec<_> = beside.collect();
+        panic!("none of {paths:?} is built; run `cargo build` first, or set SLUICE_BIN")
+    })
 }
 
 /// A command of the binary with a clean environment: no `SLUICE*` variable and no provider key reaches it.

@@ -62,7 +62,7 @@ version: 1
 state_dir: \"{state}\"
 listeners: {api: {bind: \"{api}\"}, admin: {bind: \"{admin}\"}}
 redis: {urls: [\"{redis}\"], timeout: 50ms}
-shutdown: {delay: 3s, drain: 60s}
+shutdown: {delay: 1500ms, drain: 60s}
 auth: {mode: keys}
 cache: {mode: seeded, memory: 64MiB}
 limits: {requests: {rate: 1000000/s}, tokens: {rate: 1000000000/s}, concurrency: 10000, tenant_share: 100%}

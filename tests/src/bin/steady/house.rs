@@ -99,8 +99,13 @@ impl Gateway {
 
     /// Ends the process in order.
     pub(crate) async fn stop(&mut self) {
+        self.signal("TERM");
+        self.ended().await;
+    }
+
+    /// Waits until the process has ended in order.
+    pub(crate) async fn ended(&mut self) {
         let mut process = self.process.take().expect("a process");
-        process.signal("TERM");
         // Longer than a stream and the delay.
         let status = loop {
             if let Ok(status) = tokio::time::timeout(Duration::from_millis(200), process.exit()).await {

@@ -167,8 +167,9 @@ async fn restarts(args: &Args, house: &House) -> bool {
     house.redis_away(REDIS_AWAY).await;
     sleep(Duration::from_secs(2)).await;
     let seen = load.stop().await;
+    replicas.iter().for_each(|replica| replica.signal("TERM"));
     for replica in &mut replicas {
-        replica.stop().await;
+        replica.ended().await;
     }
     println!(
         "{} replicas restarted one after the other in {:.1} s, then Redis away for {} s, {} streams open and {} requests/s: {seen}",
