@@ -188,16 +188,21 @@ fn contents(source: Source<'_>) -> Result<Cow<'_, str>, Problem> {
         Source::Text { text, .. } => return Ok(Cow::Borrowed(text)),
     };
     let refuse = |why: &str| Problem::error(codes::SYNTAX, format!("{} {why}", path.display()));
-    let cannot = |error: std::io::Error| refuse(&unreadable(&error));
+    String::from_utf8(bytes_of(path).map_err(|why| refuse(&why))?).map(Cow::Owned).map_err(|error| {
+        refuse(&format!("is not UTF-8 text from byte {} on", error.utf8_error().valid_up_to()))
+    })
+}
+
+/// What is in a file of a sensible size; else why that cannot be told.
+fn bytes_of(path: &Path) -> Result<Vec<u8>, String> {
+    let cannot = |error: std::io::Error| unreadable(&error);
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(cannot)?;
     file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(cannot)?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(refuse("is larger than 8 MiB"));
+        return Err("is larger than 8 MiB".to_owned());
     }
-    String::from_utf8(bytes).map(Cow::Owned).map_err(|error| {
-        refuse(&format!("is not UTF-8 text from byte {} on", error.utf8_error().valid_up_to()))
-    })
+    Ok(bytes)
 }
 
 /// Why a file cannot be read, in words.

@@ -67,7 +67,9 @@ pub(super) fn read(params: &Section<'_>) -> Vec<(String, String)> {
 }
 
 fn is_credential(name: &str) -> bool {
-    ["auth", "key", "token", "secret", "cookie"].iter().any(|part| name.contains(part))
+    ["auth", "key", "token", "secret", "cookie", "pass", "credential", "session"]
+        .iter()
+        .any(|part| name.contains(part))
 }
 
 /// Members that are not sent, those included that the kind refuses anyway; empty: the kind's own alone.
