@@ -12,6 +12,8 @@ mod routing;
 mod sections;
 mod traces;
 
+pub use providers::NOT_YOURS;
+
 use crate::{
     Options, codes,
     model::{PemFile, Ratio, Secret, Settings},
