@@ -4,6 +4,7 @@
 //! defaults count as if they were written. What needs a restart is told by `restart`.
 
 mod compact;
+mod seal;
 
 use crate::{
     Loaded,
@@ -17,7 +18,7 @@ use compact::{compact, compact_both};
 use config::{Map, Value, ValueKind};
 use std::fmt;
 
-/// A configuration as it can be compared. `Debug` shows nothing: it holds secrets.
+/// A configuration as it can be compared, without its secrets. `Debug` shows nothing: an address may hold some.
 #[derive(Clone)]
 pub struct Effective {
     tree: Value,
@@ -27,7 +28,7 @@ pub struct Effective {
 
 impl Effective {
     pub(crate) fn new(tree: Value, settings: &Settings) -> Self {
-        Self { tree, files: files(settings) }
+        Self { tree: seal::sealed(Shape::root(), tree), files: files(settings) }
     }
 }
 

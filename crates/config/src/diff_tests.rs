@@ -94,6 +94,15 @@ fn a_changed_secret_is_told_and_not_shown() {
 }
 
 #[test]
+fn what_is_kept_for_a_comparison_holds_no_secret() {
+    let kept = format!("{:?}", loaded(BASE).effective.tree);
+    for secret in ["sk-one", "sk-two", ":pw@"] {
+        assert!(BASE.contains(secret) && !kept.contains(secret), "{secret}");
+    }
+    assert!(kept.contains("gpu.example.com"), "{kept}");
+}
+
+#[test]
 fn what_needs_a_restart_is_named_once_and_the_rest_is_not() {
     let new = format!(
         "listeners: {{api: {{bind: '127.0.0.1:4', header_timeout: 3s, max_connections: 7, reuse_port: true}}, admin: {{bind: '127.0.0.1:5'}}}}\nledger: {{retention: 9d}}\ntelemetry: {{logs: {{format: text, level: debug}}, traces: {{otlp: 'http://127.0.0.1:4318'}}}}\nshutdown: {{delay: 1s}}\nstate_dir: ./elsewhere\n{BASE}"
