@@ -1,6 +1,6 @@
 //! The built `sluice` binary as a child process: command line, signals, exit codes.
 //!
-//! `SLUICE_BIN` names the binary; without it the one beside the test binary (same profile) is taken.
+//! `SLUICE_BIN` names the binary; without it the one of the same profile as the running test or driver is taken.
 
 use crate::eventually;
 use std::{
@@ -18,7 +18,8 @@ pub fn binary() -> PathBuf {
         return path.into();
     }
     let test = std::env::current_exe().expect("the test binary's path");
-    let folder = test.parent().and_then(|deps| deps.parent()).expect("target/<profile>/deps");
+    // Tests are in `target/<profile>/deps`, drivers such as `steady` one above.
+    let folder = test.ancestors().skip(1).find(|folder| !folder.ends_with("deps")).expect("target/<profile>");
     let path = folder.join("sluice");
     assert!(path.exists(), "{} is not built; run `cargo build` first, or set SLUICE_BIN", path.display());
     path
