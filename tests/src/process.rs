@@ -1,6 +1,6 @@
 //! The built `sluice` binary as a child process: command line, signals, exit codes.
 //!
-//! `SLUICE_BIN` names the binary; without it the one beside the test binary (same profile) is taken.
+//! `SLUICE_BIN` names the binary; without it the one of the same profile as the running test or driver is taken.
 
 use crate::eventually;
 use std::{
@@ -17,14 +17,12 @@ pub fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("SLUICE_BIN") {
         return path.into();
     }
-    let ours = std::env::current_exe().expect("this binary's path");
-    // A test lies in `target/<profile>/deps`, everything else beside it.
-    let beside = ours.ancestors().skip(1).take(2).map(|folder| folder.join("sluice"));
-    let built = beside.clone().find(|path| path.is_file());
-    built.unwrap_or_else(|| {
-        let paths: Vec<_> = beside.collect();
-        panic!("none of {paths:?} is built; run `cargo build` first, or set SLUICE_BIN")
-    })
+    let test = std::env::current_exe().expect("the test binary's path");
+    // Tests are in `target/<profile>/deps`, drivers such as `steady` one above.
+    let folder = test.ancestors().skip(1).find(|folder| !folder.ends_with("deps")).expect("target/<profile>");
+    let path = folder.join("sluice");
+    assert!(path.exists(), "{} is not built; run `cargo build` first, or set SLUICE_BIN", path.display());
+    path
 }
 
 /// A command of the binary with a clean environment: no `SLUICE*` variable and no provider key reaches it.

@@ -116,5 +116,6 @@ async fn what_is_not_valid_is_told_once_and_mended_by_the_next_writing() {
 
     sluice.write(&config.key("new", NEW, "models: [\"*\"]"));
     until(&sluice, NEW, 200).await;
+    sluice.says(BY_FILE).await;
     assert_eq!((sluice.printed(REFUSED), last_reload(&sluice).await["result"].as_str()), (1, Some("ok")));
 }

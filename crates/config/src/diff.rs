@@ -4,6 +4,7 @@
 //! defaults count as if they were written. What needs a restart is told by `restart`.
 
 mod compact;
+mod seal;
 
 use crate::{
     Loaded,
@@ -13,11 +14,11 @@ use crate::{
     schema::{Kind, Shape},
     text,
 };
-use compact::compact;
+use compact::{compact, compact_both};
 use config::{Map, Value, ValueKind};
 use std::fmt;
 
-/// A configuration as it can be compared. `Debug` shows nothing: it holds secrets.
+/// A configuration as it can be compared, without its secrets. `Debug` shows nothing: an address may hold some.
 #[derive(Clone)]
 pub struct Effective {
     tree: Value,
@@ -27,7 +28,7 @@ pub struct Effective {
 
 impl Effective {
     pub(crate) fn new(tree: Value, settings: &Settings) -> Self {
-        Self { tree, files: files(settings) }
+        Self { tree: seal::sealed(Shape::root(), tree), files: files(settings) }
     }
 }
 
@@ -159,7 +160,7 @@ impl Changes {
             (ValueKind::Table(old), ValueKind::Table(new)) => self.table(shape, old, new, at),
             (ValueKind::Array(old_items), ValueKind::Array(new_items)) => match shape.kind() {
                 Kind::List(item) if is_named(item) => self.named(item, old_items, new_items, at),
-                Kind::List(item) if old_items.len() == new_items.len() && !is_scalar(item) => {
+                Kind::List(item) if !is_scalar(item) && are_same_places(item, old_items, new_items) => {
                     for (index, (old, new)) in old_items.iter().zip(new_items).enumerate() {
                         self.value(item, old, new, &path::item(at, index));
                     }
@@ -204,10 +205,12 @@ impl Changes {
 
     fn changed(&mut self, shape: Shape<'_>, old: &Value, new: &Value, at: &str) {
         let hidden = |value: &Value| matches!(&value.kind, ValueKind::String(text) if has_credentials(text));
-        let what = if shape.is_secret() || hidden(old) || hidden(new) {
+        let (from, to) = compact_both(shape, old, new);
+        // What differs where both look the same is what nobody may see.
+        let what = if shape.is_secret() || hidden(old) || hidden(new) || from == to {
             What::Secret
         } else {
-            What::Changed { from: compact(shape, old), to: compact(shape, new) }
+            What::Changed { from, to }
         };
         self.push(at, what);
     }
@@ -215,6 +218,20 @@ impl Changes {
 
 fn is_named(item: Shape<'_>) -> bool {
     item.field("name").is_some() && item.required("name")
+}
+
+/// Is each item of a list that has no names another version of the one in its place, rather than one that has moved?
+fn are_same_places(item: Shape<'_>, old: &[Value], new: &[Value]) -> bool {
+    let is_same = |old: &Value, new: &Value| {
+        let mut changes = Changes(Vec::new());
+        changes.value(item, old, new, "");
+        changes.0.is_empty()
+    };
+    let has_moved = |(index, value): (usize, &Value)| {
+        let stays = old.get(index).is_some_and(|old| is_same(old, value));
+        !stays && old.iter().any(|old| is_same(old, value))
+    };
+    old.len() == new.len() && !new.iter().enumerate().any(has_moved)
 }
 
 fn is_scalar(item: Shape<'_>) -> bool {

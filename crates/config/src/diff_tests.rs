@@ -61,6 +61,11 @@ fn each_change_is_told_by_name_and_on_one_line() {
         ("60/min", "600/min", "~ limits.requests.rate: 60/min → 600/min"),
         ("limits: {", "limits: {concurrency: 5, ", "+ limits.concurrency: 5"),
         ("limits: {requests: {rate: 60/min}}\n", "", "- limits"),
+        (
+            "{provider: up, model: big, weight: 3}, {provider: gpu, model: small}",
+            "{provider: gpu, model: small}, {provider: up, model: big, weight: 3}",
+            "~ models[smart].targets: [{provider: up, model: big, weight: 3}, {provider: gpu, model: small}] → [{provider: gpu, model: small}, {provider: up, model: big, weight: 3}]",
+        ),
         ("weight: 3", "weight: 4", "~ models[smart].targets[0].weight: 3 → 4"),
         ("x-team: a", "x-group: a", "+ providers[gpu].headers.x-group: ***"),
         (
@@ -83,10 +88,18 @@ fn each_change_is_told_by_name_and_on_one_line() {
 fn a_changed_secret_is_told_and_not_shown() {
     assert_eq!(replaced("sk-one", "sk-other"), ["~ providers[up].keys[main].value: another secret"]);
     assert_eq!(replaced("x-team: a", "x-team: b"), ["~ providers[gpu].headers.x-team: another secret"]);
-    let told = replaced("redis://:pw@cache", "redis://:qq@cache");
-    assert!(told.len() == 1 && !told[0].contains("pw") && !told[0].contains("qq"), "{told:?}");
+    assert_eq!(replaced("redis://:pw@cache", "redis://:qq@cache"), ["~ redis.urls: another secret"]);
     let told = replaced("limits:", "listeners: {admin: {token: topsecret}}\nlimits:");
     assert_eq!(told, ["+ listeners.admin.token: ***"]);
+}
+
+#[test]
+fn what_is_kept_for_a_comparison_holds_no_secret() {
+    let kept = format!("{:?}", loaded(BASE).effective.tree);
+    for secret in ["sk-one", "sk-two", ":pw@"] {
+        assert!(BASE.contains(secret) && !kept.contains(secret), "{secret}");
+    }
+    assert!(kept.contains("gpu.example.com"), "{kept}");
 }
 
 #[test]
@@ -119,4 +132,14 @@ fn a_long_value_is_cut() {
     let told = changes(BASE, &format!("{BASE}keys: [{{name: k, hash: '{hash}', models: [smart{models}]}}]"));
     let added = told.iter().find(|line| line.starts_with("+ keys[k]")).unwrap();
     assert!(added.ends_with('…') && added.chars().count() < 200, "{added}");
+
+    let with = |last: &str| {
+        format!(
+            "{BASE}auth: {{mode: keys}}\nkeys: [{{name: k, hash: '{hash}', models: [smart{models}, {last}]}}]"
+        )
+    };
+    let told = changes(&with("one"), &with("two"));
+    let [told] = told.as_slice() else { panic!("{told:?}") };
+    assert!(told.starts_with("~ keys[k].models: …") && told.contains("m0049, one] → …"), "{told}");
+    assert!(told.ends_with("m0049, two]") && told.chars().count() < 200, "{told}");
 }

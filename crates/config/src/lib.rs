@@ -35,6 +35,7 @@ pub use model::Settings;
 pub use report::{Diagnostic, Level, Place, Report};
 pub use schema::schema;
 pub use show::{default_yaml, key_entry, show};
+pub use validate::NOT_YOURS;
 
 use mask::Masked;
 use problems::{Problem, Problems};
@@ -42,6 +43,7 @@ use std::{
     borrow::Cow,
     collections::BTreeSet,
     io::Read,
+    os::unix::fs::FileTypeExt as _,
     path::{Path, PathBuf},
 };
 
@@ -185,16 +187,27 @@ fn contents(source: Source<'_>) -> Result<Cow<'_, str>, Problem> {
         Source::Text { text, .. } => return Ok(Cow::Borrowed(text)),
     };
     let refuse = |why: &str| Problem::error(codes::SYNTAX, format!("{} {why}", path.display()));
-    let cannot = |error: std::io::Error| refuse(&unreadable(&error));
+    String::from_utf8(bytes_of(path).map_err(|why| refuse(&why))?).map(Cow::Owned).map_err(|error| {
+        refuse(&format!("is not UTF-8 text from byte {} on", error.utf8_error().valid_up_to()))
+    })
+}
+
+/// What is in a file of a sensible size; else why that cannot be told.
+fn bytes_of(path: &Path) -> Result<Vec<u8>, String> {
+    let cannot = |error: std::io::Error| unreadable(&error);
+    // One that lies in a folder is waited at until somebody writes to it, and nothing else is read meanwhile. What a
+    // shell hands over is written already.
+    let is_handed_over = ["/dev", "/proc"].iter().any(|folder| path.starts_with(folder));
+    if !is_handed_over && std::fs::metadata(path).is_ok_and(|meta| meta.file_type().is_fifo()) {
+        return Err("is a pipe".to_owned());
+    }
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(cannot)?;
     file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(cannot)?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(refuse("is larger than 8 MiB"));
+        return Err("is larger than 8 MiB".to_owned());
     }
-    String::from_utf8(bytes).map(Cow::Owned).map_err(|error| {
-        refuse(&format!("is not UTF-8 text from byte {} on", error.utf8_error().valid_up_to()))
-    })
+    Ok(bytes)
 }
 
 /// Why a file cannot be read, in words.

@@ -307,3 +307,12 @@ fn an_admin_token_that_only_the_server_has_is_one() {
     let none = yaml.replace("${TOKEN}", "${TOKEN:-}");
     assert!(load(text(&none), &options).unwrap_err().render(false).contains("SL023"));
 }
+
+#[test]
+fn a_pipe_in_a_folder_is_not_waited_for() {
+    let pipe = std::env::temp_dir().join(format!("sluice-pipe-{}", std::process::id()));
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let report = load(Source::File(&pipe), &options(&[])).err().unwrap().render(false);
+    std::fs::remove_file(pipe).unwrap();
+    assert!(report.contains("is a pipe"), "{report}");
+}

@@ -12,6 +12,8 @@ mod routing;
 mod sections;
 mod traces;
 
+pub use providers::NOT_YOURS;
+
 use crate::{
     Options, codes,
     model::{PemFile, Ratio, Secret, Settings},
@@ -95,10 +97,10 @@ impl Check<'_> {
     fn pem(&mut self, at: &str, file: &mut PemFile, marker: &str) {
         let path = self.base.join(&*file);
         self.problems.depends_on(&path);
-        let contents = std::fs::read(&path);
+        let contents = crate::bytes_of(&path);
         file.found(path, contents.as_deref().ok());
         let why = match contents {
-            Err(error) => crate::unreadable(&error),
+            Err(why) => why,
             Ok(bytes) if !String::from_utf8_lossy(&bytes).contains(marker) => {
                 format!("holds no PEM block `{marker}…`")
             }

@@ -12,6 +12,7 @@ mod fallbacks;
 mod general;
 mod groups;
 mod headers;
+mod info;
 mod kinds;
 mod models;
 mod names;

@@ -28,6 +28,8 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 /// A manager that does not read must not hold up a thread for longer.
 const SEND_LIMIT: Duration = Duration::from_millis(200);
+/// Nobody who is not out to harm wants signs of life more often.
+const OFTEN: Duration = Duration::from_millis(10);
 /// What comes after the drain: last events, records, log lines.
 const AFTER_DRAIN: Duration = Duration::from_secs(20);
 
@@ -99,7 +101,7 @@ impl Notify {
     /// Gives signs of life until it is dropped, where they are wanted.
     pub(crate) fn live(&self) -> Option<AbortOnDropHandle<()>> {
         let manager = self.0.clone()?;
-        let every = manager.watchdog? / 2;
+        let every = (manager.watchdog? / 2).max(OFTEN);
         let tasks = TaskTracker::new();
         let living = async move {
             loop {

@@ -131,6 +131,8 @@ fn put_in_force(
 
 /// Tells the log and `/status` what came of a reload.
 fn tell(app: &App, who: &'static str, outcome: &Result<Reloaded, ReloadError>) {
+    // First, for whoever reads the line and asks for more.
+    app.remember_reload(LastReload::new(who, outcome.as_ref().err().map(ToString::to_string)));
     match outcome {
         Ok(Reloaded { hash, changes, notes }) => {
             let mut diff = changes.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join("; ");
@@ -141,7 +143,6 @@ fn tell(app: &App, who: &'static str, outcome: &Result<Reloaded, ReloadError>) {
         }
         Err(why) => tracing::error!(who, %why, "reload rejected; the old configuration stays in force"),
     }
-    app.remember_reload(LastReload::new(who, outcome.as_ref().err().map(ToString::to_string)));
 }
 
 impl Control for Process {

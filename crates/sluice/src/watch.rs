@@ -15,6 +15,8 @@ use tokio::{sync::Notify, time};
 const STILL: Duration = Duration::from_millis(500);
 /// Who writes on and on is not waited for longer than this many times that.
 const ROUNDS: usize = 4;
+/// Between two looks: where others write on and on in the same folder, the system tells without end.
+const PAUSE: Duration = Duration::from_millis(100);
 /// How often is looked where the system tells.
 const SELDOM: Duration = Duration::from_secs(10);
 /// How often is looked where it does not.
@@ -25,7 +27,7 @@ pub(crate) async fn run(file: Arc<ConfigFile>, control: Arc<dyn Control>, app: A
     let mut folders = Folders::new();
     loop {
         let seen = file.seen();
-        folders.follow(seen.folders());
+        folders = folders.follow(seen.clone()).await;
         // First a look, since until now nobody has told of a change in a folder that is new to us.
         match difference(seen).await {
             // Between noticing and now somebody may have asked for it.
@@ -34,7 +36,9 @@ pub(crate) async fn run(file: Arc<ConfigFile>, control: Arc<dyn Control>, app: A
                 let _ = control.reload(&app, "file").await;
             }
             Some(_) => {}
-            None => folders.changed().await,
+            None => {
+                tokio::join!(folders.changed(), time::sleep(PAUSE));
+            }
         }
     }
 }
@@ -64,6 +68,8 @@ async fn difference(seen: Stamps) -> Option<Stamps> {
 struct Folders {
     watcher: Option<RecommendedWatcher>,
     watched: BTreeSet<PathBuf>,
+    /// Those that are not, though they should be.
+    missed: BTreeSet<PathBuf>,
     told: Arc<Notify>,
 }
 
@@ -82,25 +88,42 @@ impl Folders {
                 tracing::warn!(%fault, "the system watches no files for us; they are looked at every second");
             })
             .ok();
-        Self { watcher, watched: BTreeSet::new(), told }
+        Self { watcher, watched: BTreeSet::new(), missed: BTreeSet::new(), told }
     }
 
-    /// Watches these and no others. A folder that was made anew under its name is another one, so all are named again;
-    /// one that is not there is looked for in vain until it is.
-    fn follow(&mut self, folders: BTreeSet<PathBuf>) {
+    /// Watches the folders of these files and no others.
+    async fn follow(mut self, files: Stamps) -> Self {
+        // On a thread that may wait, as above.
+        let following = tokio::task::spawn_blocking(move || {
+            self.watch(files.folders());
+            self
+        });
+        following.await.unwrap_or_else(|_| Self::new())
+    }
+
+    /// A folder that was made anew under its name is another one, so all are named again; one that is not there is
+    /// looked for in vain until it is.
+    fn watch(&mut self, folders: BTreeSet<PathBuf>) {
         let Some(watcher) = &mut self.watcher else { return };
         for folder in self.watched.difference(&folders) {
             let _ = watcher.unwatch(folder);
         }
+        let mut missed = BTreeSet::new();
         for folder in &folders {
-            let _ = watcher.watch(folder, RecursiveMode::NonRecursive);
+            let Err(fault) = watcher.watch(folder, RecursiveMode::NonRecursive) else { continue };
+            if folder.exists() && !self.missed.contains(folder) {
+                let folder = folder.display();
+                tracing::warn!(%folder, %fault, "the system does not watch a folder for us; it is looked at every second");
+            }
+            missed.insert(folder.clone());
         }
-        self.watched = folders;
+        (self.watched, self.missed) = (folders, missed);
     }
 
     /// Waits until it is worth looking.
     async fn changed(&self) {
-        let patience = if self.watcher.is_some() { SELDOM } else { OFTEN };
+        let is_told = self.watcher.is_some() && self.missed.is_empty();
+        let patience = if is_told { SELDOM } else { OFTEN };
         let _ = time::timeout(patience, self.told.notified()).await;
     }
 }

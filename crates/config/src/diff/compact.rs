@@ -9,14 +9,34 @@ use config::{Value, ValueKind};
 
 /// Characters; a change is told on one line.
 const LONGEST: usize = 160;
+/// What is shown of a long value before the place where another one differs.
+const BEFORE: usize = 40;
 
 /// `value` on one line.
 pub(super) fn compact(shape: Shape<'_>, value: &Value) -> String {
+    cut(&whole(shape, value), 0)
+}
+
+/// Both on one line each: where they are long, from shortly before they differ.
+pub(super) fn compact_both(shape: Shape<'_>, old: &Value, new: &Value) -> (String, String) {
+    let (old, new) = (whole(shape, old), whole(shape, new));
+    let longest = old.chars().count().max(new.chars().count());
+    let same = old.chars().zip(new.chars()).take_while(|(old, new)| old == new).count();
+    let start = if longest > LONGEST { same.saturating_sub(BEFORE) } else { 0 };
+    (cut(&old, start), cut(&new, start))
+}
+
+fn whole(shape: Shape<'_>, value: &Value) -> String {
     let mut out = String::new();
     write(shape, value, true, &mut out);
-    if out.chars().count() > LONGEST {
-        out = out.chars().take(LONGEST).chain(['…']).collect();
-    }
+    out
+}
+
+fn cut(text: &str, start: usize) -> String {
+    let mut rest = text.chars().skip(start);
+    let mut out = String::from(if start > 0 { "…" } else { "" });
+    out.extend(rest.by_ref().take(LONGEST));
+    out.extend(rest.next().map(|_| '…'));
     out
 }
 

@@ -11,8 +11,8 @@ use http::{HeaderName, HeaderValue, Uri};
 use sluice_protocol::provider::{DropFields, PRESETS, ProviderKind};
 use std::net::IpAddr;
 
-/// Headers of one connection, and those that frame a message: ours to set.
-const NOT_YOURS: &[&str] = &[
+/// Headers of one connection, and those that frame a message, in lower case: a provider's `headers` cannot set them.
+pub const NOT_YOURS: &[&str] = &[
     "connection",
     "content-length",
     "host",

@@ -60,7 +60,7 @@ impl HealthStock {
     }
 
     /// What is known of a provider's keys, and its retry budget. Keys keep their state as long as their secret
-    /// stays.
+    /// stays. A budget that is in use keeps its rules until [`Self::keep`].
     #[must_use]
     pub fn provider(
         &self,
@@ -68,16 +68,20 @@ impl HealthStock {
         keys: Vec<KeySpec>,
         rules: model::RetryBudget,
     ) -> (Arc<KeyPool>, Arc<RetryBudget>) {
-        let mut inner = self.lock();
+        let inner = self.lock();
         let old = inner.providers.get(name);
         let pool = Arc::new(KeyPool::new(keys, old.map(|(pool, _)| &**pool)));
         let budget = match old {
             Some((_, budget)) => budget.clone(),
             None => Arc::new(RetryBudget::new(rules, Instant::now())),
         };
-        budget.set_rules(rules);
-        inner.providers.insert(name.into(), (pool.clone(), budget.clone()));
         (pool, budget)
+    }
+
+    /// From now on these are the provider's.
+    pub fn keep(&self, name: &str, pool: Arc<KeyPool>, budget: Arc<RetryBudget>, rules: model::RetryBudget) {
+        budget.set_rules(rules);
+        self.lock().providers.insert(name.into(), (pool, budget));
     }
 
     /// What a model may still spend on second requests.

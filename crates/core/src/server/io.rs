@@ -17,7 +17,8 @@ use std::{
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::sleep,
+    sync::Notify,
+    time::timeout,
 };
 
 /// How long a connection may wait for its next request.
@@ -26,8 +27,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const WRITE_STALL: Duration = Duration::from_secs(60);
 /// What a client gets to send its first request, or its next after an answer, while its gateway ends.
 const NEXT_REQUEST: Duration = Duration::from_secs(1);
-/// How often is looked whether an answer has ended or a request has come, while the gateway ends.
-const GLANCE: Duration = Duration::from_millis(20);
 /// How long, and how much of, an unread body is thrown away.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 32 << 20;
@@ -38,6 +37,8 @@ pub struct ConnState {
     busy: AtomicBool,
     /// Requests that have begun.
     requests: AtomicU32,
+    /// Tells whoever waits in [`Self::rested`] of each beginning and end of a request.
+    turned: Notify,
     unread: AtomicBool,
 }
 
@@ -47,6 +48,7 @@ impl ConnState {
     pub fn busy(self: &Arc<Self>) -> Busy {
         self.busy.store(true, Ordering::Relaxed);
         self.requests.fetch_add(1, Ordering::Relaxed);
+        self.turned.notify_one();
         Busy(self.clone())
     }
 
@@ -61,13 +63,15 @@ impl ConnState {
         let mut expected = busy() || begun() == 0;
         while expected {
             while busy() {
-                sleep(GLANCE).await;
+                self.turned.notified().await;
             }
-            let (before, patience) = (begun(), now() + NEXT_REQUEST);
-            while begun() == before && now() < patience {
-                sleep(GLANCE).await;
-            }
-            expected = begun() != before;
+            let before = begun();
+            let next = async {
+                while begun() == before {
+                    self.turned.notified().await;
+                }
+            };
+            expected = timeout(NEXT_REQUEST, next).await.is_ok();
         }
     }
 
@@ -84,6 +88,7 @@ pub struct Busy(Arc<ConnState>);
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.busy.store(false, Ordering::Relaxed);
+        self.0.turned.notify_one();
     }
 }
 

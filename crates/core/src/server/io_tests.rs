@@ -144,3 +144,21 @@ async fn a_head_that_came_behind_a_long_request_is_not_cut_too_early() {
     pass(2).await;
     assert!(cut(&connection.read()));
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_an_answer_to_end_is_woken_by_its_end_alone() {
+    let state = Arc::new(ConnState::default());
+    let answer = state.busy();
+    let mut resting = std::pin::pin!(state.rested());
+    let mut looks = 0;
+    let mut looking = std::future::poll_fn(|cx| {
+        looks += 1;
+        resting.as_mut().poll(cx)
+    });
+    assert!(timeout(Duration::from_secs(60), &mut looking).await.is_err(), "an answer is under way");
+    let ended = Clock::now();
+    drop(answer);
+    looking.await;
+    assert_eq!(ended.elapsed(), NEXT_REQUEST, "and the next request had its moment");
+    assert!(looks < 6, "{looks}");
+}

@@ -1,4 +1,7 @@
 //! State that outlives a reload, keyed by stable names: upstream connection pools, the link to Redis, answers.
+//!
+//! What can fail to be made is made first, beside what is in use; it takes its place with `keep_…` once nothing can
+//! fail any more. So settings that are refused leave everything as it was.
 
 use crate::{
     cache::{generations::Generations, metrics::TierMetrics, redis::RedisTier, store::ResponseCache},
@@ -93,25 +96,30 @@ impl Shared {
         &self.background.unclaimed
     }
 
-    /// The limits that replicas share, when there is a Redis and anything to share.
-    ///
-    /// # Errors
-    /// When the address of Redis can never be used.
+    /// The limits that replicas share, when there is a Redis, at the other end of `link`, and anything to share.
     pub fn shared_limits(
         &self,
         settings: &Settings,
+        link: Option<Arc<RedisLink>>,
         metrics: &Metrics,
-    ) -> Result<Option<Arc<SharedLimits>>, ProviderError> {
-        let wanted = settings.redis.as_ref().filter(|_| LimitStock::are_wanted(settings));
-        let link = wanted.map(|redis| self.redis(redis, metrics)).transpose()?;
-        Ok(self.limits.shared(link, settings, metrics, &self.background))
+    ) -> Option<Arc<SharedLimits>> {
+        let link = link.filter(|_| LimitStock::are_wanted(settings));
+        self.limits.shared(link, settings, metrics, &self.background)
     }
 
-    /// The link to Redis: the one in use, unless where it leads has changed.
-    fn redis(&self, wanted: &model::Redis, metrics: &Metrics) -> Result<Arc<RedisLink>, ProviderError> {
+    /// The link to Redis, if anything in these settings uses one: the one in use, unless where it leads has changed.
+    ///
+    /// # Errors
+    /// When the address of Redis can never be used; then the one in use stays.
+    pub fn redis(
+        &self,
+        settings: &Settings,
+        metrics: &Metrics,
+    ) -> Result<Option<Arc<RedisLink>>, ProviderError> {
+        let Some(wanted) = redis_in(settings) else { return Ok(None) };
         let mut redis = self.redis.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(used) = redis.as_ref().filter(|used| used.settings == *wanted) {
-            return Ok(used.link.clone());
+            return Ok(Some(used.link.clone()));
         }
         let handles = LinkMetrics::new(
             metrics.redis_up.clone(),
@@ -126,7 +134,7 @@ impl Shared {
         if let Some(old) = redis.replace(RedisInUse { settings: wanted.clone(), link: link.clone(), stop }) {
             old.stop.cancel();
         }
-        Ok(link)
+        Ok(Some(link))
     }
 
     /// The link in use.
@@ -137,52 +145,50 @@ impl Shared {
     }
 
     /// The response cache of some settings, if they want one. What is in memory and what is under way stays as
-    /// long as the size of the memory does, whatever else changes.
-    ///
-    /// # Errors
-    /// When the second tier's address can never be used.
+    /// long as the size of the memory does, whatever else changes. `link` leads to the second tier.
     pub fn response_cache(
         &self,
         settings: &Settings,
+        link: Option<&Arc<RedisLink>>,
         metrics: &Metrics,
-    ) -> Result<Option<Arc<ResponseCache>>, ProviderError> {
+    ) -> Option<Arc<ResponseCache>> {
         let mut used = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(common) = &settings.cache else {
             *used = None;
-            return Ok(None);
+            return None;
         };
         let redis = settings.redis.as_ref().filter(|_| common.redis);
         let (memory, limit) = (common.memory.0, common.max_entry.0);
         let old = used.as_ref().filter(|used| used.memory == memory);
         if let Some(same) = old.filter(|used| used.limit == limit && used.redis.as_ref() == redis) {
-            return Ok(Some(same.cache.clone()));
+            return Some(same.cache.clone());
         }
-        let second = redis.map(|redis| self.second_tier(redis, limit, metrics)).transpose()?;
+        let second =
+            redis.zip(link).map(|(redis, link)| self.second_tier(redis, link.clone(), limit, metrics));
         let cache = Arc::new(match old {
             Some(old) => old.cache.with_second(second),
             None => ResponseCache::new(memory, second, self.generations.clone(), metrics),
         });
         *used = Some(CacheInUse { memory, limit, redis: redis.cloned(), cache: cache.clone() });
-        Ok(Some(cache))
+        Some(cache)
     }
 
     fn second_tier(
         &self,
         redis: &model::Redis,
+        link: Arc<RedisLink>,
         limit: u64,
         metrics: &Metrics,
-    ) -> Result<Arc<RedisTier>, ProviderError> {
-        let link = self.redis(redis, metrics)?;
+    ) -> Arc<RedisTier> {
         let handles = TierMetrics::new(metrics, CacheTier::Redis);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let generations = self.generations.clone();
-        Ok(RedisTier::start(link, &redis.key_prefix, limit, generations, handles, &self.background))
+        RedisTier::start(link, &redis.key_prefix, limit, generations, handles, &self.background)
     }
 
     /// Ends a link that nothing in these settings uses.
     pub fn forget_unused_redis(&self, settings: &Settings) {
-        let of_cache = settings.cache.as_ref().is_some_and(|cache| cache.redis);
-        if settings.redis.is_some() && (of_cache || LimitStock::are_wanted(settings)) {
+        if redis_in(settings).is_some() {
             return;
         }
         let mut redis = self.redis.lock().unwrap_or_else(PoisonError::into_inner);
@@ -191,8 +197,7 @@ impl Shared {
         }
     }
 
-    /// Makes traces, if these settings want any: the one in use, unless they say otherwise of it. One that is no
-    /// longer wanted sends what it holds when the last request that has it has ended.
+    /// Makes traces, if these settings want any: the one in use, unless they say otherwise of it.
     ///
     /// # Errors
     /// When the collector can never be spoken to.
@@ -201,18 +206,20 @@ impl Shared {
         settings: &Settings,
         metrics: &Metrics,
     ) -> Result<Option<Arc<Tracer>>, ProviderError> {
-        let mut used = self.tracer.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(wanted) = &settings.telemetry.traces else {
-            *used = None;
-            return Ok(None);
-        };
+        let Some(wanted) = &settings.telemetry.traces else { return Ok(None) };
+        let used = self.tracer.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, tracer)) = used.as_ref().filter(|(settings, _)| settings == wanted) {
             return Ok(Some(tracer.clone()));
         }
         let stop = self.background.stop.child_token();
-        let tracer = Arc::new(Tracer::start(wanted, metrics, &self.background.writing, stop)?);
-        *used = Some((wanted.clone(), tracer.clone()));
-        Ok(Some(tracer))
+        Ok(Some(Arc::new(Tracer::start(wanted, metrics, &self.background.writing, stop)?)))
+    }
+
+    /// From now on this one makes traces. One that is no longer wanted sends what it holds when the last request that
+    /// has it has ended.
+    pub fn keep_tracer(&self, settings: &Settings, tracer: Option<&Arc<Tracer>>) {
+        let tracer = settings.telemetry.traces.clone().zip(tracer.cloned());
+        *self.tracer.lock().unwrap_or_else(PoisonError::into_inner) = tracer;
     }
 
     /// The provider's connection pool: the one in use, unless how it connects has changed. `label` is the
@@ -227,7 +234,7 @@ impl Shared {
         metrics: &Metrics,
     ) -> Result<UpstreamClient, ProviderError> {
         let wanted = ClientSettings::of(provider);
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let old = clients.get(&provider.name);
         if let Some((settings, client)) = old
             && *settings == wanted
@@ -238,9 +245,20 @@ impl Shared {
         let connections = old.map(|(_, client)| client.connections().clone()).unwrap_or_default();
         let connects = metrics.connect_duration.with_label_values(&[label]);
         let reused = metrics.reused_retries.with_label_values(&[label]);
-        let client = UpstreamClient::new(&wanted, connects, reused, connections)
-            .map_err(|error| ProviderError::Tls(provider.name.clone(), error.to_string()))?;
-        clients.insert(provider.name.clone(), (wanted, client.clone()));
-        Ok(client)
+        UpstreamClient::new(&wanted, connects, reused, connections)
+            .map_err(|error| ProviderError::Tls(provider.name.clone(), error.to_string()))
     }
+
+    /// From now on these connection pools are in use, and those of no other provider.
+    pub fn keep_clients<'a>(&self, used: impl Iterator<Item = (&'a model::Provider, UpstreamClient)>) {
+        let used =
+            used.map(|(provider, client)| (provider.name.clone(), (ClientSettings::of(provider), client)));
+        *self.clients.lock().unwrap_or_else(PoisonError::into_inner) = used.collect();
+    }
+}
+
+/// The Redis that something in these settings uses.
+fn redis_in(settings: &Settings) -> Option<&model::Redis> {
+    let of_cache = settings.cache.as_ref().is_some_and(|cache| cache.redis);
+    settings.redis.as_ref().filter(|_| of_cache || LimitStock::are_wanted(settings))
 }

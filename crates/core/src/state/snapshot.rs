@@ -92,7 +92,7 @@ impl Snapshot {
     /// # Errors
     /// When a provider cannot be made ready, or Redis can never be reached.
     pub fn build(settings: Arc<Settings>, shared: &Shared, metrics: &Metrics) -> Result<Self, ProviderError> {
-        // What can fail comes first: settings that are refused have changed no limit.
+        // What can fail comes first, and leaves what is in use alone: settings that are refused have changed nothing.
         let tls = settings.listeners.api.tls.as_ref().map(certificate::acceptor).transpose()?;
         let caps = settings.telemetry.metrics;
         let mut provider_labels = Capped::new(CappedLabel::Provider, &caps, metrics);
@@ -109,14 +109,19 @@ impl Snapshot {
             ready.push((provider, Provider::build(provider, client, health, handles)?));
         }
         let tracer = shared.tracer(&settings, metrics)?;
-        // After all else that can fail: another Redis ends the link that the settings in force use.
-        let cache = shared.response_cache(&settings, metrics)?;
-        let shared_limits = shared.shared_limits(&settings, metrics)?;
+        // Last of it: another Redis ends the link that the settings in force use.
+        let redis = shared.redis(&settings, metrics)?;
 
+        shared.keep_clients(ready.iter().map(|(provider, ready)| (*provider, ready.client.clone())));
+        shared.keep_tracer(&settings, tracer.as_ref());
+        let cache = shared.response_cache(&settings, redis.as_ref(), metrics);
+        let shared_limits = shared.shared_limits(&settings, redis, metrics);
         shared.limits.forget_unused();
         let limits = |limited| shared.limits.scope(limited, shared_limits.is_some());
         let mut providers = HashMap::new();
         for (provider, mut ready) in ready {
+            let (pool, retries) = (ready.pool.clone(), ready.retries.clone());
+            shared.health.keep(&provider.name, pool, retries, settings.resilience.retry_budget);
             ready.limits = limits(Limited {
                 limits: provider.limits.as_ref(),
                 concurrency: provider.max_concurrency.map(|most| u32::try_from(most).unwrap_or(u32::MAX)),

@@ -108,3 +108,50 @@ models:
     assert!(!edge("m", "a", "a") && !edge("spare", "a", "b") && !edge("m", "a", "c"), "{text}");
     assert_eq!(text.lines().filter(|line| line.starts_with("sluice_fallbacks_total{")).count(), 4 * 6);
 }
+
+#[tokio::test]
+async fn settings_that_cannot_be_made_ready_leave_the_state_of_those_in_force_alone() {
+    let (shared, metrics) = (Shared::default(), Metrics::new().unwrap());
+    let build = |yaml: &str| {
+        let source = Source::Text { name: "test", text: yaml, base: Path::new(".") };
+        let options = Options { env: Env::Map(std::collections::BTreeMap::new()), env_optional: false };
+        Snapshot::build(Arc::new(load(source, &options).unwrap().settings), &shared, &metrics)
+    };
+    let provider = |timeout: &str| {
+        format!(
+            "auth: {{mode: open}}
+providers: [{{name: a, kind: openai_compatible, base_url: 'http://127.0.0.1:1/v1', allow_private: true, timeouts: {{connect: {timeout}}}, keys: [{{name: k, value: secret}}]}}]
+models: [{{name: m, targets: [{{provider: a, model: x}}]}}]
+"
+        )
+    };
+    let good = format!(
+        "{}cache: {{memory: 8MiB}}\ntelemetry: {{traces: {{otlp: 'http://127.0.0.1:1/v1/traces'}}}}\n",
+        provider("5s")
+    );
+    // Of two providers the second cannot be made ready: nothing is a certificate here.
+    let garbage = std::env::temp_dir().join(format!("sluice-garbage-{}.pem", std::process::id()));
+    std::fs::write(&garbage, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+    let other = format!(
+        "}}]}}, {{name: b, kind: openai_compatible, base_url: 'https://127.0.0.1:1/v1', ca_file: '{}'}}]\nmodels",
+        garbage.display()
+    );
+    let bad = format!(
+        "{}cache: {{memory: 9MiB}}\nresilience: {{retry_budget: {{ratio: 1%, per_second: 1}}}}\n",
+        provider("6s").replace("secret", "another").replace("}]}]\nmodels", &other)
+    );
+    let first = build(&good).unwrap();
+    let (now, hint) = (std::time::Instant::now(), std::time::Duration::from_secs(60));
+    first.providers[0].pool.rate_limited(0, "x", Some(hint), now);
+    let budget = format!("{:?}", first.providers[0].retries);
+    assert!(matches!(build(&bad), Err(ProviderError::Tls(..))));
+    std::fs::remove_file(garbage).unwrap();
+    assert_eq!(format!("{:?}", first.providers[0].retries), budget, "the rules of the budget in use");
+
+    let again = build(&good).unwrap();
+    let answers = |snapshot: &Snapshot| snapshot.cache.as_ref().unwrap().cache.clone();
+    assert!(Arc::ptr_eq(&answers(&first), &answers(&again)), "what is stored");
+    assert!(Arc::ptr_eq(first.tracer.as_ref().unwrap(), again.tracer.as_ref().unwrap()), "traces");
+    let limited = again.providers[0].pool.tally(now).cooling;
+    assert_eq!(limited, 1, "what is known of a key whose secret came back");
+}

@@ -3,7 +3,7 @@
 use super::{
     account::{Account, Spot, Weight},
     address::{self, Address},
-    headers,
+    headers, info,
     kinds::{self, Kind, Style},
     prices::{self, Cost},
     reasons,
@@ -61,25 +61,6 @@ pub(super) struct Defaults<'a> {
     pub(super) credentials: Vec<Section<'a>>,
 }
 
-/// The models of these are not served at all.
-const OTHER_MODES: &[&str] = &[
-    "image_generation",
-    "image_edit",
-    "audio_transcription",
-    "audio_speech",
-    "rerank",
-    "moderation",
-    "moderations",
-    "realtime",
-    "video_generation",
-    "ocr",
-    "search",
-    "batch",
-    "vector_store",
-];
-const SERVED: &str = "served are completions, chat, embeddings, responses and messages";
-const SERVED_MODES: &[&str] = &["chat", "completion", "embedding", "responses"];
-
 /// Reads an entry; several deployments where it names several organizations.
 pub(super) fn read<'a>(item: &'a Node, account: &'a Account, defaults: &Defaults<'a>) -> Vec<Deployment<'a>> {
     match served(item, account, defaults) {
@@ -124,16 +105,7 @@ fn served<'a>(
         return Err("a `*` in the model needs one at the end of its `model_name`, and stands once".to_owned());
     }
     let info = entry.section("model_info", &spot);
-    if let Some(mode) = info.as_ref().and_then(|info| info.word("mode")) {
-        if OTHER_MODES.contains(&mode.as_str()) {
-            return Err(format!("`mode: {mode}`: {SERVED}"));
-        }
-        if !SERVED_MODES.contains(&mode.as_str())
-            && let Some(info) = &info
-        {
-            info.leave("mode", "a mode that is not known here");
-        }
-    }
+    info.as_ref().map_or(Ok(()), info::mode)?;
     if upstream == "*"
         && written == "*"
         && let Some(model) = params.get("model")
@@ -167,8 +139,7 @@ fn served<'a>(
         params: params.clone(),
     };
     if let Some(info) = &info {
-        abilities(&mut deployment, info);
-        info.rest(reasons::INFO, reasons::INFO_FIELD);
+        info::abilities(&mut deployment, info);
     }
     let deployments = organizations(deployment, &params);
     params.rest(reasons::PARAMS, reasons::PARAM);
@@ -199,7 +170,7 @@ fn limit(key: &str, params: &Section<'_>, entry: &Section<'_>) -> Option<u64> {
     map.whole(key).filter(|limit| positive(*limit, key, map))
 }
 
-fn positive(value: u64, key: &str, params: &Section<'_>) -> bool {
+pub(super) fn positive(value: u64, key: &str, params: &Section<'_>) -> bool {
     if value == 0 {
         params.leave(key, "a limit of nothing: remove the deployment instead");
     }
@@ -226,7 +197,7 @@ fn with_credential<'a>(params: Section<'a>, defaults: &Defaults<'a>) -> Result<S
 
 fn provider(params: &Section<'_>, written: &str) -> Result<(&'static Kind, String), String> {
     if kinds::is_of_other_endpoint(written.rsplit('/').next().unwrap_or_default()) {
-        return Err(SERVED.to_owned());
+        return Err(info::SERVED.to_owned());
     }
     let custom = params.word("custom_llm_provider");
     let (prefix, model) = match (&custom, written.split_once('/')) {
@@ -339,37 +310,6 @@ fn key(identity: &Identity, params: &Section<'_>) -> Option<String> {
         // Another address is not sent OpenAI's key.
         (None, _) if identity.ours != identity.kind.ours => None,
         (None, _) => identity.kind.key.map(|name| params.account.variable(name)),
-    }
-}
-
-fn abilities(deployment: &mut Deployment<'_>, info: &Section<'_>) {
-    let above_zero = |key| info.whole(key).filter(|count| positive(*count, key, info));
-    deployment.context_window = above_zero("max_input_tokens");
-    let output = above_zero("max_output_tokens");
-    let either = above_zero("max_tokens");
-    if output.is_some() && either.is_some() && output != either {
-        info.leave("max_tokens", "max_output_tokens counts");
-    }
-    deployment.max_output_tokens = output.or(either);
-    if let (Some(window), Some(most)) = (deployment.context_window, deployment.max_output_tokens)
-        && most > window
-    {
-        let key = if output.is_some() { "max_output_tokens" } else { "max_tokens" };
-        info.leave(key, "larger than max_input_tokens, which is taken for the context window");
-        deployment.max_output_tokens = None;
-    }
-    for (field, feature) in [
-        ("supports_function_calling", "tools"),
-        ("supports_vision", "images"),
-        ("supports_response_schema", "structured_output"),
-    ] {
-        if info.flag(field) == Some(false) {
-            deployment.lacks.push(feature);
-        }
-    }
-    deployment.id = info.get("id").and_then(|_| info.word("id"));
-    if deployment.id.is_some() {
-        info.tell("id", "targets have no id of their own; answers name provider and model");
     }
 }
 

@@ -7,22 +7,8 @@ use super::{
     source::Data,
 };
 use http::{HeaderName, HeaderValue};
+use sluice_config::NOT_YOURS;
 use sluice_protocol::provider::{DropFields, preset};
-
-/// Set by the gateway for every connection and message.
-const NOT_YOURS: &[&str] = &[
-    "connection",
-    "content-length",
-    "host",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
 
 /// Headers as our file has them, names in lower case.
 pub(super) fn read(params: &Section<'_>) -> Vec<(String, String)> {
@@ -67,7 +53,9 @@ pub(super) fn read(params: &Section<'_>) -> Vec<(String, String)> {
 }
 
 fn is_credential(name: &str) -> bool {
-    ["auth", "key", "token", "secret", "cookie"].iter().any(|part| name.contains(part))
+    ["auth", "key", "token", "secret", "cookie", "pass", "credential", "session"]
+        .iter()
+        .any(|part| name.contains(part))
 }
 
 /// Members that are not sent, those included that the kind refuses anyway; empty: the kind's own alone.
