@@ -31,10 +31,13 @@ pub(crate) struct Answer {
 /// HOST:PORT or http://HOST:PORT as an address.
 pub(crate) fn resolve(text: &str) -> Result<SocketAddr, String> {
     let host = text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/');
-    host.to_socket_addrs()
-        .ok()
-        .and_then(|mut addresses| addresses.next())
-        .ok_or_else(|| format!("{text}: expected HOST:PORT, such as 127.0.0.1:4001"))
+    match host.to_socket_addrs() {
+        Ok(mut addresses) => addresses.next().ok_or_else(|| format!("{text}: nothing has this name")),
+        Err(fault) if fault.kind() == ErrorKind::InvalidInput => {
+            Err(format!("{text}: expected HOST:PORT, such as 127.0.0.1:4001"))
+        }
+        Err(fault) => Err(format!("{text} cannot be looked up: {fault}")),
+    }
 }
 
 /// Where a listener that is bound like this can be asked from its own machine.
