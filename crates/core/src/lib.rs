@@ -34,6 +34,7 @@ pub mod limits;
 pub mod pipeline;
 pub mod redis;
 pub mod reply;
+mod request_id;
 pub mod server;
 pub mod stages;
 pub mod state;

@@ -8,15 +8,16 @@ use crate::{
     cache::store::Recalled,
     error::{ErrorKind, GatewayError},
     facts::{Cached, Call, Plan},
-    headers as names,
     reply::{
         body::ReplyBody,
         head::{self, StreamRules},
         render::Audience,
         unread::Watched,
     },
+    request_id,
     server::{
-        client_address, cors,
+        client_address,
+        cors::{self, Grant},
         io::ConnState,
         routes::{self, Endpoint, Route},
     },
@@ -42,7 +43,7 @@ use crate::{
 };
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Version, header, request::Parts};
+use http::{HeaderValue, Method, Request, Response, Version, header, request::Parts};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use sluice_protocol::{Dialect, tokens::estimate_prompt};
@@ -78,16 +79,18 @@ pub async fn handle(arrival: Arrival) -> Response<ReplyBody> {
     let route = routes::find(head.uri.path());
     let audience = audience(&head, route.as_ref());
     let label = route.as_ref().map_or(EndpointLabel::Other, Route::label);
-    let mut recorder = Recorder::open(app.clone(), request_id(&head.headers), peer, label);
+    let mut recorder = Recorder::open(app.clone(), request_id::of(&head.headers), peer, label);
     recorder.anthropic = audience.dialect.is_anthropic();
     recorder.body_left = !body.is_end_stream();
     recorder.head_only = head.method == Method::HEAD;
     let id = recorder.id.clone();
+    // One configuration for the whole request, whatever is reloaded meanwhile.
+    let snapshot = app.snapshot();
     // A page of another origin may read the answer whatever it is, or not at all.
-    let page = head.headers.contains_key(header::ORIGIN);
-    let page = page.then(|| cors::grant(app.settings().listeners.api.cors.as_ref(), &head.headers)).flatten();
+    let page = cors::grant(snapshot.settings.listeners.api.cors.as_ref(), &head.headers);
 
-    let work = answer(&app, &head, body, route, audience, cut, recorder);
+    let asked = Asked { head: &head, route, audience, page: page.as_ref() };
+    let work = answer(&app, &snapshot, asked, body, cut, recorder);
     let answered = AssertUnwindSafe(work).catch_unwind().await;
     let mut response = answered.unwrap_or_else(|_| {
         app.metrics.panics.inc();
@@ -106,17 +109,24 @@ pub async fn handle(arrival: Arrival) -> Response<ReplyBody> {
     response
 }
 
+/// What head and path say, before anything is decided.
+struct Asked<'a> {
+    head: &'a Parts,
+    route: Option<Route<'a>>,
+    audience: Audience,
+    /// The page that may read the answer.
+    page: Option<&'a Grant>,
+}
+
 async fn answer(
     app: &Arc<App>,
-    head: &Parts,
+    snapshot: &Arc<Snapshot>,
+    asked: Asked<'_>,
     body: Incoming,
-    route: Option<Route<'_>>,
-    audience: Audience,
     cut: CancellationToken,
     mut recorder: Recorder,
 ) -> Response<ReplyBody> {
-    // One configuration for the whole request, whatever is reloaded meanwhile.
-    let snapshot = app.snapshot();
+    let Asked { head, route, audience, page } = asked;
     let proxies = &snapshot.settings.listeners.api.trusted_proxies;
     recorder.client = client_address::of(recorder.client, &head.headers, proxies);
     recorder.trace = Trace::begin(
@@ -129,12 +139,10 @@ async fn answer(
         },
     );
     // Before all else, since browsers send no key with it.
-    if let Some(route) = route.as_ref().filter(|_| cors::is_preflight(head))
-        && cors::grant(snapshot.settings.listeners.api.cors.as_ref(), &head.headers).is_some()
-    {
+    if let Some(route) = route.as_ref().filter(|_| page.is_some() && cors::is_preflight(head)) {
         return head::preflight(recorder, route, &head.headers);
     }
-    match admit(app, &snapshot, head, body, route, &cut, &mut recorder).await {
+    match admit(app, snapshot, head, body, route, &cut, &mut recorder).await {
         Ok(Admitted::Own(json)) => head::own(recorder, json),
         Ok(Admitted::Hit(recalled)) => {
             let heartbeat = recorder.model.as_ref().map_or(Duration::MAX, |model| model.heartbeat);
@@ -170,7 +178,7 @@ async fn admit(
     x: &mut Recorder,
 ) -> Result<Admitted, GatewayError> {
     // Path and method: a wrong one is wrong for everybody, and says nothing of keys.
-    let route = route.ok_or_else(|| unknown_path(head))?;
+    let route = route.ok_or_else(|| routes::unknown(head.uri.path()))?;
     route.check_method(&head.method)?;
     check_host(head)?;
     // The key, before a byte of the body is read: strangers cost nothing.
@@ -236,15 +244,10 @@ async fn admit(
     // anybody's bucket. Before the look-up, since a stored answer is a request like any other.
     let cacheable = snapshot.cache.as_ref().zip(candidate.as_ref());
     let at_hand = |plan: &Plan| cacheable.is_some_and(|(setup, one)| cache::is_at_hand(setup, one, plan));
-    let admitted = tokio::select! {
-        biased;
-        admitted = limits::admit(app, snapshot, &caller.key, &call, &plan, at_hand, x) => admitted,
-        () = cut.cancelled() => Err(out_of_line(x, draining())),
-        // A client in a hurry does not stand in a line for longer than it waits at all.
-        () = tokio::time::sleep_until(plan.deadline.into()), if call.patience.is_some() => {
-            Err(out_of_line(x, out_of_patience()))
-        }
-    };
+    // A client in a hurry does not stand in a line for longer than it waits at all.
+    let until = call.patience.map(|_| plan.deadline);
+    let line = limits::admit(app, snapshot, &caller.key, &call, &plan, at_hand, x);
+    let admitted = in_line(line, until, cut).await.unwrap_or_else(|why| Err(out_of_line(x, why)));
     // The cache is not come to by a request that is refused.
     plan.passed_over = admitted.inspect_err(|_| x.cache = CacheNote::default())?;
     x.laps.end(Stage::Limit);
@@ -323,6 +326,22 @@ fn walk(call: Call, plan: Plan, cached: Option<Cached>, recorder: Recorder, cut:
     }
 }
 
+/// Stands in a line for room, which ends by itself, with the client's patience, or with the drain.
+async fn in_line<T>(
+    line: impl Future<Output = T>,
+    until: Option<Instant>,
+    cut: &CancellationToken,
+) -> Result<T, GatewayError> {
+    tokio::select! {
+        biased;
+        done = line => Ok(done),
+        () = cut.cancelled() => Err(draining()),
+        () = tokio::time::sleep_until(until.unwrap_or_else(Instant::now).into()), if until.is_some() => {
+            Err(out_of_patience())
+        }
+    }
+}
+
 /// The request leaves the line in which it stood until now.
 fn out_of_line(x: &mut Exchange, why: GatewayError) -> GatewayError {
     x.waited_by_rule(x.laps.running());
@@ -358,11 +377,6 @@ fn audience(head: &Parts, route: Option<&Route<'_>>) -> Audience {
     }
 }
 
-fn unknown_path(head: &Parts) -> GatewayError {
-    let path: String = head.uri.path().chars().take(100).collect();
-    GatewayError::new(ErrorKind::RouteUnknown, format!("There is no '{path}' here."))
-}
-
 /// Exactly one `Host`: two readers of two names would not agree on who was asked.
 fn check_host(head: &Parts) -> Result<(), GatewayError> {
     let mut hosts = head.headers.get_all(header::HOST).iter();
@@ -380,34 +394,4 @@ fn check_room(app: &App, max_in_flight: usize) -> Result<(), GatewayError> {
     let error =
         GatewayError::new(ErrorKind::Overloaded, "The gateway serves as many requests as it may; try again.");
     Err(error.retry_after(Some(Duration::from_secs(1))))
-}
-
-/// The client's own id where it is a proper one, so that its logs and ours meet; else a new one.
-fn request_id(headers: &HeaderMap) -> Arc<str> {
-    const LONGEST: usize = 128;
-    let proper = |text: &&str| {
-        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
-        (1..=LONGEST).contains(&text.len()) && text.bytes().all(fits)
-    };
-    let named = |name| headers.get(name)?.to_str().ok().filter(proper);
-    let sent = named(names::REQUEST_ID).or_else(|| named(names::CLIENT_REQUEST_ID));
-    sent.map_or_else(|| hex(fastrand::u128(..)).into(), Into::into)
-}
-
-/// 32 digits. Made for every request, so without the formatting machinery.
-fn hex(value: u128) -> String {
-    let digit = |at: u32| char::from_digit(u32::try_from(value >> (4 * at) & 0xf).unwrap_or(0), 16);
-    (0..32).rev().filter_map(digit).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_has_all_its_digits() {
-        assert_eq!(hex(0), "0".repeat(32));
-        assert_eq!(hex(0x0123_4567_89ab_cdef), format!("{:032x}", 0x0123_4567_89ab_cdef_u128));
-        assert_eq!(hex(u128::MAX), "f".repeat(32));
-    }
 }

@@ -157,6 +157,13 @@ pub fn find(path: &str) -> Option<Route<'_>> {
     Some(Route { family, endpoint })
 }
 
+/// What is said of a path that does not exist.
+#[must_use]
+pub fn unknown(path: &str) -> GatewayError {
+    let path: String = path.chars().take(100).collect();
+    GatewayError::new(ErrorKind::RouteUnknown, format!("There is no '{path}' here."))
+}
+
 /// The family of a path that may not exist, so that even a 404 speaks its language.
 #[must_use]
 pub fn family(path: &str) -> Family {

@@ -58,18 +58,7 @@ fn resolve(name: &str, plan: &mut Plan) -> Option<String> {
         return Some(model.name.clone());
     }
     let targets = of_id(name, plan).or_else(|| of_wildcard(name, plan))?;
-    plan.models.push(Model {
-        name: name.to_owned(),
-        aliases: Vec::new(),
-        strategy: None,
-        affinity: false,
-        targets,
-        fallbacks: Vec::new(),
-        strict: false,
-        rpm: None,
-        tpm: None,
-        attempts: None,
-    });
+    plan.models.push(Model::new(name, targets));
     Some(name.to_owned())
 }
 

@@ -182,16 +182,9 @@ fn model(name: &str, cells: &[&Cell<'_, '_>]) -> Model {
     targets.sort_by_key(|target| target.priority);
     let members = || cells.iter().flat_map(|cell| cell.members.iter());
     Model {
-        name: name.to_owned(),
-        aliases: Vec::new(),
-        strategy: None,
-        affinity: false,
-        targets,
-        fallbacks: Vec::new(),
         strict: members().any(|member| member.strict),
-        rpm: None,
-        tpm: None,
         attempts: retries(&members().copied().collect::<Vec<_>>()),
+        ..Model::new(name, targets)
     }
 }
 

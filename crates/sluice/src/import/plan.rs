@@ -58,6 +58,24 @@ pub(super) struct Model {
     pub(super) attempts: Option<u64>,
 }
 
+impl Model {
+    /// One of which nothing is said but where it is.
+    pub(super) fn new(name: &str, targets: Vec<Target>) -> Self {
+        Self {
+            name: name.to_owned(),
+            aliases: Vec::new(),
+            strategy: None,
+            affinity: false,
+            targets,
+            fallbacks: Vec::new(),
+            strict: false,
+            rpm: None,
+            tpm: None,
+            attempts: None,
+        }
+    }
+}
+
 #[derive(Clone)]
 pub(super) struct Target {
     /// An index of `providers`.
