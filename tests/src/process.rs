@@ -4,7 +4,8 @@
 
 use crate::eventually;
 use std::{
-    io::Read,
+    fs::OpenOptions,
+    io::{Read, Seek, Write},
     net::SocketAddr,
     path::PathBuf,
     process::{Child, Command, ExitStatus, Output, Stdio},
@@ -125,12 +126,33 @@ fn keep(mut pipe: impl Read + Send + 'static, into: Arc<Mutex<String>>) {
     });
 }
 
-/// A loopback port that was free a moment ago.
+/// A loopback port that is free now, and that no other test of this machine is given for a long while.
 ///
-/// Below the range from which the system gives ports to outgoing connections: one of those could take it meanwhile,
-/// or, asking whether anybody listens there, find itself.
+/// Tests run at the same time, each in a process of its own, and a port lies unbound between this answer and the
+/// listener: drawn at random, one would now and then be drawn twice. So all take the next of one row, whose place a
+/// file keeps under a lock. The row lies below the range from which the system gives ports to outgoing connections: one
+/// of those could take it meanwhile, or, asking whether anybody listens there, find itself.
+///
+/// # Panics
+/// When the folder for temporary files cannot be written.
 #[must_use]
 pub fn free_port() -> u16 {
-    let is_free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    std::iter::repeat_with(|| fastrand::u16(10_000..32_000)).find(is_free).expect("a free port")
+    const ROW: std::ops::Range<u16> = 10_000..32_000;
+    let place = std::env::temp_dir().join("sluice-tests-port");
+    let mut options = OpenOptions::new();
+    let mut file =
+        options.read(true).write(true).create(true).truncate(false).open(&place).expect("a file of the row");
+    file.lock().expect("the row for itself");
+    let mut last = String::new();
+    file.read_to_string(&mut last).expect("the place in the row");
+    let mut port = last.trim().parse().unwrap_or_else(|_| fastrand::u16(ROW));
+    loop {
+        port = if ROW.contains(&port.wrapping_add(1)) { port + 1 } else { ROW.start };
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            break;
+        }
+    }
+    file.rewind().expect("the row's beginning");
+    writeln!(file, "{port:05}").expect("the place in the row");
+    port
 }
