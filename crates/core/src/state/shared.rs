@@ -245,7 +245,7 @@ impl Shared {
         let connections = old.map(|(_, client)| client.connections().clone()).unwrap_or_default();
         let connects = metrics.connect_duration.with_label_values(&[label]);
         let reused = metrics.reused_retries.with_label_values(&[label]);
-        UpstreamClient::new(&wanted, connects, reused, connections)
+        UpstreamClient::new(&wanted, connects, reused, connections, self.background.tasks.clone())
             .map_err(|error| ProviderError::Tls(provider.name.clone(), error.to_string()))
     }
 

@@ -12,9 +12,9 @@ use crate::{
     headers as names,
     state::snapshot::{Provider, Target},
     upstream::{
+        answer::AnswerBody,
         body::{ReadClock, ReadFault, Sent, read_all, read_some},
         classify::{self, Class},
-        connections::AnswerBody,
         errand::Errand,
         failure::{self, EXCERPT, Failure},
         following::Following,

@@ -1,6 +1,6 @@
 //! Bodies on the upstream's side: a spliced request going out, a bounded answer coming in.
 
-use crate::{gather::Gather, timer::LazyTimer, upstream::connections::AnswerBody};
+use crate::{gather::Gather, timer::LazyTimer, upstream::answer::AnswerBody};
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use sluice_protocol::splice::Segments;

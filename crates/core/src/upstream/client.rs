@@ -1,12 +1,16 @@
-//! One provider's pooled HTTP client.
+//! One provider's HTTP client.
 //!
-//! Owns the pool, its TLS settings and the one silent retry that a reused connection's death allows. Timers of
-//! an attempt, statuses and bodies are the attempt's.
+//! Owns its TLS settings, how a connection is come by, and the one silent retry that a reused connection's death
+//! allows. Timers of an attempt, statuses and bodies are the attempt's. On HTTP/1.1 connections rest in `lanes` and move
+//! with their requests; on HTTP/2, where one carries many, they are hyper-util's pool's and move by themselves.
 
 use crate::upstream::{
+    answer::AnswerBody,
     body::{RequestBody, Sent},
     connect::{ConnectError, Connector},
-    connections::{AnswerBody, Connections},
+    connections::{Carried, Connections},
+    lane::{Lane, MAX_HEAD, Unanswered},
+    lanes::{Address, Lanes, MOST, REST},
     proxy::Tunnel,
     tally::Tally,
 };
@@ -21,12 +25,7 @@ use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::
 use sluice_config::model::{self, PemFile};
 use sluice_protocol::splice::Segments;
 use std::{error::Error as _, path::Path, sync::Arc, time::Duration};
-
-/// Providers close idle connections after a minute or so; we leave a little earlier.
-const IDLE: Duration = Duration::from_secs(50);
-const IDLE_PER_HOST: usize = 1024;
-/// Larger response heads are refused.
-const MAX_HEAD: usize = 256 << 10;
+use tokio_util::task::TaskTracker;
 
 /// How a provider is connected to. Equal settings share a pool across reloads.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,21 +76,33 @@ pub enum SendError {
     BadHead,
 }
 
-/// A provider's client. Cheap to clone; clones share the pool.
+/// A provider's client. Cheap to clone; clones share the connections.
 #[derive(Clone)]
 pub struct UpstreamClient {
-    pooled: Client<Connector, RequestBody>,
-    /// Never reuses a connection: for the retry that must not meet a second dead one.
-    fresh: Client<Connector, RequestBody>,
+    way: Way,
     connector: Connector,
     connections: Connections,
     reused_retries: IntCounter,
-    /// On HTTP/2 a connection carries many requests: its end says nothing of one of them.
-    http2: bool,
+}
+
+#[derive(Clone)]
+enum Way {
+    /// HTTP/1.1.
+    Lanes(Lanes),
+    /// HTTP/2, or whatever the handshake comes to.
+    Pool(Client<Connector, RequestBody>),
+}
+
+/// A request, to be written as often as it is sent.
+struct Asking<'a, H> {
+    uri: &'a Uri,
+    headers: H,
+    body: &'a Segments,
+    sent: &'a Sent,
 }
 
 impl UpstreamClient {
-    /// A client with an empty pool.
+    /// A client without connections. Those that rest are looked after by a task of `tasks`.
     ///
     /// # Errors
     /// When TLS cannot be set up.
@@ -100,6 +111,7 @@ impl UpstreamClient {
         connects: Histogram,
         reused_retries: IntCounter,
         connections: Connections,
+        tasks: TaskTracker,
     ) -> Result<Self, TlsError> {
         let tls = if settings.secure {
             Some(Arc::new(tls_config(settings.ca_file.as_deref(), settings.http2)?))
@@ -114,25 +126,15 @@ impl UpstreamClient {
             Some(connects),
             connections.clone(),
         );
-        let client = |idle_per_host| {
-            Client::builder(TokioExecutor::new())
-                .pool_timer(TokioTimer::new())
-                .timer(TokioTimer::new())
-                .pool_idle_timeout(IDLE)
-                .pool_max_idle_per_host(idle_per_host)
-                // Only plain-text HTTP/2 must be told; with TLS the handshake agrees on it.
-                .http2_only(settings.http2 && !settings.secure)
-                .http1_max_buf_size(MAX_HEAD)
-                .set_host(false)
-                // A request that was never begun on a dying connection goes out on another: nothing is sent twice.
-                .retry_canceled_requests(true)
-                .build(connector.clone())
+        let way = if settings.http2 {
+            Way::Pool(pool(connector.clone(), !settings.secure))
+        } else {
+            Way::Lanes(Lanes::new(tasks))
         };
-        let (pooled, fresh) = (client(IDLE_PER_HOST), client(0));
-        Ok(Self { pooled, fresh, connector, connections, reused_retries, http2: settings.http2 })
+        Ok(Self { way, connector, connections, reused_retries })
     }
 
-    /// Connections of its own and of the pools that it replaced.
+    /// Connections of its own and of those that it replaced.
     #[must_use]
     pub fn connections(&self) -> &Connections {
         &self.connections
@@ -157,44 +159,89 @@ impl UpstreamClient {
     ) -> Result<Response<AnswerBody>, SendError> {
         // Ends with the answer's body, or with the wait for it.
         let in_use = self.connections.carry();
-        let asked = self.ask(uri, headers, body, sent).await;
-        asked.map(|response| response.map(|incoming| AnswerBody::new(incoming, in_use)))
+        let asking = Asking { uri, headers, body, sent };
+        match &self.way {
+            Way::Lanes(lanes) => self.ask_on_a_lane(lanes, &asking, in_use).await,
+            Way::Pool(pool) => {
+                // A connection that dies says nothing of one of its many requests: none is sent again.
+                let response =
+                    pool.request(asking.request(uri.clone())).await.map_err(|error| explain(&error))?;
+                Ok(response.map(|incoming| AnswerBody::apart(incoming, in_use)))
+            }
+        }
     }
 
-    async fn ask(
+    async fn ask_on_a_lane(
         &self,
-        uri: &Uri,
-        headers: impl Fn() -> HeaderMap,
-        body: &Segments,
-        sent: &Sent,
-    ) -> Result<Response<Incoming>, SendError> {
-        match self.pooled.request(request(uri, headers(), body, sent)).await {
-            Ok(response) => Ok(response),
-            Err(error) if !self.http2 && sent.may_repeat() && died_silently_after_use(&error) => {
-                self.reused_retries.inc();
-                self.fresh.request(request(uri, headers(), body, sent)).await.map_err(|error| explain(&error))
+        lanes: &Lanes,
+        asking: &Asking<'_, impl Fn() -> HeaderMap>,
+        in_use: Carried,
+    ) -> Result<Response<AnswerBody>, SendError> {
+        let Some(address) = Address::of(asking.uri) else {
+            return Err(SendError::Connect(ConnectError::Dns));
+        };
+        let answered = |(response, lane): (Response<Incoming>, Box<Lane>), address, in_use| {
+            response.map(|incoming| AnswerBody::on(lane, incoming, lanes.clone(), address, in_use))
+        };
+        let mut request = asking.request(path(asking.uri));
+        while let Some(lane) = lanes.take(&address) {
+            match lane.ask(request).await {
+                Ok(asked) => return Ok(answered(asked, address, in_use)),
+                // Closed while it rested: nothing was sent, and nothing is sent twice.
+                Err(Unanswered { unsent: Some(unsent), .. }) => request = unsent,
+                Err(Unanswered { tally, .. })
+                    if asking.sent.may_repeat() && tally.died_silently_after_use() =>
+                {
+                    // On a new connection, which cannot have been closed for its age.
+                    self.reused_retries.inc();
+                    request = asking.request(path(asking.uri));
+                    break;
+                }
+                Err(Unanswered { tally, .. }) => return Err(unanswered(&tally)),
             }
-            Err(error) => Err(explain(&error)),
+        }
+        let io = self.connector.connect(asking.uri).await.map_err(SendError::Connect)?;
+        let lane = Lane::open(io).await.map_err(|_| SendError::Died)?;
+        match lane.ask(request).await {
+            Ok(asked) => Ok(answered(asked, address, in_use)),
+            Err(Unanswered { tally, .. }) => Err(unanswered(&tally)),
         }
     }
 }
 
-fn request(uri: &Uri, headers: HeaderMap, body: &Segments, sent: &Sent) -> Request<RequestBody> {
-    let mut request = Request::new(RequestBody::new(body.clone(), sent.clone()));
-    *request.method_mut() = Method::POST;
-    *request.uri_mut() = uri.clone();
-    *request.headers_mut() = headers;
-    request
+impl<H: Fn() -> HeaderMap> Asking<'_, H> {
+    fn request(&self, uri: Uri) -> Request<RequestBody> {
+        let mut request = Request::new(RequestBody::new(self.body.clone(), self.sent.clone()));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = (self.headers)();
+        request
+    }
 }
 
-fn tally(error: &Error) -> Option<Tally> {
-    let mut extras = http::Extensions::new();
-    error.connect_info()?.get_extras(&mut extras);
-    extras.remove::<Tally>()
+/// What stands in the request line: the address is told by `Host`.
+fn path(uri: &Uri) -> Uri {
+    uri.path_and_query().map_or_else(Uri::default, |path| Uri::from(path.clone()))
 }
 
-fn died_silently_after_use(error: &Error) -> bool {
-    tally(error).is_some_and(|tally| tally.died_silently_after_use())
+/// The pool for HTTP/2.
+fn pool(connector: Connector, is_plain: bool) -> Client<Connector, RequestBody> {
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .timer(TokioTimer::new())
+        .pool_idle_timeout(REST)
+        .pool_max_idle_per_host(MOST)
+        // Only plain-text HTTP/2 must be told; with TLS the handshake agrees on it.
+        .http2_only(is_plain)
+        .http1_max_buf_size(MAX_HEAD)
+        .set_host(false)
+        // A request that was never begun on a dying connection goes out on another: nothing is sent twice.
+        .retry_canceled_requests(true)
+        .build(connector)
+}
+
+fn unanswered(tally: &Tally) -> SendError {
+    if tally.answered() { SendError::BadHead } else { SendError::Died }
 }
 
 fn explain(error: &Error) -> SendError {
@@ -208,7 +255,9 @@ fn explain(error: &Error) -> SendError {
     if error.is_connect() {
         return SendError::Connect(ConnectError::Tcp);
     }
-    if tally(error).is_some_and(|tally| tally.answered()) { SendError::BadHead } else { SendError::Died }
+    let mut extras = http::Extensions::new();
+    error.connect_info().inspect(|info| info.get_extras(&mut extras));
+    extras.get::<Tally>().map_or(SendError::Died, unanswered)
 }
 
 /// Trusts the public authorities, and those of a file.

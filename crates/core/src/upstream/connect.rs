@@ -135,12 +135,28 @@ impl Connector {
         Self { inner: Arc::new(Inner { allow_private, timeout, tls, proxy, took, connections }) }
     }
 
+    /// Makes a connection for requests.
+    ///
+    /// # Errors
+    /// When none can be made, or not in time.
+    pub async fn connect(&self, uri: &Uri) -> Result<TokioIo<UpstreamIo>, ConnectError> {
+        let inner = &self.inner;
+        let began = Instant::now();
+        let made = tokio::time::timeout(inner.timeout, inner.connect(uri)).await;
+        if let Some(took) = &inner.took {
+            took.observe(began.elapsed().as_secs_f64());
+        }
+        let io = made.unwrap_or_else(|_| Err(inner.late()))?;
+        Ok(TokioIo::new(UpstreamIo { _open: Some(inner.connections.open()), ..io }))
+    }
+
     /// Can a connection be made? It is not counted among those that are made for requests.
     pub async fn can_connect(&self, uri: &Uri) -> bool {
         matches!(tokio::time::timeout(self.inner.timeout, self.inner.connect(uri)).await, Ok(Ok(_)))
     }
 }
 
+/// For a pool that makes its connections itself.
 impl tower_service::Service<Uri> for Connector {
     type Response = TokioIo<UpstreamIo>;
     type Error = ConnectError;
@@ -151,17 +167,8 @@ impl tower_service::Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let inner = self.inner.clone();
-        Box::pin(async move {
-            let began = Instant::now();
-            let made = tokio::time::timeout(inner.timeout, inner.connect(&uri))
-                .await
-                .unwrap_or_else(|_| Err(inner.late()));
-            if let Some(took) = &inner.took {
-                took.observe(began.elapsed().as_secs_f64());
-            }
-            made.map(|io| TokioIo::new(UpstreamIo { _open: Some(inner.connections.open()), ..io }))
-        })
+        let connector = self.clone();
+        Box::pin(async move { connector.connect(&uri).await })
     }
 }
 
@@ -254,6 +261,14 @@ pub struct UpstreamIo {
 enum Stream {
     Plain(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl UpstreamIo {
+    /// What it has carried.
+    #[must_use]
+    pub fn tally(&self) -> &Tally {
+        &self.tally
+    }
 }
 
 impl Connection for UpstreamIo {

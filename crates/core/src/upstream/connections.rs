@@ -4,16 +4,9 @@
 //! only the pool knows, but on HTTP/1.1 every request has one to itself, and on HTTP/2 all share few: so as many are
 //! busy as there are requests, and never more than there are.
 
-use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
-use hyper::body::Incoming;
-use std::{
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
-    task::{Context, Poll},
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
 };
 
 /// A provider's connections. Clones count together.
@@ -68,41 +61,6 @@ pub struct Carried(Connections);
 impl Drop for Carried {
     fn drop(&mut self) {
         self.0.0.requests.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The body of an upstream's answer, whose connection is busy until it is dropped.
-#[derive(Debug)]
-pub struct AnswerBody {
-    incoming: Incoming,
-    _carried: Carried,
-}
-
-impl AnswerBody {
-    /// The answer of a request.
-    #[must_use]
-    pub fn new(incoming: Incoming, carried: Carried) -> Self {
-        Self { incoming, _carried: carried }
-    }
-}
-
-impl Body for AnswerBody {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        Pin::new(&mut self.incoming).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
     }
 }
 

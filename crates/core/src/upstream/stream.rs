@@ -6,7 +6,7 @@
 
 use crate::{
     cache::flight::Piece,
-    upstream::{body::ReadClock, connections::AnswerBody, following::Following},
+    upstream::{answer::AnswerBody, body::ReadClock, following::Following},
 };
 use bytes::{Bytes, BytesMut};
 use http_body::Body;

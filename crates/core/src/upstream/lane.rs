@@ -1,0 +1,90 @@
+//! One HTTP/1.1 connection to an upstream, without a task of its own.
+//!
+//! It moves when whoever waits for its answer is polled: bytes of the upstream wake the request that they are for, and
+//! nobody in between. HTTP is hyper's; where connections rest between two requests is `lanes`'.
+
+use crate::upstream::{body::RequestBody, connect::UpstreamIo, tally::Tally};
+use http::{Request, Response};
+use hyper::{
+    body::Incoming,
+    client::conn::http1::{Builder, Connection, SendRequest},
+};
+use hyper_util::rt::TokioIo;
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    task::{Context, Waker},
+};
+
+/// Larger response heads are refused.
+pub const MAX_HEAD: usize = 256 << 10;
+
+/// See the module.
+pub struct Lane {
+    sender: SendRequest<RequestBody>,
+    /// Gone once it has ended.
+    connection: Option<Connection<TokioIo<UpstreamIo>, RequestBody>>,
+    tally: Tally,
+}
+
+/// No head of an answer came.
+pub struct Unanswered {
+    /// The request, where not a byte of it was sent.
+    pub unsent: Option<Request<RequestBody>>,
+    /// What the connection has carried.
+    pub tally: Tally,
+}
+
+impl Lane {
+    /// Opens HTTP on a new connection; nothing is sent yet.
+    ///
+    /// # Errors
+    /// None that is known: hyper keeps the possibility.
+    pub async fn open(io: TokioIo<UpstreamIo>) -> Result<Box<Self>, hyper::Error> {
+        let tally = io.inner().tally().clone();
+        let (sender, connection) = Builder::new().max_buf_size(MAX_HEAD).handshake(io).await?;
+        Ok(Box::new(Self { sender, connection: Some(connection), tally }))
+    }
+
+    /// Sends a request and waits for the head of its answer. Dropped before, it closes the connection.
+    ///
+    /// # Errors
+    /// The connection ended first.
+    pub async fn ask(
+        mut self: Box<Self>,
+        request: Request<RequestBody>,
+    ) -> Result<(Response<Incoming>, Box<Self>), Unanswered> {
+        let mut answer = pin!(self.sender.try_send_request(request));
+        let answered = poll_fn(|cx| {
+            self.drive(cx);
+            // Nobody but the connection brings it, and that has just been looked at.
+            answer.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        });
+        match answered.await {
+            Ok(response) => Ok((response, self)),
+            Err(mut fault) => Err(Unanswered { unsent: fault.take_message(), tally: self.tally.clone() }),
+        }
+    }
+
+    /// Reads and writes what can be, and sees to it that the waiting task is woken when there is more.
+    pub fn drive(&mut self, cx: &mut Context<'_>) {
+        if let Some(connection) = &mut self.connection
+            && Pin::new(connection).poll(cx).is_ready()
+        {
+            // Whoever still waits on it is told by its drop.
+            self.connection = None;
+        }
+    }
+
+    /// Can it take a request?
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        self.connection.is_some() && self.sender.is_ready()
+    }
+
+    /// Has the upstream closed it while it rested? Nobody is woken.
+    pub fn has_ended(&mut self) -> bool {
+        self.drive(&mut Context::from_waker(Waker::noop()));
+        !self.is_free()
+    }
+}
