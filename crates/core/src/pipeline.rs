@@ -164,7 +164,7 @@ enum Admitted {
     /// Answered before.
     Hit(Recalled),
     /// To be asked of an upstream; by others at the same time, and for later, where it may be kept.
-    Call(Call, Plan, Option<Cached>),
+    Call(Box<Call>, Box<Plan>, Option<Box<Cached>>),
 }
 
 /// The stages, in their order.
@@ -212,7 +212,8 @@ async fn admit(
     };
     x.received(body.len());
     x.laps.skip();
-    let mut call = intake::read(head, body, dialect, route.profile(), &x.id)?;
+    // In boxes, since they are handed on from stage to stage.
+    let mut call = Box::new(intake::read(head, body, dialect, route.profile(), &x.id)?);
     call.trace = Onward::of(x.trace.as_ref(), &head.headers);
     let estimate = estimate_prompt(&call.envelope);
     // A count has no prompt that is paid for.
@@ -238,7 +239,7 @@ async fn admit(
         prompt_tokens: estimate,
         came: x.started,
     };
-    let mut plan = route::plan(model, asking, draft)?;
+    let mut plan = Box::new(route::plan(model, asking, draft)?);
     x.laps.end(Stage::Route);
     // The limits, once it is known whom the request may burden: one that could not be served takes nothing from
     // anybody's bucket. Before the look-up, since a stored answer is a request like any other.
@@ -271,9 +272,9 @@ async fn admit(
 
 /// Asks the upstreams. A stream that has to wait long gets its head first; the walk then goes on in its body.
 async fn forward(
-    call: Call,
-    plan: Plan,
-    cached: Option<Cached>,
+    call: Box<Call>,
+    plan: Box<Plan>,
+    cached: Option<Box<Cached>>,
     mut recorder: Recorder,
     audience: Audience,
     cut: CancellationToken,
@@ -314,7 +315,13 @@ async fn forward(
 }
 
 /// The walk to an answer, as a thing that can be handed on.
-fn walk(call: Call, plan: Plan, cached: Option<Cached>, recorder: Recorder, cut: CancellationToken) -> Walk {
+fn walk(
+    call: Box<Call>,
+    plan: Box<Plan>,
+    cached: Option<Box<Cached>>,
+    recorder: Recorder,
+    cut: CancellationToken,
+) -> Walk {
     let (leaving, app) = (recorder.leaving.clone(), recorder.app().clone());
     let walk: Walk = match cached {
         Some(cached) => Box::pin(share::run(cached, plan, call, recorder, cut)),

@@ -88,7 +88,7 @@ pub enum LookUp {
     /// A stored answer.
     Hit(Recalled),
     /// Not in the first tier: to be asked for, and kept.
-    Ask(Cached),
+    Ask(Box<Cached>),
 }
 
 /// Looks into the first tier; into the second only where nothing else will do.
@@ -136,7 +136,7 @@ pub async fn look_up(
         return Err(not_cached("no stored answer fits"));
     }
     let tags = Tags { tenant: key.tenant.clone(), key: key.name.clone(), model: plan.entry.name.clone() };
-    Ok(LookUp::Ask(Cached {
+    Ok(LookUp::Ask(Box::new(Cached {
         generation: cache.generation(&tags),
         key: cache_key,
         looks_up: !wishes.refresh,
@@ -148,7 +148,7 @@ pub async fn look_up(
         limit: usize::try_from(setup.common.max_entry.0).unwrap_or(usize::MAX),
         tags,
         cache,
-    }))
+    })))
 }
 
 fn not_cached(why: &str) -> GatewayError {

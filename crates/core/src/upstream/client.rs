@@ -200,7 +200,8 @@ impl UpstreamClient {
                 Err(Unanswered { tally, .. }) => return Err(unanswered(&tally)),
             }
         }
-        let io = self.connector.connect(asking.uri).await.map_err(SendError::Connect)?;
+        // Rare, so its state is no part of every request's.
+        let io = Box::pin(self.connector.connect(asking.uri)).await.map_err(SendError::Connect)?;
         let lane = Lane::open(io).await.map_err(|_| SendError::Died)?;
         match lane.ask(request).await {
             Ok(asked) => Ok(answered(asked, address, in_use)),

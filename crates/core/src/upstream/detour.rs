@@ -44,8 +44,8 @@ const RESUMED: &str = "resumed";
 pub struct Detour {
     method: Method,
     app: Arc<App>,
-    plan: Plan,
-    call: Call,
+    plan: Box<Plan>,
+    call: Box<Call>,
     way: Itinerary,
     /// Where the stream that is read comes from: choice and key.
     from: (usize, usize),
@@ -102,8 +102,8 @@ impl Detour {
     #[must_use]
     pub fn new(
         method: Method,
-        plan: Plan,
-        call: Call,
+        plan: Box<Plan>,
+        call: Box<Call>,
         way: Itinerary,
         from: (usize, usize),
         recorder: &mut Recorder,
@@ -187,7 +187,7 @@ impl Detour {
             Method::Repeat => self.call.envelope.clone(),
             Method::Append => resume::appended(&self.call.envelope, delivered)?,
         };
-        Some(Call { envelope, ..self.call.clone() })
+        Some(Call { envelope, ..Call::clone(&self.call) })
     }
 
     async fn travel(mut self: Box<Self>, call: Call, delivered: Delivered) -> (Box<Self>, Option<Found>) {

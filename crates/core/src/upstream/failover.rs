@@ -41,7 +41,7 @@ pub struct Walked {
 }
 
 /// Asks the plan's targets until one delivers.
-pub async fn run(plan: Plan, call: Call, mut recorder: Recorder, cut: CancellationToken) -> Walked {
+pub async fn run(plan: Box<Plan>, call: Box<Call>, mut recorder: Recorder, cut: CancellationToken) -> Walked {
     recorder.phase = AbortPhase::Wait;
     let mut way = Itinerary::new(&plan);
     let mut failed: Option<(usize, Failure)> = None;
@@ -214,8 +214,8 @@ pub(super) fn following(plan: &Plan, call: &Call) -> Option<Box<Following>> {
 /// A stream that may break is given what it takes to go on elsewhere, as long as anybody waits for it.
 fn arm(
     delivery: &mut Delivery,
-    plan: Plan,
-    call: Call,
+    plan: Box<Plan>,
+    call: Box<Call>,
     way: Itinerary,
     from: (usize, usize),
     recorder: &mut Recorder,

@@ -38,9 +38,9 @@ const PATIENCE: usize = 2;
 
 /// Answers a request that may be answered together with others.
 pub async fn run(
-    cached: Cached,
-    plan: Plan,
-    mut call: Call,
+    cached: Box<Cached>,
+    plan: Box<Plan>,
+    mut call: Box<Call>,
     mut recorder: Recorder,
     cut: CancellationToken,
 ) -> Walked {
@@ -176,7 +176,12 @@ fn too_long(limit: Duration) -> GatewayError {
 
 /// What cannot be shared is asked for alone, and not kept. Rare, so callers box it: its state would otherwise be
 /// part of every request's.
-async fn alone(plan: Plan, mut call: Call, mut recorder: Recorder, cut: CancellationToken) -> Walked {
+async fn alone(
+    plan: Box<Plan>,
+    mut call: Box<Call>,
+    mut recorder: Recorder,
+    cut: CancellationToken,
+) -> Walked {
     call.shared = false;
     recorder.cache = CacheNote::new(CacheResult::Miss);
     failover::run(plan, call, recorder, cut).await
@@ -185,9 +190,9 @@ async fn alone(plan: Plan, mut call: Call, mut recorder: Recorder, cut: Cancella
 /// Leads a flight.
 async fn lead(
     ticket: Ticket,
-    mut cached: Cached,
-    plan: Plan,
-    call: Call,
+    mut cached: Box<Cached>,
+    plan: Box<Plan>,
+    call: Box<Call>,
     wanted: Wanted,
     mut recorder: Recorder,
     cut: CancellationToken,
@@ -241,9 +246,9 @@ async fn whole(entry: &Arc<Entry>, wanted: Wanted) -> Result<Delivery, GatewayEr
 
 /// The second tier first, then the upstreams.
 async fn look_and_walk(
-    cached: Cached,
-    plan: Plan,
-    call: Call,
+    cached: Box<Cached>,
+    plan: Box<Plan>,
+    call: Box<Call>,
     wanted: Wanted,
     mut recorder: Recorder,
     cut: CancellationToken,
