@@ -50,6 +50,7 @@ use sluice_protocol::{Dialect, tokens::estimate_prompt};
 use std::{
     net::SocketAddr,
     panic::AssertUnwindSafe,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -247,8 +248,11 @@ async fn admit(
     let at_hand = |plan: &Plan| cacheable.is_some_and(|(setup, one)| cache::is_at_hand(setup, one, plan));
     // A client in a hurry does not stand in a line for longer than it waits at all.
     let until = call.patience.map(|_| plan.deadline);
-    let line = limits::admit(app, snapshot, &caller.key, &call, &plan, at_hand, x);
-    let admitted = in_line(line, until, cut).await.unwrap_or_else(|why| Err(out_of_line(x, why)));
+    let admitted = {
+        let line = pin!(limits::admit(app, snapshot, &caller.key, &call, &plan, at_hand, x));
+        in_line(line, until, cut).await
+    };
+    let admitted = admitted.unwrap_or_else(|why| Err(out_of_line(x, why)));
     // The cache is not come to by a request that is refused.
     plan.passed_over = admitted.inspect_err(|_| x.cache = CacheNote::default())?;
     x.laps.end(Stage::Limit);
@@ -335,7 +339,7 @@ fn walk(
 
 /// Stands in a line for room, which ends by itself, with the client's patience, or with the drain.
 async fn in_line<T>(
-    line: impl Future<Output = T>,
+    line: Pin<&mut impl Future<Output = T>>,
     until: Option<Instant>,
     cut: &CancellationToken,
 ) -> Result<T, GatewayError> {

@@ -34,7 +34,7 @@ use sluice_protocol::{
 use smallvec::SmallVec;
 use std::{
     future::{Future, poll_fn},
-    pin::pin,
+    pin::{Pin, pin},
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -156,14 +156,13 @@ impl Clocks {
         self.share.map_or(due, |share| due.min(share))
     }
 
-    /// Waits for something that needs a first byte.
+    /// Waits for something that needs a first byte. Pinned where it stands: large futures are not moved.
     async fn waits<T>(
         &self,
         provider: &Provider,
         sent: &Sent,
-        first: impl Future<Output = T>,
+        mut first: Pin<&mut impl Future<Output = T>>,
     ) -> Result<T, Failure> {
-        let mut first = pin!(first);
         loop {
             let now = Instant::now();
             let due = self.first_byte(&provider.timeouts, sent, now);
@@ -216,8 +215,10 @@ async fn send(
     let Some(uri) = provider.uri(outgoing.wire, &errand.model) else {
         return Err(Failure::no_address());
     };
-    let asked = provider.client.post(&uri, headers, &outgoing.body, sent);
-    let response = clocks.waits(provider, sent, asked).await??;
+    let response = {
+        let asked = pin!(provider.client.post(&uri, headers, outgoing, sent));
+        clocks.waits(provider, sent, asked).await??
+    };
     let (parts, incoming) = response.into_parts();
     *head = UpstreamHead::of(&parts.headers);
     remaining::note(provider, *key, &parts.headers);
@@ -243,13 +244,27 @@ async fn send(
     if !is_event_stream(&parts.headers) {
         return Err(not_a_stream(status, incoming, target).await);
     }
+    // In a box of its own: a stream's state is no part of every request's.
+    Box::pin(begin(call, errand, clocks, following, (status, incoming))).await
+}
+
+/// Begins a stream.
+async fn begin(
+    call: &Call,
+    errand: &Errand,
+    clocks: &Clocks,
+    following: Option<Box<Following>>,
+    (status, incoming): (u16, AnswerBody),
+) -> Result<Delivery, Failure> {
+    let Errand { target, outgoing, .. } = errand;
+    let dialect = call.envelope.dialect();
     let usage = match (call.shared, outgoing.strip_usage) {
         (true, _) => UsageEvents::Apart,
         (false, true) => UsageEvents::Strip,
         (false, false) => UsageEvents::Pass,
     };
     let mut events = EventStream::new(incoming, dialect, usage, clocks.idle, clocks.end)
-        .translated(outgoing.translation.as_ref())
+        .translated(outgoing.translation.as_deref())
         .followed(following);
     // A response begins by telling what it was asked with, twice.
     let told = if dialect == Dialect::Responses { 2 * call.envelope.body().len() } else { 0 };
@@ -269,7 +284,7 @@ async fn peek(
 ) -> Result<Ready, Failure> {
     let Errand { target, sent, .. } = errand;
     let (mut ready, mut size) = (Ready::new(), 0);
-    let first = poll_fn(|cx| poll_begun(events, cx));
+    let first = pin!(poll_fn(|cx| poll_begun(events, cx)));
     let mut step = clocks.waits(&target.provider, sent, first).await?;
     loop {
         match step {

@@ -1,9 +1,12 @@
 //! Bodies on the upstream's side: a spliced request going out, a bounded answer coming in.
 
-use crate::{gather::Gather, timer::LazyTimer, upstream::answer::AnswerBody};
+use crate::{
+    gather::Gather,
+    timer::LazyTimer,
+    upstream::{answer::AnswerBody, errand::Outgoing},
+};
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
-use sluice_protocol::splice::Segments;
 use std::{
     convert::Infallible,
     future::poll_fn,
@@ -61,17 +64,19 @@ impl Sent {
 
 /// A request's body as segments of the client's own bytes: nothing is copied together.
 pub struct RequestBody {
-    segments: <Segments as IntoIterator>::IntoIter,
+    outgoing: Arc<Outgoing>,
+    /// The next segment.
+    next: usize,
     left: u64,
     sent: Sent,
 }
 
 impl RequestBody {
-    /// A body over segments, which tells when it begins to be sent.
+    /// The body of a request, which tells when it begins to be sent.
     #[must_use]
-    pub fn new(segments: Segments, sent: Sent) -> Self {
-        let left = segments.len() as u64;
-        Self { segments: segments.into_iter(), left, sent }
+    pub fn new(outgoing: Arc<Outgoing>, sent: Sent) -> Self {
+        let left = outgoing.body.len() as u64;
+        Self { outgoing, next: 0, left, sent }
     }
 }
 
@@ -84,7 +89,9 @@ impl Body for RequestBody {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         self.sent.begin();
-        Poll::Ready(self.segments.next().map(|bytes| {
+        let segment = self.outgoing.body.iter().nth(self.next).cloned();
+        Poll::Ready(segment.map(|bytes| {
+            self.next += 1;
             self.left = self.left.saturating_sub(bytes.len() as u64);
             Ok(Frame::data(bytes))
         }))

@@ -9,6 +9,7 @@ use crate::upstream::{
     body::{RequestBody, Sent},
     connect::{ConnectError, Connector},
     connections::{Carried, Connections},
+    errand::Outgoing,
     lane::{Lane, MAX_HEAD, Unanswered},
     lanes::{Address, Lanes, MOST, REST},
     proxy::Tunnel,
@@ -23,7 +24,6 @@ use hyper_util::{
 use prometheus::{Histogram, IntCounter};
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject};
 use sluice_config::model::{self, PemFile};
-use sluice_protocol::splice::Segments;
 use std::{error::Error as _, path::Path, sync::Arc, time::Duration};
 use tokio_util::task::TaskTracker;
 
@@ -97,7 +97,7 @@ enum Way {
 struct Asking<'a, H> {
     uri: &'a Uri,
     headers: H,
-    body: &'a Segments,
+    outgoing: &'a Arc<Outgoing>,
     sent: &'a Sent,
 }
 
@@ -154,12 +154,12 @@ impl UpstreamClient {
         &self,
         uri: &Uri,
         headers: impl Fn() -> HeaderMap,
-        body: &Segments,
+        outgoing: &Arc<Outgoing>,
         sent: &Sent,
     ) -> Result<Response<AnswerBody>, SendError> {
         // Ends with the answer's body, or with the wait for it.
         let in_use = self.connections.carry();
-        let asking = Asking { uri, headers, body, sent };
+        let asking = Asking { uri, headers, outgoing, sent };
         match &self.way {
             Way::Lanes(lanes) => self.ask_on_a_lane(lanes, &asking, in_use).await,
             Way::Pool(pool) => {
@@ -212,7 +212,7 @@ impl UpstreamClient {
 
 impl<H: Fn() -> HeaderMap> Asking<'_, H> {
     fn request(&self, uri: Uri) -> Request<RequestBody> {
-        let mut request = Request::new(RequestBody::new(self.body.clone(), self.sent.clone()));
+        let mut request = Request::new(RequestBody::new(self.outgoing.clone(), self.sent.clone()));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = uri;
         *request.headers_mut() = (self.headers)();

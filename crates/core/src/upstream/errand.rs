@@ -63,7 +63,7 @@ pub struct Outgoing {
     /// Only we asked for usage.
     pub strip_usage: bool,
     /// How the answer becomes the client's, where that speaks otherwise.
-    pub translation: Option<Translation>,
+    pub translation: Option<Box<Translation>>,
 }
 
 /// The target cannot take the request: in which member, and why.
@@ -91,7 +91,7 @@ impl Outgoing {
         let translates = call.envelope.dialect() != choice.wire;
         let translation = translates.then(|| {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-            Translation::new(&call.envelope, choice.wire, now, &*call.id)
+            Box::new(Translation::new(&call.envelope, choice.wire, now, &*call.id))
         });
         let provider::Encoded { body, dropped, strip_usage } = encoded;
         Ok(Arc::new(Self { wire: choice.wire, body, dropped, strip_usage, translation }))

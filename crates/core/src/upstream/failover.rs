@@ -8,7 +8,7 @@ use crate::{
     facts::{Call, Choice, Plan},
     limits::{holding::HeldUp, refusal::Refusal},
     telemetry::{
-        exchange::{Attempt, Recorder},
+        exchange::Recorder,
         labels::{AbortPhase, AttemptOutcome, LimitLabel, Stage},
     },
     upstream::{
@@ -24,7 +24,7 @@ use crate::{
     },
 };
 use std::{
-    pin::Pin,
+    pin::{Pin, pin},
     time::{Duration, Instant},
 };
 use tokio_util::sync::CancellationToken;
@@ -59,35 +59,41 @@ pub async fn run(plan: Box<Plan>, call: Box<Call>, mut recorder: Recorder, cut: 
             break;
         }
         let share = share_of_time(&plan, &call, &way);
-        let asked = async {
-            // First of all: who cannot take the request is not waited for, and nothing of its provider's is taken.
-            recorder.laps.skip();
-            let outgoing = Outgoing::of(&plan, &call, choice);
-            recorder.laps.end(Stage::Encode);
-            let outgoing = outgoing.map_err(Stopped::Unfit)?;
-            // Before the wait, whose client may leave in the middle of it.
-            recorder.waited_by_rule(turn.wait);
-            pause(turn.wait).await;
-            // A target whose provider our own limits leave no room is passed over, as if it were not there.
-            enter(choice, &mut recorder).await.map_err(Stopped::NoRoom)?;
-            if let Some((from, failure)) = &failed {
-                fell_back(&plan, *from, choice, failure.verdict.outcome, &recorder);
-            }
-            let (errand, attempt) = Errand::begin(choice, turn, outgoing, plan.deadline);
-            let (place, tried) = match hedge::patience(&plan, &call, choice) {
-                // Rare, so its state is no part of every request's.
-                Some(patience) => {
-                    let first = hedge::Runner::new(at, errand, attempt, &mut recorder);
-                    Box::pin(hedge::race(&plan, &call, &mut way, first, patience, &mut recorder)).await
+        // Pinned where it stands: large futures are not moved.
+        let tried = {
+            let asked = pin!(async {
+                // First of all: who cannot take the request is not waited for, and nothing of its provider's is taken.
+                recorder.laps.skip();
+                let outgoing = Outgoing::of(&plan, &call, choice);
+                recorder.laps.end(Stage::Encode);
+                let outgoing = outgoing.map_err(Stopped::Unfit)?;
+                // Before the wait, whose client may leave in the middle of it.
+                recorder.waited_by_rule(turn.wait);
+                pause(turn.wait).await;
+                // A target whose provider our own limits leave no room is passed over, as if it were not there.
+                enter(choice, &mut recorder).await.map_err(Stopped::NoRoom)?;
+                if let Some((from, failure)) = &failed {
+                    fell_back(&plan, *from, choice, failure.verdict.outcome, &recorder);
                 }
-                None => ((at, key), one(&plan, &call, (errand, attempt), share, &mut recorder).await),
-            };
-            tried.map(|delivery| (place, delivery)).map_err(|failure| Stopped::Failed(place, failure))
-        };
-        let tried = tokio::select! {
-            biased;
-            tried = asked => tried,
-            () = cut.cancelled() => Err(Stopped::Failed((at, key), Failure::draining())),
+                let (errand, attempt) = Errand::begin(choice, turn, outgoing, plan.deadline);
+                let (place, tried) = match hedge::patience(&plan, &call, choice) {
+                    // Rare, so its state is no part of every request's.
+                    Some(patience) => {
+                        let first = hedge::Runner::new(at, errand, attempt, &mut recorder);
+                        Box::pin(hedge::race(&plan, &call, &mut way, first, patience, &mut recorder)).await
+                    }
+                    None => {
+                        recorder.attempts.push(attempt);
+                        ((at, key), one(&plan, &call, Errand { share, ..errand }, &mut recorder).await)
+                    }
+                };
+                tried.map(|delivery| (place, delivery)).map_err(|failure| Stopped::Failed(place, failure))
+            });
+            tokio::select! {
+                biased;
+                tried = asked => tried,
+                () = cut.cancelled() => Err(Stopped::Failed((at, key), Failure::draining())),
+            }
         };
         match tried {
             Ok((place, mut delivery)) => {
@@ -182,17 +188,9 @@ async fn enter(choice: &Choice, recorder: &mut Recorder) -> Result<(), Refusal> 
     recorder.limits.enter(choice.target.provider.limits.as_ref(), shared.as_deref()).await
 }
 
-/// Makes one try, and tells of it.
-async fn one(
-    plan: &Plan,
-    call: &Call,
-    (mut errand, attempt): (Errand, Attempt),
-    share: Option<Instant>,
-    recorder: &mut Recorder,
-) -> Result<Delivery, Failure> {
+/// Makes the try that stands last in the record, and tells of it.
+async fn one(plan: &Plan, call: &Call, errand: Errand, recorder: &mut Recorder) -> Result<Delivery, Failure> {
     recorder.target = Some(errand.target.clone());
-    errand.share = share;
-    recorder.attempts.push(attempt);
     let asking = asks(recorder, &errand);
     let mut tried = attempt::run(call, &errand, following(plan, call)).await;
     drop(asking);

@@ -7,7 +7,10 @@ use crate::upstream::{body::RequestBody, connect::UpstreamIo, tally::Tally};
 use http::{Request, Response};
 use hyper::{
     body::Incoming,
-    client::conn::http1::{Builder, Connection, SendRequest},
+    client::conn::{
+        TrySendError,
+        http1::{Builder, Connection, SendRequest},
+    },
 };
 use hyper_util::rt::TokioIo;
 use std::{
@@ -50,11 +53,19 @@ impl Lane {
     ///
     /// # Errors
     /// The connection ended first.
-    pub async fn ask(
+    pub fn ask(
         mut self: Box<Self>,
         request: Request<RequestBody>,
+    ) -> impl Future<Output = Result<(Response<Incoming>, Box<Self>), Unanswered>> {
+        let answer = self.sender.try_send_request(request);
+        self.brings(answer)
+    }
+
+    async fn brings(
+        mut self: Box<Self>,
+        answer: impl Future<Output = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>>,
     ) -> Result<(Response<Incoming>, Box<Self>), Unanswered> {
-        let mut answer = pin!(self.sender.try_send_request(request));
+        let mut answer = pin!(answer);
         let answered = poll_fn(|cx| {
             self.drive(cx);
             // Nobody but the connection brings it, and that has just been looked at.
