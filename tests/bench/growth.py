@@ -1,0 +1,7 @@
+"""Growth."""
+
+SERIES = []
+
+
+def run(session):
+    raise NotImplementedError
