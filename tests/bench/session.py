@@ -57,7 +57,7 @@ class Session(contextlib.ExitStack):
         super().__init__()
         self.quick, self.keep, self.only = chosen.quick, chosen.keep, chosen.only
         usual = 2.0 if chosen.what == "growth" else 4.0
-        self.runs, self.seconds = (1, 0.5) if chosen.quick else (chosen.runs, chosen.seconds or usual)
+        self.runs, self.seconds = (1, 0.2) if chosen.quick else (chosen.runs, chosen.seconds or usual)
         self.ours, self.theirs = processes.cores()
         self.has_redis = bool(shutil.which("redis-server"))
         absent = [] if shutil.which("nginx") else ["nginx"]

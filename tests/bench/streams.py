@@ -10,18 +10,21 @@ from bench import contenders, processes, rows
 from bench.load import command
 
 ROWS = ["streams"]
-OPENING = 2.0  # seconds in which the streams are opened
+OPENING, OPENED_A_SECOND = 1.0, 2_000  # seconds in which streams are opened at least, and how many at most in each
 AT_REST_GOAL_MIB, STREAM_GOAL_KIB = 12, 16
 
 
 def measure(session):
-    count, reports = (200 if session.quick else 2_000), []
+    count, reports = (100 if session.quick else 2_000), []
     for _ in range(session.runs):
         with contextlib.ExitStack() as stack:
             # Fresh ones: what earlier load has left in an allocator would hide what a stream takes.
             running = contenders.proxies(session, stack)
             running.append(stack.enter_context(contenders.sluice(session)))
-            reports += [hold(session, each, count, gap=0.5, seconds=1.0) for each in running]
+            reports += [
+                hold(session, each, count, gap=0.1 if session.quick else 0.5, seconds=0.3 if session.quick else 1.0)
+                for each in running
+            ]
     resting = rows.by_contender(reports, lambda report: report["rest_mib"])
     each = rows.by_contender(reports, lambda report: report["stream_kib"])
     figures = [
@@ -38,33 +41,35 @@ def stats(session):
 
 def hold(session, contender, count, gap, seconds):
     """Opens so many streams of one chunk every `gap` seconds, looks at them while all are open, and sees them end."""
-    opening = max(OPENING, count / 2_000) if count > 500 else 0.5
-    settled = opening + gap  # each has had a second chunk
-    length = settled + seconds + 1
-    contenders.set_mock(session.mock, chunks=round(length / gap) + 1, gap_us=round(gap * 1e6))
+    opening = 0.3 if session.quick else max(OPENING, count / OPENED_A_SECOND)
+    patience = 2 * opening + gap
+    chunks = round((patience + 2 * seconds) / gap) + 2
+    contenders.set_mock(session.mock, chunks=chunks, gap_us=round(gap * 1e6))
     warm(contender)
     rest = processes.rss_mib(contender.pid)
     load = ["--stream", "--conns", count, "--requests", count, "--spread", opening, "--warmup", 0]
-    load += ["--duration", opening + 1, "--grace", length + 20]
+    load += ["--duration", opening + 1, "--grace", chunks * gap + 20]
     with subprocess.Popen(command(session, contender, load), stdout=subprocess.PIPE, text=True) as generator:
-        time.sleep(settled)
-        before, chunks = processes.cpu_seconds(contender.pid), stats(session)["chunks"]
+        deadline = time.monotonic() + patience
+        while stats(session)["in_flight"] < count and time.monotonic() < deadline:
+            time.sleep(0.05)
+        before, earlier = processes.cpu_seconds(contender.pid), stats(session)
         time.sleep(seconds)
-        after = stats(session)
-        spent, chunks = processes.cpu_seconds(contender.pid) - before, after["chunks"] - chunks
+        later = stats(session)
+        spent, seen = processes.cpu_seconds(contender.pid) - before, later["chunks"] - earlier["chunks"]
         held = processes.rss_mib(contender.pid)
         report = json.loads(generator.stdout.read())
-    if after["in_flight"] < count:
+    if (least := min(earlier["in_flight"], later["in_flight"])) < count:
         report["errors"] += 1
-        report["error_sample"] = report["error_sample"] or f"only {after['in_flight']} of {count} streams were open"
+        report["error_sample"] = report["error_sample"] or f"only {least} of {count} streams were open"
     return report | {
         "contender": contender.name,
         "streams": count,
         "rest_mib": round(rest, 2),
         "held_mib": round(held, 2),
         "stream_kib": round((held - rest) * 1024 / count, 3),
-        "chunks_seen": chunks,
-        "cpu_us_per_chunk": round(spent * 1e6 / max(1, chunks), 3),
+        "chunks_seen": seen,
+        "cpu_us_per_chunk": round(spent * 1e6 / max(1, seen), 3),
     }
 
 
