@@ -5,12 +5,13 @@ import dataclasses
 import os
 import pathlib
 import secrets
-import shutil
 import subprocess
 import tempfile
 import urllib.request
 
 import harness
+
+from bench.session import NGINX
 
 BIN = harness.SLUICE.parent
 KEYS = 300  # so that a key is looked up among many
@@ -65,7 +66,7 @@ def floor(session, inspect=True):
 
 # One worker, as the others have one core; connections stay open on both sides; streams go through at once; a prompt
 # of a megabyte stays in memory. No access log, so less than what Sluice does.
-NGINX = """daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes 1; {user}
+NGINX_CONF = """daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes 1; {user}
 events {{ worker_connections 16384; }}
 http {{
   access_log off; keepalive_requests 1000000000; client_max_body_size 0; client_body_buffer_size 8m; tcp_nodelay on;
@@ -86,8 +87,8 @@ http {{
 def nginx_command(session, address, folder):
     user = f"user {pathlib.Path(folder).owner()};" if os.geteuid() == 0 else ""
     config = pathlib.Path(folder, "nginx.conf")
-    config.write_text(NGINX.format(folder=folder, mock=session.mock, address=address, user=user), encoding="utf-8")
-    return [shutil.which("nginx"), "-p", folder, "-c", config]
+    config.write_text(NGINX_CONF.format(folder=folder, mock=session.mock, address=address, user=user), encoding="utf-8")
+    return [NGINX, "-p", folder, "-c", config]
 
 
 @contextlib.contextmanager

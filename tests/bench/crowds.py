@@ -29,7 +29,7 @@ def streams(session):
     memory = shapes.lines(reports, "streams", lambda report: report["stream_kib"])
     panels = [
         shapes.panel("", "CPU µs/chunk", shapes.AS_FLOOR, shapes.FLAT_LIMIT, chunk),
-        shapes.panel("", "KiB of memory a stream", shapes.BELOW, STREAM_GOAL_KIB, memory),
+        shapes.panel("", "KiB/stream", shapes.BELOW, STREAM_GOAL_KIB, memory),
     ]
     return shapes.series("CPU and memory against open streams", "open streams", panels, reports)
 
@@ -53,9 +53,9 @@ def entries(session):
     memory = shapes.lines(fills, "x", lambda report: report["held_mib"])
     panels = [
         shapes.panel("", "CPU µs/hit", shapes.FLAT, shapes.FLAT_LIMIT, hit),
-        shapes.panel("", "MiB of memory", None, None, memory),
+        shapes.panel("", "MiB in memory", None, None, memory),
     ]
-    title = "CPU of a hit, and memory, against entries of the cache"
+    title = "CPU of a cache hit, and memory"
     return shapes.series(title, "entries of 1 KB", panels, [*fills, *reports])
 
 

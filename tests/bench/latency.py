@@ -29,7 +29,7 @@ def measure(session):
             behaviour, load, member, title = KINDS[name]
             contenders.set_mock(session.mock, **behaviour)
             # Quantiles at the edge want many requests.
-            seconds = session.seconds * 2
+            seconds = session.seconds * (1 if session.quick else 2)
             reports = [drive(session, each, load, seconds) for _ in range(session.runs) for each in running]
             figures = [added(title, member, quantile, reports) for quantile in ("p50", "p99")]
             yield rows.row(name, figures, reports)

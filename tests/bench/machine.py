@@ -26,7 +26,7 @@ def field(file, name):
     return match.group(1) if match else ""
 
 
-def describe(ours, theirs, lto):
+def describe(ours, theirs, lto, nginx):
     commit = said("git", "rev-parse", "--short=12", "HEAD")
     changed = said("git", "status", "--porcelain", "--untracked-files=no")
     hypervisor = "hypervisor" in field("/proc/cpuinfo", "flags").split()
@@ -38,7 +38,7 @@ def describe(ours, theirs, lto):
         "kernel": platform.release(),
         "rustc": re.sub(r" \(.*", "", said("rustc", "--version")),
         "commit": commit + (" and changes" if changed else ""),
-        "nginx": said("nginx", "-v").rpartition("/")[2],
+        "nginx": said(nginx or "nginx", "-v").rpartition("/")[2],
         "redis": (re.findall(r"v=(\S+)", said("redis-server", "--version")) or [""])[0],
         "lto": lto,
         "pinned": [ours, theirs] if ours is not None else None,

@@ -1,6 +1,7 @@
 """Requests and streams that only pass through, side by side with every proxy."""
 
 import contextlib
+import statistics
 
 from bench import contenders, rows
 from bench.load import drive
@@ -15,7 +16,6 @@ KINDS = {
 }
 ROWS = list(KINDS)
 TRANSIT_GOAL_MS = 1
-RSS_GOAL = None
 
 
 def measure(session):
@@ -30,7 +30,15 @@ def measure(session):
             # Interleaved: what disturbs the machine disturbs all.
             reports = [drive(session, each, load, seconds) for _ in range(session.runs) for each in running]
             figures = [rows.cpu_figure(title, unit, reports, rows.ratio(goal)), *further(name, reports)]
-            yield rows.row(name, figures, reports)
+            yield rows.row(name, figures, reports, notes(name, reports))
+
+
+def notes(name, reports):
+    """At full speed one core is the bound: whose it was."""
+    if name == "plain":
+        busy = rows.by_contender(reports, lambda report: report["busy_percent"])
+        shares = [f"{who} {statistics.median(shares):.0f} %" for who, shares in busy.items()]
+        yield f"throughput of plain requests: share of its core that each used: {', '.join(shares)}"
 
 
 def further(name, reports):

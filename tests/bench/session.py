@@ -15,6 +15,8 @@ from bench import machine, processes
 
 OUT = harness.ROOT / "target/bench"
 BUILT = OUT / "built.json"
+# Debian keeps it where only root looks.
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
 
 
 def build():
@@ -60,12 +62,12 @@ class Session(contextlib.ExitStack):
         self.runs, self.seconds = (1, 0.2) if chosen.quick else (chosen.runs, chosen.seconds or usual)
         self.ours, self.theirs = processes.cores()
         self.has_redis = bool(shutil.which("redis-server"))
-        absent = [] if shutil.which("nginx") else ["nginx"]
+        absent = [] if NGINX else ["nginx"]
         self.without = {*chosen.without, *absent}
 
     def __enter__(self):
         super().__enter__()
-        self.machine = machine.describe(self.ours, self.theirs, link_time_optimisation())
+        self.machine = machine.describe(self.ours, self.theirs, link_time_optimisation(), NGINX)
         self.steal = machine.Steal()
         self.began = time.monotonic()
         # A real file: writing the request lines is part of the price.

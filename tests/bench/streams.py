@@ -43,6 +43,7 @@ def hold(session, contender, count, gap, seconds):
     """Opens so many streams of one chunk every `gap` seconds, looks at them while all are open, and sees them end."""
     opening = 0.3 if session.quick else max(OPENING, count / OPENED_A_SECOND)
     patience = 2 * opening + gap
+    # So long that none ends before all were looked at.
     chunks = round((patience + 2 * seconds) / gap) + 2
     contenders.set_mock(session.mock, chunks=chunks, gap_us=round(gap * 1e6))
     warm(contender)

@@ -54,7 +54,7 @@ def keys(session):
     memory = shapes.lines([report for report in reports if report["x"]], "x", lambda report: report["rss_mib"])
     panels = [
         looked_up(reports),
-        shapes.panel("", "MiB of memory", None, None, memory),
+        shapes.panel("", "MiB in memory", None, None, memory),
     ]
     return shapes.series("CPU and memory against the number of keys", "keys", panels, reports)
 
