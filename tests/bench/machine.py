@@ -66,8 +66,10 @@ def in_words(machine):
         where = "the measured process alone on core {}, mock upstream and load on core {}".format(*machine["pinned"])
     versions = [f"nginx {machine['nginx']}" if machine["nginx"] else "no nginx"]
     versions += [f"Redis {machine['redis']}" if machine["redis"] else "no Redis"]
+    taken = machine.get("steal_percent")
+    steal = "" if taken is None else f", {taken} % of the cores' time taken by other machines"
     return (
         f"{machine['cpu']}, {machine['cores']} cores of a {kind} machine, {machine['memory_gib']} GiB, "
         f"Linux {machine['kernel']}; {where}; {machine['rustc']}, {', '.join(versions)}; "
-        f"commit {machine['commit']}, {machine['date']}"
+        f"load average {machine['load_before']} before{steal}; commit {machine['commit']}, {machine['date']}"
     )

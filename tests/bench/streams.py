@@ -21,10 +21,8 @@ def measure(session):
             # Fresh ones: what earlier load has left in an allocator would hide what a stream takes.
             running = contenders.proxies(session, stack)
             running.append(stack.enter_context(contenders.sluice(session)))
-            reports += [
-                hold(session, each, count, gap=0.1 if session.quick else 0.5, seconds=0.3 if session.quick else 1.0)
-                for each in running
-            ]
+            gap, seconds = (0.1, 0.3) if session.quick else (0.5, 1.0)
+            reports += [hold(session, each, count, gap, seconds) for each in running]
     resting = rows.by_contender(reports, lambda report: report["rest_mib"])
     each = rows.by_contender(reports, lambda report: report["stream_kib"])
     figures = [
@@ -44,7 +42,7 @@ def hold(session, contender, count, gap, seconds):
     opening = 0.3 if session.quick else max(OPENING, count / OPENED_A_SECOND)
     patience = 2 * opening + gap
     # So long that none ends before all were looked at.
-    chunks = round((patience + 2 * seconds) / gap) + 2
+    chunks = round((patience + seconds + 0.5) / gap) + 2
     contenders.set_mock(session.mock, chunks=chunks, gap_us=round(gap * 1e6))
     warm(contender)
     rest = processes.rss_mib(contender.pid)
