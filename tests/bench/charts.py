@@ -1,6 +1,7 @@
 """Draws growth, one picture for each series, from the kept figures: always the same bytes of the same figures."""
 
 import io
+import math
 import os
 import pathlib
 import statistics
@@ -96,6 +97,7 @@ def plot(axis, panel):
     axis.set_xscale("log")
     if wide(panel):
         axis.set_yscale("log")
+        axis.set_ylim(bottom=10 ** math.floor(math.log10(least(panel))))
         axis.yaxis.set_major_locator(LogLocator(numticks=6))
     else:
         axis.set_ylim(bottom=0, top=axis.get_ylim()[1] * 1.12)
@@ -118,8 +120,12 @@ def line(axis, name, points):
 
 def wide(panel):
     """Whether the figures reach over more than one power of ten."""
-    middles = [statistics.median(values) for line in panel["lines"].values() for _, values in line]
-    return min(middles) > 0 and max(middles) / min(middles) > 20
+    most = max(value for line in panel["lines"].values() for _, values in line for value in values)
+    return least(panel) > 0 and most / least(panel) > 20
+
+
+def least(panel):
+    return min(value for line in panel["lines"].values() for _, values in line for value in values)
 
 
 def short(value, _):

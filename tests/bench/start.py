@@ -30,7 +30,7 @@ def measure(session):
     if session.wants("binary"):
         size = harness.SLUICE.stat().st_size / 2**20
         lto = session.machine["lto"]
-        notes = [] if lto == "fat" else [NOT_FAT.format(lto and f" ({lto})")]
+        notes = [] if lto == "fat" else [NOT_FAT.format(lto and f" (LTO {lto})")]
         shown = rows.figure("size of the binary", "MiB", {"sluice": [size]}, rows.at_most(BINARY_GOAL_MIB))
         yield rows.row("binary", [shown], notes=notes)
 
