@@ -39,8 +39,8 @@ def stats(session):
 
 def hold(session, contender, count, gap, seconds):
     """Opens so many streams of one chunk every `gap` seconds, looks at them while all are open, and sees them end."""
-    opening = 0.3 if session.quick else max(OPENING, count / OPENED_A_SECOND)
-    patience = 2 * opening + gap
+    opening = 0.2 if session.quick else max(OPENING, count / OPENED_A_SECOND)
+    patience = 4 * opening + gap  # on a busy machine
     # So long that none ends before all were looked at.
     chunks = round((patience + seconds + 0.5) / gap) + 2
     contenders.set_mock(session.mock, chunks=chunks, gap_us=round(gap * 1e6))
