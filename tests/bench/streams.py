@@ -47,7 +47,7 @@ def hold(session, contender, count, gap, seconds):
     warm(contender)
     rest = processes.rss_mib(contender.pid)
     load = ["--stream", "--conns", count, "--requests", count, "--spread", opening, "--warmup", 0]
-    load += ["--duration", opening + 1, "--grace", chunks * gap + 20]
+    load += ["--duration", patience, "--grace", chunks * gap + 20]
     with subprocess.Popen(command(session, contender, load), stdout=subprocess.PIPE, text=True) as generator:
         deadline = time.monotonic() + patience
         while stats(session)["in_flight"] < count and time.monotonic() < deadline:
