@@ -122,8 +122,7 @@ class Gateway:
         self.api, self.admin, self.key, self.pid = f"http://{api}", f"http://{admin}", key, process.pid
 
 
-@contextlib.contextmanager
-def gateway(
+def configured(
     upstream,
     models,
     *,
@@ -132,10 +131,8 @@ def gateway(
     provider_members="",
     key_members='models: ["*"]',
     more_keys="",
-    log=subprocess.DEVNULL,
-    **options,
 ):
-    """Sluice in front of one `openai_compatible` upstream, with one key.
+    """A configuration in front of one `openai_compatible` upstream, with one key: the key, the text, both addresses.
 
     `models` are names or whole entries; `more` is further YAML at top level, `provider_members` a further line of
     the provider. `more_providers` are whole entries beside it.
@@ -161,9 +158,17 @@ keys:
   - {{name: suite, hash: "{digest}", {key_members}}}
 {more_keys}{more}
 """
+    return key, text, api, admin
+
+
+@contextlib.contextmanager
+def gateway(upstream, models, *, log=subprocess.DEVNULL, cpu=None, seconds=20, **members):
+    """Sluice, configured so."""
+    key, text, api, admin = configured(upstream, models, **members)
     with tempfile.TemporaryDirectory() as folder:
         config = pathlib.Path(folder, "sluice.yaml")
         config.write_text(text, encoding="utf-8")
         command = [SLUICE, "serve", "--config", config]
-        with running(command, lambda: answers(f"http://{admin}/readyz"), cwd=folder, stdout=log, **options) as process:
+        options = {"cpu": cpu, "seconds": seconds, "cwd": folder, "stdout": log}
+        with running(command, lambda: answers(f"http://{admin}/readyz"), **options) as process:
             yield Gateway(api, admin, key, process)

@@ -26,8 +26,8 @@ fn main() -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     tokio::task::LocalSet::new().block_on(&runtime, async {
         let mut workers = tokio::task::JoinSet::new();
-        for _ in 0..conns {
-            workers.spawn_local(worker::run(Rc::clone(&plan), Rc::clone(&tally)));
+        for index in 0..conns {
+            workers.spawn_local(worker::run(Rc::clone(&plan), Rc::clone(&tally), plan.opens(index)));
         }
         let finished = async { while workers.join_next().await.is_some() {} };
         // Streams that have not ended by then are given up, and what they measured still counts.

@@ -39,6 +39,12 @@ pub(crate) struct Args {
     /// Seconds before that.
     #[arg(long, default_value_t = 1.0)]
     pub(crate) warmup: f64,
+    /// Ends after so many requests, if not before; 0 for no such end.
+    #[arg(long, default_value_t = 0)]
+    requests: u64,
+    /// Seconds over which the connections are opened, one after the other.
+    #[arg(long, default_value_t = 0.0)]
+    spread: f64,
     /// Seconds that open requests may take after the end.
     #[arg(long, default_value_t = 20.0)]
     pub(crate) grace: f64,
@@ -68,6 +74,8 @@ pub(crate) struct Plan {
     pub(crate) end: u64,
     pub(crate) expect: Option<(String, String)>,
     start: u64,
+    requests: u64,
+    spread: u64,
     head: Vec<u8>,
     body: Vec<u8>,
     mark: usize,
@@ -110,6 +118,8 @@ impl Plan {
             end: start + nanoseconds(args.warmup + args.duration),
             expect,
             start,
+            requests: args.requests,
+            spread: nanoseconds(args.spread),
             head: head.into_bytes(),
             mark,
             body: body.into_bytes(),
@@ -131,14 +141,18 @@ impl Plan {
         out[at..at + DIGITS].copy_from_slice(format!("{number:014}").as_bytes());
     }
 
+    /// When a connection sends its first request at the earliest.
+    pub(crate) fn opens(&self, index: usize) -> u64 {
+        self.start + self.spread * index as u64 / self.conns as u64
+    }
+
     /// When the next request is due; `None` after the end.
     pub(crate) fn due(&self, now: u64) -> Option<u64> {
-        let at = if self.rps > 0.0 {
-            let n = self.tickets.replace(self.tickets.get() + 1);
-            self.start + (n as f64 * 1e9 / self.rps) as u64
-        } else {
-            now
-        };
+        let n = self.tickets.replace(self.tickets.get() + 1);
+        if self.requests > 0 && n >= self.requests {
+            return None;
+        }
+        let at = if self.rps > 0.0 { self.start + (n as f64 * 1e9 / self.rps) as u64 } else { now };
         (now < self.end && at < self.end).then_some(at)
     }
 

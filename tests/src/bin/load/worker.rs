@@ -13,13 +13,14 @@ use tokio::{
     net::TcpStream,
 };
 
-/// Sends until the plan's end.
-pub(crate) async fn run(plan: Rc<Plan>, tally: Rc<Tally>) {
-    let alarm = Alarm::new().expect("a timer");
+/// Sends from the time at which the connection opens until the plan's end.
+pub(crate) async fn run(plan: Rc<Plan>, tally: Rc<Tally>, opens: u64) {
+    wait(&mut None, opens).await;
+    let mut alarm = None;
     let mut connection = None;
     let (mut request, mut buffer) = (Vec::new(), Vec::with_capacity(256 * 1024));
     while let Some(due) = plan.due(now()) {
-        alarm.until(due).await.expect("the timer");
+        wait(&mut alarm, due).await;
         let mut stream = match connection.take() {
             Some(stream) => stream,
             None => match connect(&plan, &tally).await {
@@ -37,6 +38,14 @@ pub(crate) async fn run(plan: Rc<Plan>, tally: Rc<Tally>) {
             Ok(false) => {}
             Err(error) => tally.failed(&error.to_string()),
         }
+    }
+}
+
+/// Makes the timer when there is something to wait for: it is a descriptor, of which ten thousand streams leave none.
+async fn wait(alarm: &mut Option<Alarm>, at: u64) {
+    if now() < at {
+        let alarm = alarm.get_or_insert_with(|| Alarm::new().expect("a timer"));
+        alarm.until(at).await.expect("the timer");
     }
 }
 

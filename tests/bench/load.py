@@ -1,0 +1,34 @@
+"""Drives one contender once: the load generator's own report, with what the contender used meanwhile."""
+
+import json
+import subprocess
+import time
+
+from bench import processes
+from bench.contenders import BIN
+
+
+def command(session, contender, load):
+    line = [BIN / "load", "--url", contender.url + "/v1/chat/completions", "--model", contender.model]
+    for header in contender.headers:
+        line += ["--header", header]
+    line += [str(word) for word in load]
+    return line if session.theirs is None else ["taskset", "-c", str(session.theirs), *line]
+
+
+def drive(session, contender, load, seconds=None, least_warmup=0.0):
+    """One run, with CPU µs per request and per event of a stream. Hits are many, and so are their lines: what was
+    logged before is dropped, which would fill the page cache."""
+    seconds = seconds or session.seconds
+    session.log.truncate(0)
+    warmup = max(least_warmup, min(1.0, seconds / 2))
+    line = command(session, contender, [*load, "--duration", seconds, "--warmup", warmup])
+    before, since = processes.cpu_seconds(contender.pid), time.monotonic()
+    report = json.loads(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
+    spent = processes.cpu_seconds(contender.pid) - before
+    busy = spent / (time.monotonic() - since) * 100
+    report |= {"contender": contender.name, "cpu_s": round(spent, 3), "busy_percent": round(busy)}
+    report["rss_mib"] = round(processes.rss_mib(contender.pid), 2)
+    for unit in ("sent", "events"):
+        report[f"cpu_us_per_{unit}"] = round(spent * 1e6 / max(1, report[unit]), 3)
+    return report

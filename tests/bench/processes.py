@@ -1,0 +1,57 @@
+"""What a process and its children use of the machine, and where they may run."""
+
+import contextlib
+import os
+import pathlib
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cores():
+    """Where to pin: the measured side alone on one core, everything else on another; nowhere on a single core."""
+    mine = sorted(os.sched_getaffinity(0))
+    return (mine[0], mine[1]) if len(mine) > 1 else (None, None)
+
+
+@contextlib.contextmanager
+def on_core(cpu):
+    """What is started meanwhile runs on that core from its first instruction."""
+    before = os.sched_getaffinity(0)
+    if cpu is not None:
+        os.sched_setaffinity(0, {cpu})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def tree(pid):
+    """The process and what it has started: nginx works in a child. None is no process, and uses nothing."""
+    if pid is None:
+        return []
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(process for child in children for process in tree(int(child)))]
+
+
+def cpu_seconds(pid):
+    return sum(_cpu_seconds(process) for process in tree(pid))
+
+
+def _cpu_seconds(pid):
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def rss_mib(pid):
+    return sum(_rss_kib(process) for process in tree(pid)) / 1024
+
+
+def _rss_kib(pid):
+    status = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS"))
+
+
+def stolen():
+    """Seconds that the cores of this virtual machine were taken away so far, and all seconds of theirs."""
+    fields = [int(field) for field in pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
+    return fields[7] / TICKS, sum(fields) / TICKS

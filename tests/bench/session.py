@@ -1,0 +1,94 @@
+"""What all measurements of one command share: how often and how long, the cores, the mock, what may be started."""
+
+import contextlib
+import json
+import os
+import resource
+import shutil
+import subprocess
+import tempfile
+import time
+
+import harness
+
+from bench import machine, processes
+
+OUT = harness.ROOT / "target/bench"
+BUILT = OUT / "built.json"
+# Debian keeps it where only root looks.
+NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+
+
+def build():
+    """Builds release, and notes how: afterwards a binary does not tell whether it was optimised as a whole."""
+    command = ["cargo", "build", "--release", "--locked", "--quiet"]
+    subprocess.run(command, cwd=harness.ROOT, check=True)
+    subprocess.run([*command, "--package", "sluice-tests", "--bins"], cwd=harness.ROOT, check=True)
+    OUT.mkdir(parents=True, exist_ok=True)
+    lto = os.environ.get("CARGO_PROFILE_RELEASE_LTO", "fat")
+    BUILT.write_text(json.dumps({"time": harness.SLUICE.stat().st_mtime_ns, "lto": lto}), encoding="utf-8")
+
+
+def link_time_optimisation():
+    """`fat` or `off`; nothing when the binary is not the one that was built here last."""
+    with contextlib.suppress(OSError):
+        built = json.loads(BUILT.read_text(encoding="utf-8"))
+        if built["time"] == harness.SLUICE.stat().st_mtime_ns:
+            return built["lto"]
+    return ""
+
+
+def raise_descriptor_limit():
+    """Ten thousand streams are twenty thousand descriptors; what is started inherits it."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(hard, 65536), max(hard, 65536)))
+        return
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def most_streams():
+    """How many streams a gateway can hold here, which needs two descriptors for each."""
+    return (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 200) // 2
+
+
+class Session(contextlib.ExitStack):
+    """One run of the command."""
+
+    def __init__(self, chosen):
+        super().__init__()
+        self.quick, self.keep, self.only = chosen.quick, chosen.keep, chosen.only
+        usual = 2.0 if chosen.what == "growth" else 4.0
+        self.runs, self.seconds = (1, 0.2) if chosen.quick else (chosen.runs, chosen.seconds or usual)
+        self.ours, self.theirs = processes.cores()
+        self.has_redis = bool(shutil.which("redis-server"))
+        absent = [] if NGINX else ["nginx"]
+        self.without = {*chosen.without, *absent}
+
+    def __enter__(self):
+        super().__enter__()
+        self.machine = machine.describe(self.ours, self.theirs, link_time_optimisation(), NGINX)
+        self.steal = machine.Steal()
+        self.began = time.monotonic()
+        # A real file: writing the request lines is part of the price.
+        self.log = self.enter_context(tempfile.TemporaryFile())
+        self.mock = self.enter_context(harness.mock(cpu=self.theirs))
+        print(machine.in_words(self.machine))
+        if "nginx" in self.without:
+            print("without nginx, which is left out or not installed here")
+        if not self.has_redis:
+            print("no redis-server here: what needs it is not measured")
+        return self
+
+    def wants(self, *rows):
+        """Those of the rows that were asked for."""
+        return [row for row in rows if not self.only or row in self.only]
+
+    def head(self):
+        """What stands before the figures."""
+        return {
+            "machine": self.machine | {"steal_percent": self.steal.percent()},
+            "runs": self.runs,
+            "seconds": self.seconds,
+            "took_minutes": round((time.monotonic() - self.began) / 60, 1),
+        }
