@@ -4,8 +4,9 @@ use crate::counting::{self, Side};
 use sluice::{Running, StartOptions};
 use sluice_core::{LedgerPlace, LogSink};
 use sluice_tests::{
-    client::{Client, Request},
-    gateway::{self, Config},
+    client::Client,
+    everyday, gateway,
+    micro::inputs,
     upstream::{Answer, Gate, Upstream},
 };
 use std::{
@@ -13,11 +14,6 @@ use std::{
     time::Duration,
 };
 use tokio::runtime::{Builder, Runtime};
-
-/// The secret of the key with a tenant and limits.
-const KEY: &str = "sk-sluice-counted";
-const LIMITS: &str =
-    "limits: {requests: {rate: 1000000000/min}, tokens: {rate: 100000000000/min}, concurrency: 1000}";
 
 /// Everything in its place.
 pub(crate) struct Stage {
@@ -43,12 +39,13 @@ impl Stage {
             if request.text().contains(r#""stream":true"#) {
                 stream(&shared.lock().expect("lock"))
             } else {
-                plain()
+                Answer::new().send(everyday::answer())
             }
         }));
         let gateway = runtime(Side::Gateway);
         let logs = LogSink::to(Box::new(tempfile::tempfile().expect("a file")));
-        let settings = gateway::settings(&config(&upstream).yaml("127.0.0.1:0", "127.0.0.1:0"));
+        let settings =
+            gateway::settings(&everyday::config(&upstream.base_url()).yaml("127.0.0.1:0", "127.0.0.1:0"));
         let started = gateway.block_on(sluice::start(settings, StartOptions::new(logs, LedgerPlace::Memory)));
         let running = started.expect("a gateway");
         let client = harness.block_on(Client::connect(running.api));
@@ -59,9 +56,9 @@ impl Stage {
             harness,
             running: Some(running),
             gateway,
-            plain: request(""),
-            streamed: request(r#","stream":true"#),
-            seeded: request(r#","seed":1"#),
+            plain: everyday::request(""),
+            streamed: everyday::request(r#","stream":true"#),
+            seeded: everyday::request(r#","seed":1"#),
         }
     }
 
@@ -133,56 +130,10 @@ fn runtime(side: Side) -> Runtime {
     builder.build().expect("a runtime")
 }
 
-fn config(upstream: &Upstream) -> Config {
-    Config::to(upstream)
-        .provider(LIMITS)
-        .price("m", 2)
-        .tenant("t", LIMITS)
-        .key("counted", KEY, &format!("tenant: t, models: [m, limited], {LIMITS}"))
-        .model_entry(&format!("{{name: limited, {LIMITS}, targets: [{{provider: up, model: m}}]}}"))
-        .section("cache: {mode: seeded, memory: 64MiB}")
-}
-
-/// Some 1 KB, as they are.
-fn request(members: &str) -> Vec<u8> {
-    let text = "The quick brown fox jumps over the lazy dog. ".repeat(20);
-    let body = format!(
-        r#"{{"model":"limited","messages":[{{"role":"system","content":"Answer in one word."}},{{"role":"user","content":"{text}"}}],"temperature":0.5,"max_tokens":100{members}}}"#
-    );
-    Request::post("/v1/chat/completions", body)
-        .bearer(KEY)
-        .header("user-agent", "OpenAI/Python 2.0.0")
-        .header("accept", "application/json")
-        .wire()
-        .to_vec()
-}
-
-/// An answer of some 1 KB in one write.
-fn plain() -> Answer {
-    let text = "The quick brown fox jumps over the lazy dog. ".repeat(15);
-    let body = format!(
-        r#"{{"id":"chatcmpl-1","object":"chat.completion","created":1700000000,"model":"m","choices":[{{"index":0,"message":{{"role":"assistant","content":"{text}"}},"logprobs":null,"finish_reason":"stop"}}],"usage":{{"prompt_tokens":250,"completion_tokens":150,"total_tokens":400}}}}"#
-    );
-    let head = format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
-        body.len()
-    );
-    Answer::new().send(head + &body)
-}
-
 /// A chunk for each gate but the last, before which the usage comes and the end.
 fn stream(gates: &[Gate]) -> Answer {
-    let event = |rest: &str| {
-        format!(
-            "data: {{\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\",{rest}}}\n\n"
-        )
-    };
-    let content =
-        event(r#""choices":[{"index":0,"delta":{"content":" word"},"logprobs":null,"finish_reason":null}]"#);
-    let usage =
-        event(r#""choices":[],"usage":{"prompt_tokens":250,"completion_tokens":100,"total_tokens":350}"#);
-    let end = event(r#""choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}]"#);
+    let content = inputs::content(" word");
     let (_, between) = gates.split_last().expect("a gate");
     let answer = between.iter().fold(Answer::chunked(), |answer, gate| answer.chunk(&content).gate(gate));
-    answer.chunk(end + &usage + "data: [DONE]\n\n").last_chunk()
+    answer.chunk(inputs::ending().concat()).last_chunk()
 }
