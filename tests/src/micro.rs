@@ -49,7 +49,7 @@ pub fn operations() -> Vec<Operation> {
         one("estimate-100k", 20, protocol::estimate_large),
         one("cache-key-1k", 200, cached::key_small),
         one("cache-key-100k", 10, cached::key_large),
-        one("cache-hit", 5000, cached::hit),
+        one("cache-hit", 20_000, cached::hit),
         one("answer-1k", 500, protocol::answer),
         Operation { name: "stream-chunk", units: inputs::CHUNKS, times: 30, make: protocol::stream },
         one("limits", 2000, limited::admission),
@@ -59,5 +59,5 @@ pub fn operations() -> Vec<Operation> {
 /// A plain request through a whole gateway, from its socket to its socket.
 #[must_use]
 pub fn request() -> Operation {
-    Operation { name: "request", units: 1, times: 150, make: whole::request }
+    Operation { name: "request", units: 1, times: 400, make: whole::request }
 }

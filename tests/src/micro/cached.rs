@@ -20,7 +20,7 @@ use sluice_protocol::{Dialect, Envelope, Facts, Profile};
 use std::{hint::black_box, sync::Arc, time::Duration};
 
 /// Answers in the cache.
-const ENTRIES: u64 = 1000;
+const ENTRIES: u64 = 200;
 
 fn key(call: &Envelope, headers: &HeaderMap) -> CacheKey {
     Draft::new(Scope::Tenant("search"), "", headers, call).key("up", "gpt-4o-mini-2024-07-18")
