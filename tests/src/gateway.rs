@@ -288,7 +288,8 @@ pub async fn metric_is(admin: SocketAddr, series: &str, value: f64) {
 }
 
 /// The settings that `yaml` means; fails the test with the report when it is not valid.
-fn settings(yaml: &str) -> Settings {
+#[must_use]
+pub fn settings(yaml: &str) -> Settings {
     let source = Source::Text { name: "test.yaml", text: yaml, base: Path::new(".") };
     let options = Options { env: Env::Map(std::collections::BTreeMap::new()), env_optional: false };
     let loaded = sluice_config::load(source, &options);

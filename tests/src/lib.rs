@@ -6,7 +6,9 @@
 //! - [`client`] and [`sse`]: a client that sends exact bytes and times what comes back
 //! - [`ceiling`]: the largest configuration that the promises about metrics are made for
 //! - [`crowd`]: many clients that ask again and again
+//! - [`everyday`]: a gateway with every usual feature on, where the cost of a request is counted
 //! - [`ledger`]: the usage records that a gateway has left
+//! - [`micro`]: the operations that a request is made of
 //! - [`proxy`]: an HTTP proxy on the way to an upstream
 //! - [`redis`]: a real `redis-server` that can be killed
 //!
@@ -16,8 +18,10 @@ pub mod ceiling;
 pub mod chunked;
 pub mod client;
 pub mod crowd;
+pub mod everyday;
 pub mod gateway;
 pub mod ledger;
+pub mod micro;
 pub mod process;
 pub mod proxy;
 pub mod redis;

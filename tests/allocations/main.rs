@@ -1,0 +1,111 @@
+//! How often a request asks for memory: pinned, since each time costs, and a few more are never noticed otherwise.
+//!
+//! A whole gateway with every usual feature on: keys, a model right, limits in memory of key, tenant, model and
+//! provider, the cache, metrics, a line in a file, a usage record. It runs on a runtime of its own, whose threads are
+//! counted; client and upstream run on another, whose threads are not. One request after the other over one kept
+//! connection, and each chunk of a stream only when the client has the one before: so that the figures are those of
+//! the code and not of the machine's mood.
+//!
+//! `cargo test -p sluice-tests --test allocations -- --nocapture` prints them; with `--ignored` it tells where the
+//! allocations of each kind of request come from.
+
+mod counting;
+mod sites;
+mod stage;
+
+use counting::Count;
+use stage::Stage;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What a plain request may have, in a build of tests; the goal is 40. Lower each of these with what is saved.
+const PLAIN: u32 = 37;
+/// An answer from the memory.
+const HIT: u32 = 23;
+/// A stream of one chunk with content.
+const STREAM: u32 = 54;
+/// Each further chunk.
+const CHUNK: u32 = 0;
+
+/// What happens once in a while, whatever is asked: dates, gauges, buffers that grow.
+const NOW_AND_THEN: f64 = 0.5;
+
+/// Requests before the count: connections, buffers and series are there then.
+const WARM_UP: usize = 300;
+const REQUESTS: usize = 1000;
+/// Streams of each round; the difference between their lengths is what chunks cost.
+const STREAMS: usize = 20;
+/// Requests whose backtraces are captured.
+const WATCHED: usize = 10;
+
+/// One test at a time: the counters are the process's.
+fn alone() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    counting::mark(counting::Side::Harness);
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Allocations of each of `times` calls of `ask`.
+fn cost(times: usize, mut ask: impl FnMut()) -> f64 {
+    let before = Count::now();
+    (0..times).for_each(|_| ask());
+    let now = Count::now();
+    let each = |before: u64, now: u64| (now - before) as f64 / times as f64;
+    println!("  {:8.2} by its writers of lines and records", each(before.writers, now.writers));
+    each(before.gateway, now.gateway)
+}
+
+fn at_most(what: &str, cost: f64, bound: u32) {
+    println!("  {cost:8.2} allocations: {what}");
+    assert!(cost <= f64::from(bound) + NOW_AND_THEN, "{what}: {cost:.2} allocations, {bound} until now");
+}
+
+#[test]
+fn a_plain_request_allocates_no_more_than_it_did() {
+    let _alone = alone();
+    let mut stage = Stage::set();
+    (0..WARM_UP).for_each(|_| stage.plain());
+    at_most("a plain request", cost(REQUESTS, || stage.plain()), PLAIN);
+}
+
+#[test]
+fn an_answer_from_the_memory_allocates_no_more_than_it_did() {
+    let _alone = alone();
+    let mut stage = Stage::set();
+    stage.miss();
+    (0..WARM_UP).for_each(|_| stage.hit());
+    at_most("an answer from the memory", cost(REQUESTS, || stage.hit()), HIT);
+}
+
+#[test]
+fn a_chunk_of_a_stream_allocates_no_more_than_it_did() {
+    let _alone = alone();
+    let mut stage = Stage::set();
+    (0..STREAMS).for_each(|_| stage.stream(100));
+    let short = cost(STREAMS, || stage.stream(1));
+    let long = cost(STREAMS, || stage.stream(101));
+    at_most("a stream of one chunk", short, STREAM);
+    at_most("a chunk of a stream", (long - short) / 100.0, CHUNK);
+}
+
+#[test]
+#[ignore = "tells where allocations come from; there is nothing to fail"]
+fn where_allocations_come_from() {
+    let _alone = alone();
+    let mut stage = Stage::set();
+    stage.miss();
+    type Ask = fn(&mut Stage);
+    let kinds: [(&str, Ask); 3] = [
+        ("a plain request", Stage::plain),
+        ("an answer from the memory", Stage::hit),
+        ("a stream of 10 chunks", |stage| stage.stream(10)),
+    ];
+    for (what, ask) in kinds {
+        (0..WARM_UP).for_each(|_| ask(&mut stage));
+        stage.settle();
+        sites::watch(true);
+        (0..WATCHED).for_each(|_| ask(&mut stage));
+        stage.settle();
+        sites::watch(false);
+        println!("\n{what}: {}", sites::report(WATCHED));
+    }
+}
