@@ -8,6 +8,7 @@ use crate::{
     gather::Gather,
     headers as names,
     telemetry::trace::Onward,
+    timer::{LazyTimer, now},
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, header, request::Parts};
@@ -16,7 +17,15 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use sluice_config::model::ApiListener;
 use sluice_protocol::{BodyFault, Dialect, Envelope, Profile};
-use std::{error::Error as _, io, sync::Arc, time::Duration};
+use std::{
+    error::Error as _,
+    future::{Future, poll_fn},
+    io,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
 
 /// Headers of the client's that upstreams may see. Credentials, cookies and addresses are not among them.
 const FORWARDED: [HeaderName; 4] =
@@ -46,14 +55,27 @@ pub fn check_head(head: &Parts, body: &Incoming, listener: &ApiListener) -> Resu
     Ok(())
 }
 
-/// Receives the whole body.
+/// Receives the whole body. For the task of the body's connection, which reads it and polls this afterwards.
 ///
 /// # Errors
 /// `TooLarge`, `BodyTimeout`, `BodyBroken`.
 pub async fn receive(body: Incoming, listener: &ApiListener) -> Result<Bytes, GatewayError> {
-    tokio::time::timeout(listener.body_timeout, collect(body, listener.max_body.0))
-        .await
-        .unwrap_or_else(|_| Err(too_slow(listener.body_timeout)))
+    let due = now() + listener.body_timeout;
+    let (mut timer, mut asked) = (LazyTimer::default(), false);
+    let mut whole = pin!(collect(body, listener.max_body.0));
+    poll_fn(|cx| {
+        // What the connection reads while it is polled wakes it to no purpose.
+        if let Poll::Ready(received) = whole.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return Poll::Ready(received);
+        }
+        // What came with the head is handed over as soon as it is known to be wanted: no timer for that.
+        if !std::mem::replace(&mut asked, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        timer.poll_due(cx, due).map(|()| Err(too_slow(listener.body_timeout)))
+    })
+    .await
 }
 
 /// Checks the body and picks what goes upstream; of the trace, nothing yet.

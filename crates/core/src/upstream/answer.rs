@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 
 /// See the module.
@@ -64,16 +64,17 @@ impl Body for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        if let Some(line) = &mut self.line {
+        let this = &mut *self;
+        let incoming = Pin::new(&mut this.incoming);
+        let Some(line) = &mut this.line else { return incoming.poll_frame(cx) };
+        // It is woken by its connection alone: what that brings while it is driven wakes nobody a second time.
+        let quiet = &mut Context::from_waker(Waker::noop());
+        line.lane.drive(cx);
+        let mut polled = incoming.poll_frame(quiet);
+        if polled.is_pending() {
+            // The first time, it is only now that the connection knows that somebody reads.
             line.lane.drive(cx);
-        }
-        let mut polled = Pin::new(&mut self.incoming).poll_frame(cx);
-        // The first time, it is only now that the connection knows that somebody reads.
-        if polled.is_pending()
-            && let Some(line) = &mut self.line
-        {
-            line.lane.drive(cx);
-            polled = Pin::new(&mut self.incoming).poll_frame(cx);
+            polled = Pin::new(&mut this.incoming).poll_frame(quiet);
         }
         match &polled {
             Poll::Ready(None) => self.rest(),
