@@ -155,10 +155,6 @@ async fn answer(
 }
 
 /// What the stages made of a request.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "made and taken apart once per request; a box would be an allocation for nothing"
-)]
 enum Admitted {
     /// Answered from what we know ourselves.
     Own(Bytes),

@@ -29,7 +29,7 @@ where
 {
     let state = Arc::new(ConnState::default());
     let io = TokioIo::new(ClientIo::new(stream, state.clone(), header_timeout));
-    let cut = drain.cut_token();
+    let (closing, cut) = (drain.closing_token(), drain.cut_token());
     let service = service_fn(|request: http::Request<Incoming>| {
         let busy = state.busy();
         let request = pipeline::Arrival {
@@ -56,7 +56,7 @@ where
         // The connection first: a request that has come already is read and answered before the drain is looked at.
         biased;
         ended = connection.as_mut() => drop(ended),
-        () = drain.closing().cancelled() => {
+        () = closing.cancelled() => {
             tokio::select! {
                 biased;
                 _ = connection.as_mut() => return,

@@ -31,6 +31,11 @@ impl Drain {
         &self.closing
     }
 
+    /// As [`Self::cut_token`], which is looked at whenever the connection moves.
+    pub(crate) fn closing_token(&self) -> CancellationToken {
+        self.closing.child_token()
+    }
+
     /// A token of one connection: its waiters do not share a lock with other connections.
     pub(crate) fn cut_token(&self) -> CancellationToken {
         self.cut.child_token()

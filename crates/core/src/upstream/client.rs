@@ -90,7 +90,7 @@ enum Way {
     /// HTTP/1.1.
     Lanes(Lanes),
     /// HTTP/2, or whatever the handshake comes to.
-    Pool(Client<Connector, RequestBody>),
+    Pool(Box<Client<Connector, RequestBody>>),
 }
 
 /// A request, to be written as often as it is sent.
@@ -127,7 +127,7 @@ impl UpstreamClient {
             connections.clone(),
         );
         let way = if settings.http2 {
-            Way::Pool(pool(connector.clone(), !settings.secure))
+            Way::Pool(Box::new(pool(connector.clone(), !settings.secure)))
         } else {
             Way::Lanes(Lanes::new(tasks))
         };
