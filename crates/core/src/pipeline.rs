@@ -78,7 +78,7 @@ pub async fn handle(arrival: Arrival) -> Response<ReplyBody> {
     let Arrival { app, peer, connection, cut, request } = arrival;
     let (head, body) = request.into_parts();
     let route = routes::find(head.uri.path());
-    let audience = audience(&head, route.as_ref());
+    let audience = Audience::of(&head, route.as_ref());
     let label = route.as_ref().map_or(EndpointLabel::Other, Route::label);
     let mut recorder = Recorder::open(app.clone(), request_id::of(&head.headers), peer, label);
     recorder.anthropic = audience.dialect.is_anthropic();
@@ -362,26 +362,6 @@ fn out_of_patience() -> GatewayError {
 
 fn draining() -> GatewayError {
     GatewayError::new(ErrorKind::Draining, "The gateway is shutting down.")
-}
-
-/// The dialect and words in which errors are told.
-fn audience(head: &Parts, route: Option<&Route<'_>>) -> Audience {
-    let accepts = head.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let family = route.map_or_else(|| routes::family(head.uri.path()), |route| route.family);
-    let dialect = match route {
-        // The model list of both houses has one path, and whoever gets it in a shape is told errors in that, too.
-        Some(Route { endpoint: Endpoint::Models | Endpoint::Model(_), .. }) => {
-            Shape::of(family, &head.headers).dialect()
-        }
-        Some(route) => route.dialect(),
-        None => routes::dialect_of(family),
-    };
-    Audience {
-        family,
-        dialect,
-        post: head.method == Method::POST,
-        wants_problem_json: accepts.into_iter().any(|value| value.contains("application/problem+json")),
-    }
 }
 
 /// Exactly one `Host`: two readers of two names would not agree on who was asked.

@@ -3,9 +3,10 @@
 use crate::{
     error::{ErrorKind, GatewayError},
     headers as names,
-    server::routes::Family,
+    server::routes::{self, Endpoint, Family, Route},
+    stages::models::Shape,
 };
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, Method, header, request::Parts};
 use sluice_protocol::{
     Dialect,
     problem::{ErrorType, Problem},
@@ -23,6 +24,29 @@ pub struct Audience {
     pub post: bool,
     /// `Accept` names `application/problem+json`.
     pub wants_problem_json: bool,
+}
+
+impl Audience {
+    /// The dialect and words in which errors of a request are told.
+    #[must_use]
+    pub fn of(head: &Parts, route: Option<&Route<'_>>) -> Self {
+        let accepts = head.headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        let family = route.map_or_else(|| routes::family(head.uri.path()), |route| route.family);
+        let dialect = match route {
+            // The model list of both houses has one path, and whoever gets it in a shape is told errors in that, too.
+            Some(Route { endpoint: Endpoint::Models | Endpoint::Model(_), .. }) => {
+                Shape::of(family, &head.headers).dialect()
+            }
+            Some(route) => route.dialect(),
+            None => routes::dialect_of(family),
+        };
+        Self {
+            family,
+            dialect,
+            post: head.method == Method::POST,
+            wants_problem_json: accepts.into_iter().any(|value| value.contains("application/problem+json")),
+        }
+    }
 }
 
 /// The problem that an error is, for an audience.
