@@ -93,13 +93,13 @@ pub(super) fn quoted(text: RawStr<'_>) -> Weight {
 /// The same for what follows on a byte.
 pub(super) fn quoted_after(before: u8, text: RawStr<'_>) -> Weight {
     let raw = text.raw().as_bytes();
-    if text.is_escaped() { written_after(before, raw) } else { plain_after(before, raw) }
+    if text.has_units() { written_after(before, raw) } else { plain_after(before, raw) }
 }
 
 /// The last byte of a string, as what follows on it is weighed.
 pub(super) fn last(text: RawStr<'_>) -> Option<u8> {
     let raw = text.raw().as_bytes();
-    let escape = raw.len().checked_sub(ESCAPE).and_then(|at| raw.get(at..)).filter(|_| text.is_escaped());
+    let escape = raw.len().checked_sub(ESCAPE).and_then(|at| raw.get(at..)).filter(|_| text.has_units());
     if escape.is_some_and(is_escape) { Some(SPACE) } else { raw.last().copied() }
 }
 
