@@ -127,9 +127,14 @@ impl Envelope {
     /// The model that the client asked for.
     #[must_use]
     pub fn model(&self) -> Cow<'_, str> {
-        self.member("model")
-            .and_then(|member| self.string(&member.value))
-            .map_or(Cow::Borrowed(""), |model| model.decode())
+        let Some(Member { value, .. }) = self.member("model") else { return Cow::Borrowed("") };
+        // Without escapes it need not be read.
+        match self.bytes(value) {
+            [b'"', name @ .., b'"'] if !name.contains(&b'\\') => {
+                Cow::Borrowed(std::str::from_utf8(name).unwrap_or_default())
+            }
+            _ => self.string(value).map_or(Cow::Borrowed(""), |model| model.decode()),
+        }
     }
 
     /// Whether the client wants a stream.

@@ -21,8 +21,17 @@ impl Schema {
 
     /// The member of that name.
     pub(crate) fn field(&self, name: RawStr<'_>) -> Option<(u32, &'static Field)> {
-        let name = name.decode();
-        self.fields().find(|(_, field)| *name == *field.name)
+        let mut number = 0;
+        // In plain loops: a message's names are looked up here, and there may be thousands.
+        for group in self.groups {
+            for field in *group {
+                if name == *field.name {
+                    return Some((number, field));
+                }
+                number += 1;
+            }
+        }
+        None
     }
 }
 

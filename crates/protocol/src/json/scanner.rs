@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use super::kind::{ARRAY, Container, OBJECT};
-use super::string::plain_prefix;
+use super::string::{Spelling, plain_prefix, plain_prefix_near};
 use super::{JsonError, JsonFault, Kind, RawStr};
 
 /// How many objects and arrays may stand inside one another.
@@ -82,10 +82,11 @@ impl<'a> Scanner<'a> {
         if self.open(&OBJECT)? {
             return Ok(());
         }
+        self.name_quote()?;
         loop {
             let name = self.name()?;
             self.visit(|scanner| f(scanner, name))?;
-            if self.close(&OBJECT)? {
+            if self.close_or_name_quote()? {
                 return Ok(());
             }
         }
@@ -143,7 +144,8 @@ impl<'a> Scanner<'a> {
         let mut objects = u128::from(outermost.named);
         loop {
             if objects & 1 == 1 {
-                self.pass_name()?;
+                self.name_quote()?;
+                self.name()?;
             }
             let kind = self.kind()?;
             let container = match kind {
@@ -170,10 +172,13 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Passes over a value that holds no others.
+    /// Passes over a value that holds no others, and is next.
     fn pass_scalar(&mut self, kind: Kind) -> Result<(), JsonError> {
         match kind {
-            Kind::String => self.string().map(|_| ()),
+            Kind::String => {
+                self.advance(1);
+                self.pass_string().map(|_| ())
+            }
             Kind::Number => self.pass_number(),
             Kind::Bool => self.boolean().map(|_| ()),
             _ => self.null(),
@@ -271,74 +276,104 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Reads a member's name and its colon. Inlined by force: half of what is read are names, and the result is
-    /// too large for registers.
+    /// Reads a member's name, whose opening quote was taken, and its colon. Inlined by force: half of what is read
+    /// are names, and the result is too large for registers.
     #[inline(always)]
     fn name(&mut self) -> Result<RawStr<'a>, JsonError> {
-        if !self.took(b'"') {
-            return Err(self.unexpected("a name in quotes"));
+        let (start, length) = (self.position(), plain_prefix(self.rest));
+        // Quote and colon at once, as they stand in what machines write.
+        if let Some([b'"', b':', after @ ..]) = self.rest.get(length..) {
+            self.rest = after;
+            return Ok(RawStr::new(self.text(start..start.wrapping_add(length)), start, Spelling::Plain));
         }
+        self.unusual_name()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unusual_name(&mut self) -> Result<RawStr<'a>, JsonError> {
         let name = self.quoted()?;
-        self.colon()?;
-        Ok(name)
+        if self.took(b':') { Ok(name) } else { Err(self.unexpected("`:`")) }
     }
 
-    /// Passes over a member's name and its colon.
-    fn pass_name(&mut self) -> Result<(), JsonError> {
-        if !self.took(b'"') {
-            return Err(self.unexpected("a name in quotes"));
-        }
-        self.pass_string()?;
-        self.colon()
-    }
-
+    /// Reads the quote that opens a member's name.
     #[inline]
-    fn colon(&mut self) -> Result<(), JsonError> {
-        if self.took(b':') { Ok(()) } else { Err(self.unexpected("`:`")) }
+    fn name_quote(&mut self) -> Result<(), JsonError> {
+        if self.took(b'"') { Ok(()) } else { Err(self.unexpected("a name in quotes")) }
+    }
+
+    /// Reads what stands behind a member: true for the closing bracket, false for a comma and the quote that opens
+    /// the next name.
+    #[inline(always)]
+    fn close_or_name_quote(&mut self) -> Result<bool, JsonError> {
+        // Both at once, as they stand in what machines write.
+        if let [b',', b'"', after @ ..] = self.rest {
+            self.rest = after;
+            return Ok(false);
+        }
+        if self.close(&OBJECT)? {
+            return Ok(true);
+        }
+        self.name_quote()?;
+        Ok(false)
     }
 
     /// Reads the string whose opening quote was taken.
     #[inline(always)]
     fn quoted(&mut self) -> Result<RawStr<'a>, JsonError> {
         let start = self.position();
-        let escaped = self.pass_string()?;
-        Ok(RawStr::new(self.text(start..self.position() - 1), start, escaped))
+        let spelling = self.pass_string()?;
+        Ok(RawStr::new(self.text(start..self.position() - 1), start, spelling))
     }
 
-    /// Passes over the string whose opening quote was taken; true if it has escapes.
+    /// Passes over the string whose opening quote was taken.
     #[inline(always)]
-    fn pass_string(&mut self) -> Result<bool, JsonError> {
-        self.advance(plain_prefix(self.rest));
-        if let [b'"', after @ ..] = self.rest {
+    fn pass_string(&mut self) -> Result<Spelling, JsonError> {
+        let rest = self.rest.get(plain_prefix(self.rest)..).unwrap_or_default();
+        if let [b'"', after @ ..] = rest {
             self.rest = after;
-            return Ok(false);
+            return Ok(Spelling::Plain);
         }
-        self.pass_escaped()?;
-        Ok(true)
+        self.rest = rest;
+        self.pass_escaped()
     }
 
     /// Passes over the rest of a string, from its first escape on.
     #[inline(never)]
-    fn pass_escaped(&mut self) -> Result<(), JsonError> {
+    fn pass_escaped(&mut self) -> Result<Spelling, JsonError> {
+        let mut spelling = Spelling::Escaped;
+        // Kept apart from the scanner, so that it need not be stored at every escape.
+        let mut rest = self.rest;
         loop {
-            match self.rest {
+            rest = match rest {
                 [b'"', after @ ..] => {
                     self.rest = after;
-                    return Ok(());
+                    return Ok(spelling);
                 }
-                [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', after @ ..] => {
-                    self.rest = after;
+                [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', after @ ..] => after,
+                [b'\\', b'u', a, b, c, d, after @ ..]
+                    if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) =>
+                {
+                    spelling = Spelling::Units;
+                    after
                 }
-                [b'\\', b'u', digits @ ..] => match digits.split_at_checked(4) {
-                    Some((unit, after)) if unit.iter().all(u8::is_ascii_hexdigit) => self.rest = after,
-                    Some(_) => return Err(self.fault(JsonFault::BadEscape)),
-                    None => return Err(self.end()),
-                },
-                [b'\\', _, ..] => return Err(self.fault(JsonFault::BadEscape)),
-                [] | [b'\\'] => return Err(self.end()),
-                _ => return Err(self.fault(JsonFault::ControlCharacter)),
-            }
-            self.advance(plain_prefix(self.rest));
+                _ => {
+                    self.rest = rest;
+                    return Err(self.bad_string());
+                }
+            };
+            rest = rest.get(plain_prefix_near(rest)..).unwrap_or_default();
+        }
+    }
+
+    /// The fault of what stands in a string and can be neither passed over nor its end.
+    #[cold]
+    fn bad_string(&self) -> JsonError {
+        match self.rest {
+            [] | [b'\\'] => self.end(),
+            [b'\\', b'u', digits @ ..] if digits.len() < 4 => self.end(),
+            [b'\\', ..] => self.fault(JsonFault::BadEscape),
+            _ => self.fault(JsonFault::ControlCharacter),
         }
     }
 
@@ -415,9 +450,7 @@ impl<'a> Scanner<'a> {
             Some(_) => return Err(self.fault(JsonFault::BadNumber)),
             None => return Err(self.end()),
         }
-        while let [b'0'..=b'9', after @ ..] = self.rest {
-            self.rest = after;
-        }
+        self.advance(self.rest.iter().take_while(|byte| byte.is_ascii_digit()).count());
         Ok(())
     }
 

@@ -9,14 +9,25 @@ pub struct RawStr<'a> {
     raw: &'a str,
     /// Offset of the first byte behind the opening quote.
     start: usize,
-    escaped: bool,
+    spelling: Spelling,
+}
+
+/// How a string is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spelling {
+    /// As it is meant.
+    Plain,
+    /// With escapes of one letter.
+    Escaped,
+    /// With `\uXXXX` as well.
+    Units,
 }
 
 impl<'a> RawStr<'a> {
-    /// `raw` stands between quotes, from `start` on; `escaped` says that it has a backslash.
+    /// `raw` stands between quotes, from `start` on.
     #[inline]
-    pub(super) fn new(raw: &'a str, start: usize, escaped: bool) -> Self {
-        Self { raw, start, escaped }
+    pub(super) fn new(raw: &'a str, start: usize, spelling: Spelling) -> Self {
+        Self { raw, start, spelling }
     }
 
     /// The text between the quotes, as written.
@@ -30,7 +41,13 @@ impl<'a> RawStr<'a> {
     #[must_use]
     #[inline]
     pub fn is_escaped(&self) -> bool {
-        self.escaped
+        self.spelling != Spelling::Plain
+    }
+
+    /// Whether characters are written as `\uXXXX`.
+    #[inline]
+    pub(crate) fn has_units(&self) -> bool {
+        self.spelling == Spelling::Units
     }
 
     /// The bytes that the string takes in the scanned text, quotes included.
@@ -45,7 +62,7 @@ impl<'a> RawStr<'a> {
     #[must_use]
     #[inline]
     pub fn decode(&self) -> Cow<'a, str> {
-        if self.escaped { Cow::Owned(self.resolve()) } else { Cow::Borrowed(self.raw) }
+        if self.is_escaped() { Cow::Owned(self.resolve()) } else { Cow::Borrowed(self.raw) }
     }
 
     #[cold]
@@ -67,7 +84,7 @@ impl<'a> RawStr<'a> {
 impl PartialEq<str> for RawStr<'_> {
     #[inline]
     fn eq(&self, other: &str) -> bool {
-        if self.escaped { self.decode() == other } else { self.raw == other }
+        if self.is_escaped() { self.decode() == other } else { self.raw == other }
     }
 }
 
@@ -81,7 +98,11 @@ impl PartialEq<&str> for RawStr<'_> {
 impl PartialEq for RawStr<'_> {
     #[inline]
     fn eq(&self, other: &Self) -> bool {
-        if self.escaped || other.escaped { self.decode() == other.decode() } else { self.raw == other.raw }
+        if self.is_escaped() || other.is_escaped() {
+            self.decode() == other.decode()
+        } else {
+            self.raw == other.raw
+        }
     }
 }
 
@@ -121,13 +142,29 @@ fn hex_unit(tail: &str) -> Option<(u16, &str)> {
 
 /// How many bytes at the front are plain: before the first quote, backslash or control character.
 ///
-/// This is where a long prompt spends its time. Eight bytes at once are quickest for names and for text with
-/// many escapes; what goes on is long, and passes in blocks.
-#[inline(never)]
+/// The first eight are looked at in place: most names end there.
+#[inline(always)]
 pub(super) fn plain_prefix(bytes: &[u8]) -> usize {
-    const FEW_WORDS: usize = 16;
+    match bytes.split_first_chunk() {
+        Some((word, behind)) => first_stop(word).unwrap_or_else(|| WORD + plain_prefix_of_many(behind)),
+        None => plain_prefix_of_many(bytes),
+    }
+}
+
+#[inline(never)]
+fn plain_prefix_of_many(bytes: &[u8]) -> usize {
+    plain_prefix_near(bytes)
+}
+
+/// The same where the first stop is probably near.
+///
+/// This is where a long prompt spends its time. Eight bytes at once are quickest for text with many escapes; what
+/// goes on is long, and passes in blocks.
+#[inline(always)]
+pub(super) fn plain_prefix_near(bytes: &[u8]) -> usize {
+    const NEAR: usize = 16;
     let (words, _) = bytes.as_chunks();
-    match first_stop(words.get(..FEW_WORDS).unwrap_or(words)) {
+    match first_stop_of(words.get(..NEAR).unwrap_or(words)) {
         Some(at) => at,
         None => plain_prefix_of_long(bytes),
     }
@@ -141,15 +178,15 @@ fn plain_prefix_of_long(bytes: &[u8]) -> usize {
     let is_plain = |block: &&[u8; 64]| !block.iter().fold(false, |stop, &byte| stop | is_stop(byte));
     let plain = blocks.iter().take_while(is_plain).count() * 64;
     let (words, tail) = bytes.get(plain..).unwrap_or_default().as_chunks();
-    let in_tail = || words.len() * 8 + tail.iter().take_while(|&&byte| !is_stop(byte)).count();
-    plain + first_stop(words).unwrap_or_else(in_tail)
+    let in_tail = || words.len() * WORD + tail.iter().take_while(|&&byte| !is_stop(byte)).count();
+    plain + first_stop_of(words).unwrap_or_else(in_tail)
 }
 
 #[inline]
-fn first_stop(words: &[[u8; 8]]) -> Option<usize> {
+fn first_stop_of(words: &[[u8; WORD]]) -> Option<usize> {
     for (index, word) in words.iter().enumerate() {
-        if let Some(at) = first_stop_in_word(u64::from_le_bytes(*word)) {
-            return Some(index * 8 + at);
+        if let Some(at) = first_stop(word) {
+            return Some(index * WORD + at);
         }
     }
     None
@@ -162,15 +199,19 @@ fn is_stop(byte: u8) -> bool {
     (byte ^ 0x02 < 0x21) | (byte == b'\\')
 }
 
-/// The lowest byte of a word that [is a stop](is_stop).
+/// The bytes that are looked at as one number.
+const WORD: usize = 8;
+
+/// Where the first byte of a word [is a stop](is_stop).
 ///
 /// `x - n` borrows into a byte's high bit where that byte is below `n`, and leaves the bit that a byte has of
 /// itself; `& !word` tells the two apart, once there is anything to tell. A borrow can also mark bytes *after*
 /// a true hit, but never before it, and only the first is looked at.
-#[inline]
-fn first_stop_in_word(word: u64) -> Option<usize> {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+#[inline(always)]
+fn first_stop(word: &[u8; WORD]) -> Option<usize> {
+    const ONES: u64 = u64::from_ne_bytes([1; WORD]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; WORD]);
+    let word = u64::from_le_bytes(*word);
     let quote_or_control = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
     let backslash = (word ^ (ONES * b'\\' as u64)).wrapping_sub(ONES);
     let marks = (quote_or_control | backslash) & HIGH;
@@ -187,7 +228,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn raw(text: &str) -> RawStr<'_> {
-        RawStr::new(text, 1, text.contains('\\'))
+        RawStr::new(text, 1, if text.contains('\\') { Spelling::Units } else { Spelling::Plain })
     }
 
     #[test]

@@ -12,6 +12,10 @@ use crate::json::RawStr;
 
 /// So many bytes are weighed at once.
 const BLOCK: usize = 64;
+/// The end of a text is weighed in steps of so many, and so are characters beyond ASCII: most blocks have few.
+const LANES: usize = 16;
+/// From so many bytes on, a whole block is less work than its lanes one by one.
+const MANY: usize = 2 * LANES;
 
 /// Bytes of `\uXXXX`.
 const ESCAPE: usize = 6;
@@ -77,12 +81,7 @@ pub(super) fn plain(bytes: &[u8]) -> Weight {
 
 /// The same for what follows on a byte.
 fn plain_after(before: u8, bytes: &[u8]) -> Weight {
-    let Some((first, behind)) = bytes.split_first() else { return Weight::default() };
-    let rest = blocks(behind, bytes, |block, before| match block.is_ascii() {
-        true => sum_block(block, before, weigh_ascii),
-        false => sum_block(block, before, weigh_any),
-    });
-    Weight(u64::from(weigh_any(*first, before)) + rest)
+    Weight(sum(before, bytes, weigh_ascii, weigh_beyond))
 }
 
 /// The weight of a string.
@@ -93,13 +92,13 @@ pub(super) fn quoted(text: RawStr<'_>) -> Weight {
 /// The same for what follows on a byte.
 pub(super) fn quoted_after(before: u8, text: RawStr<'_>) -> Weight {
     let raw = text.raw().as_bytes();
-    if text.is_escaped() { written_after(before, raw) } else { plain_after(before, raw) }
+    if text.has_units() { written_after(before, raw) } else { plain_after(before, raw) }
 }
 
 /// The last byte of a string, as what follows on it is weighed.
 pub(super) fn last(text: RawStr<'_>) -> Option<u8> {
     let raw = text.raw().as_bytes();
-    let escape = raw.len().checked_sub(ESCAPE).and_then(|at| raw.get(at..)).filter(|_| text.is_escaped());
+    let escape = raw.len().checked_sub(ESCAPE).and_then(|at| raw.get(at..)).filter(|_| text.has_units());
     if escape.is_some_and(is_escape) { Some(SPACE) } else { raw.last().copied() }
 }
 
@@ -138,38 +137,95 @@ fn next_escape(finder: &memmem::Finder<'_>, text: &[u8]) -> usize {
 
 /// How many runs of digits there are.
 pub(super) fn numbers(bytes: &[u8]) -> u64 {
-    let Some((first, behind)) = bytes.split_first() else { return 0 };
     let starts = |byte: u8, before: u8| u8::from(byte.is_ascii_digit() & !before.is_ascii_digit());
-    u64::from(first.is_ascii_digit())
-        + blocks(behind, bytes, |block, before| sum_block(block, before, starts))
+    sum(SPACE, bytes, starts, |_| 0)
 }
 
-/// Adds up blocks, each with the bytes one place before. The last is filled up with bytes that count nothing.
+/// Adds up what each byte weighs behind the one before it, and on top of that what it weighs if it is beyond ASCII.
 #[inline(always)]
-fn blocks(bytes: &[u8], before: &[u8], sum: impl Fn(&[u8; BLOCK], &[u8; BLOCK]) -> u32) -> u64 {
-    let (whole, rest) = bytes.as_chunks();
-    let (whole_before, _) = before.as_chunks();
-    let total: u64 =
-        whole.iter().zip(whole_before).map(|(block, before)| u64::from(sum(block, before))).sum();
-    let filled = |bytes: &[u8]| {
-        let mut block = [0; BLOCK];
-        block.iter_mut().zip(bytes).for_each(|(place, byte)| *place = *byte);
-        block
-    };
-    let rest_before = before.get(whole.len() * BLOCK..).unwrap_or_default();
-    total + if rest.is_empty() { 0 } else { u64::from(sum(&filled(rest), &filled(rest_before))) }
+fn sum(before: u8, bytes: &[u8], weigh: impl Fn(u8, u8) -> u8, beyond: impl Fn(u8) -> u8) -> u64 {
+    let Some(behind_first) = bytes.len().checked_sub(1) else { return 0 };
+    // The odd bytes come first, so that every whole block has a byte before it.
+    let (head, whole) = bytes.split_at_checked(behind_first % BLOCK + 1).unwrap_or_default();
+    let whole_before = bytes.get(behind_first % BLOCK..).unwrap_or_default();
+    let mut total = sum_head(before, head, &weigh, &beyond);
+    for (block, before) in whole.as_chunks::<BLOCK>().0.iter().zip(whole_before.as_chunks().0) {
+        total += u64::from(sum_whole(block, before, &weigh));
+        total += sum_beyond_of(block, &beyond);
+    }
+    total
+}
+
+/// The same for as many bytes as a block has, or less. They are filled up with bytes that count nothing.
+#[inline(always)]
+fn sum_head(before: u8, head: &[u8], weigh: impl Fn(u8, u8) -> u8, beyond: impl Fn(u8) -> u8) -> u64 {
+    let mut filled = [0; BLOCK + 1];
+    let [first, behind @ ..] = &mut filled;
+    *first = before;
+    behind.iter_mut().zip(head).for_each(|(place, byte)| *place = *byte);
+    let [block_before @ .., _] = &filled;
+    let [_, block @ ..] = &filled;
+    if head.len() > MANY {
+        return u64::from(sum_whole(block, block_before, &weigh)) + sum_beyond_of(block, &beyond);
+    }
+    let lanes = block.as_chunks().0.iter().zip(block_before.as_chunks().0);
+    lanes
+        .take(head.len().div_ceil(LANES))
+        .map(|(lanes, before)| {
+            u64::from(sum_lanes(&weigh_all(lanes, before, &weigh))) + sum_beyond(lanes, &beyond)
+        })
+        .sum()
+}
+
+/// Not inlined: alone the compiler makes better code of it.
+#[inline(never)]
+fn sum_whole(block: &[u8; BLOCK], before: &[u8; BLOCK], weigh: impl Fn(u8, u8) -> u8) -> u32 {
+    sum_block(block, before, weigh)
+}
+
+#[inline(never)]
+fn sum_lanes(lanes: &[u8; LANES]) -> u32 {
+    sum_all(lanes)
 }
 
 /// In two passes: the compiler takes as many bytes at once as the widest number in a loop allows, so
 /// weighing is kept apart from summing.
 #[inline(always)]
-fn sum_block(block: &[u8; BLOCK], before: &[u8; BLOCK], weigh: impl Fn(u8, u8) -> u8) -> u32 {
-    let mut weights = [0; BLOCK];
+fn sum_block<const N: usize>(block: &[u8; N], before: &[u8; N], weigh: impl Fn(u8, u8) -> u8) -> u32 {
+    sum_all(&weigh_all(block, before, weigh))
+}
+
+#[inline(always)]
+fn weigh_all<const N: usize>(block: &[u8; N], before: &[u8; N], weigh: impl Fn(u8, u8) -> u8) -> [u8; N] {
+    let mut weights = [0; N];
     for (weight, (byte, before)) in weights.iter_mut().zip(block.iter().zip(before)) {
         *weight = weigh(*byte, *before);
     }
-    // Wrapping, since a check at each addition would keep the vector instructions away; a block is far too short.
-    weights.iter().fold(0, |sum, weight| sum.wrapping_add(u32::from(*weight)))
+    weights
+}
+
+/// Wrapping, since a check at each addition would keep the vector instructions away; a block is far too short.
+#[inline(always)]
+fn sum_all<const N: usize>(weights: &[u8; N]) -> u32 {
+    weights.iter().fold(0_u32, |sum, weight| sum.wrapping_add(u32::from(*weight)))
+}
+
+#[inline(always)]
+fn sum_beyond_of(block: &[u8; BLOCK], beyond: impl Fn(u8) -> u8) -> u64 {
+    if block.is_ascii() {
+        return 0;
+    }
+    block.as_chunks().0.iter().map(|lanes| sum_beyond(lanes, &beyond)).sum()
+}
+
+#[inline(always)]
+fn sum_beyond(lanes: &[u8; LANES], beyond: impl Fn(u8) -> u8) -> u64 {
+    const HIGH: u128 = u128::from_ne_bytes([0x80; LANES]);
+    if u128::from_ne_bytes(*lanes) & HIGH == 0 {
+        0
+    } else {
+        u64::from(sum_lanes(&weigh_all(lanes, lanes, |byte, _| beyond(byte))))
+    }
 }
 
 /// `weight` if it applies.
@@ -199,14 +255,18 @@ fn weigh_ascii(byte: u8, before: u8) -> u8 {
 
 /// A character beyond ASCII has its weight at its first byte.
 #[inline(always)]
-fn weigh_any(byte: u8, before: u8) -> u8 {
-    weigh_ascii(byte, before)
-        | when((0xc2..=0xc5).contains(&byte), ACCENTED)
+fn weigh_beyond(byte: u8) -> u8 {
+    when((0xc2..=0xc5).contains(&byte), ACCENTED)
         | when((0xd0..=0xd3).contains(&byte), CYRILLIC)
         | when((0xc6..=0xcf).contains(&byte) | (0xd4..=0xdf).contains(&byte), ALPHABET)
         | when((0xe0..=0xe2).contains(&byte), SYLLABLE)
         | when((0xe3..=0xef).contains(&byte), IDEOGRAPH)
         | when(byte >= 0xf0, BEYOND)
+}
+
+/// Any byte; at most one of the two weighs.
+fn weigh_any(byte: u8, before: u8) -> u8 {
+    weigh_ascii(byte, before) | weigh_beyond(byte)
 }
 
 /// Whether `\uXXXX` comes next. Where the backslash is itself escaped, it hardly ever looks so.

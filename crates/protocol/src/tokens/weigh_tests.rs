@@ -57,6 +57,7 @@ fn a_backslash_before_a_u_is_not_always_an_escape() {
     // The text is `C:\users`, with its backslash escaped.
     assert!(quoted_weight(r#""C:\\users""#).tokens() <= 5);
     assert_eq!(quoted_weight(r#""\\u""#), plain(br"\\u"));
+    assert_eq!(quoted_weight(r#""\\u0041""#), plain(br"\\u0041"));
 }
 
 #[test]
