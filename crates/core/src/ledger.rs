@@ -5,7 +5,8 @@
 //! queue      the bounded queue between requests and the writer
 //! writer     the handle that requests push into, and the thread that writes batches
 //! desk       the writer's connection: opened, checked, mended, opened again
-//! store      one batch as one transaction: records, attempts, sums
+//! store      one batch as one transaction: records and sums
+//! rows       records and their tries as rows, and the statements that write them
 //! schema     tables, migrations, how a connection is set up
 //! place      the file: made, recognised, moved aside
 //! query      sums by tenant, key, model or day; what was spent
@@ -26,6 +27,7 @@ mod queue;
 pub mod record;
 mod records;
 mod retention;
+mod rows;
 mod schema;
 mod store;
 #[cfg(test)]

@@ -5,6 +5,7 @@
 use super::{
     query::{Reader, count, millis},
     record::Tokens,
+    schema,
     trouble::LedgerError,
 };
 use jiff::Timestamp;
@@ -91,9 +92,9 @@ const RECORDS: &str =
   status, end, error_code, cache, prices, tags, user, client, source, input, cache_read, cache_write, output,
   reasoning, cost FROM records WHERE at >= ?1 AND at < ?2 ORDER BY at DESC, seq DESC LIMIT ?3";
 
-const ATTEMPTS: &str =
+const TRIES: &str =
     "SELECT provider, upstream_model, outcome, status, reason, took_ms, source, input, cache_read,
-  cache_write, output, reasoning, cost FROM attempts WHERE record = ?1 ORDER BY n";
+  cache_write, output, reasoning, cost FROM";
 
 impl Reader {
     /// The newest records that ended from `since` up to, not including, `until`, at most `limit` of them; the
@@ -109,8 +110,11 @@ impl Reader {
     ) -> Result<Vec<StoredRecord>, LedgerError> {
         // One view of the file, so that no record loses its tries to the retention on the way.
         let view = self.connection().unchecked_transaction()?;
+        let version = schema::number(&view, "PRAGMA user_version")?;
+        // The writer may be an older one.
+        let of = if version < schema::TRIES { "attempts" } else { "tries" };
         let mut found = view.prepare_cached(RECORDS)?;
-        let mut tries = view.prepare_cached(ATTEMPTS)?;
+        let mut tries = view.prepare_cached(&format!("{TRIES} {of} WHERE record = ?1 ORDER BY n"))?;
         let since = since.map_or(0, millis);
         let until = until.map_or(i64::MAX, millis);
         let rows =

@@ -5,7 +5,7 @@ use super::super::{
     testing::{Folder, record as usage},
 };
 use super::*;
-use crate::telemetry::labels::AttemptOutcome;
+use crate::telemetry::labels::{AttemptOutcome, Outcome};
 
 fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -76,6 +76,30 @@ fn a_record_comes_back_as_it_was_written_with_its_tries_in_order() {
         ],
     };
     assert_eq!(found, expected);
+}
+
+#[test]
+fn a_try_that_the_record_tells_comes_back_as_if_it_had_been_written() {
+    let mut ended = at("refused", "2026-11-20T08:00:00Z");
+    (ended.end, ended.status, ended.cost) = (Outcome::ClientError, 400, None);
+    let tried = &mut ended.attempts[0];
+    (tried.outcome, tried.status, tried.nano_usd) = (AttemptOutcome::ClientError, Some(400), None);
+    // One more, of which it does not tell all.
+    let mut other = ended.clone();
+    other.attempts[0].reason = Some("reset");
+    let (folder, reader) = filled(vec![ended, other]);
+    let plain = rusqlite::Connection::open(folder.file()).unwrap();
+    assert_eq!(schema::number(&plain, "SELECT count(*) FROM attempts").unwrap(), 1);
+    let mut found = reader.records(None, None, 9).unwrap();
+    assert_eq!(found[0].attempts[0].reason.as_deref(), Some("reset"));
+    found[0].attempts[0].reason = None;
+    assert_eq!(found[0], found[1]);
+    let tried = &found[1].attempts[0];
+    assert_eq!(
+        (tried.outcome.as_str(), tried.status, tried.bought.nano_usd),
+        ("client_error", Some(400), None)
+    );
+    assert_eq!(tried.took, Duration::from_millis(1200));
 }
 
 #[test]

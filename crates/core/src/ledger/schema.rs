@@ -5,7 +5,8 @@
 //! see `desk`), and the file is consistent all the same. WAL needs a local disk.
 //!
 //! Migrations only ever add, and statements name their columns: during an upgrade the older binary goes on writing
-//! to the newer one's file. A layout that cannot keep to this gets a file of another name.
+//! to the newer one's file. A layout that cannot keep to this gets a file of another name. What an older binary
+//! reads of a newer file is right, and may lack what it does not know of: a try that its record tells.
 
 use super::{place::Place, trouble::LedgerError};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
@@ -95,7 +96,20 @@ CREATE TABLE ledger (
   id TEXT NOT NULL                -- tells this ledger from others, wherever its file is
 ) STRICT;
 INSERT INTO ledger VALUES (lower(hex(randomblob(8))));
+", "
+ALTER TABLE records ADD COLUMN
+  tried_ms INTEGER                /* the only try, when the record tells all else of it; if not, see attempts */
+;
+CREATE VIEW tries AS              -- all of them
+SELECT seq AS record, 1 AS n, provider, upstream_model, end AS outcome, status, NULL AS reason, tried_ms AS took_ms,
+  source, input, cache_read, cache_write, output, reasoning, cost FROM records WHERE tried_ms IS NOT NULL
+UNION ALL
+SELECT record, n, provider, upstream_model, outcome, status, reason, took_ms, source, input, cache_read, cache_write,
+  output, reasoning, cost FROM attempts;
 "];
+
+/// The version from which on a record may tell of its only try itself, and `tries` has them all.
+pub(super) const TRIES: i64 = 3;
 
 /// Opens the ledger for writing; makes it where there is none, and brings it up to date.
 pub(super) fn open(place: &Place) -> Result<Connection, LedgerError> {
@@ -175,14 +189,18 @@ fn is_foreign(connection: &Connection) -> Result<bool, rusqlite::Error> {
 }
 
 fn migrate(connection: &mut Connection) -> Result<(), rusqlite::Error> {
-    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    migrate_to(connection, STEPS)
+}
+
+fn migrate_to(connection: &mut Connection, steps: &[&str]) -> Result<(), rusqlite::Error> {
+    let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
     if number(connection, "PRAGMA user_version")? >= known {
         return Ok(());
     }
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Asked again: only now is it certain that nobody else is at it.
     let version = number(&transaction, "PRAGMA user_version")?;
-    for step in STEPS.iter().skip(usize::try_from(version).unwrap_or(0)) {
+    for step in steps.iter().skip(usize::try_from(version).unwrap_or(0)) {
         transaction.execute_batch(step)?;
     }
     if version < known {

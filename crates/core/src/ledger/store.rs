@@ -1,45 +1,26 @@
-//! One batch as one transaction: records, their attempts, and the sums that they add to.
+//! One batch as one transaction: records, and the sums that they add to.
 //!
 //! The sums are gathered in memory first, so that a batch touches each of their rows once. Numbers are cut to
 //! what keeps every sum a whole number: an upstream's nonsense must not turn money into a float.
 
 use super::{
-    record::{AttemptRecord, Counted, Tokens, UsageRecord},
+    record::{Tokens, UsageRecord},
+    rows::{MOST_COST, Rows, at, capped, sane},
     trouble::Trouble,
 };
 use crate::telemetry::labels::{CacheResult, Outcome};
-use rusqlite::{CachedStatement, Connection, Error, TransactionBehavior, params};
+use rusqlite::{Connection, Error, TransactionBehavior, params};
 use std::{
     collections::HashMap,
     hash::{Hash, Hasher},
-    net::IpAddr,
     sync::Arc,
-    time::Duration,
 };
 
 /// Milliseconds of a day.
 pub(super) const DAY: i64 = 86_400_000;
 
-/// More than any request has: 2^40 tokens, and 2^50 nano-dollars, which is a million dollars.
-const MOST_TOKENS: u64 = 1 << 40;
-const MOST_COST: u64 = 1 << 50;
-
 /// Where the sums of a day stop: eight of them still add up without overflow.
 const MOST_SUM: u64 = 1 << 60;
-
-/// Characters kept of a text that a client sent.
-const MOST_TEXT: usize = 256;
-
-const RECORD: &str = "INSERT INTO records (id, at, took_ms, tenant, key, endpoint, model, provider, upstream_model,
-  stream, status, end, error_code, cache, source, input, cache_read, cache_write, output, reasoning, cost, prices,
-  tags, user, client)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23,
-  ?24, ?25)";
-
-const ATTEMPT: &str =
-    "INSERT INTO attempts (record, n, provider, upstream_model, outcome, status, reason, took_ms,
-  source, input, cache_read, cache_write, output, reasoning, cost)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 
 const DAILY: &str =
     "INSERT INTO daily (day, tenant, key, model, requests, errors, cache_hits, unpriced, input,
@@ -61,142 +42,56 @@ pub(super) fn write(connection: &mut Connection, batch: &[Box<UsageRecord>]) -> 
     let mut sums = Sums::default();
     let mut unwritable = 0;
     {
-        let mut records = transaction.prepare_cached(RECORD)?;
-        let mut attempts = transaction.prepare_cached(ATTEMPT)?;
+        let mut rows = Rows::new(&transaction)?;
         for record in batch {
-            let written = write_record(&mut records, record)
-                .and_then(|seq| write_attempts(&mut attempts, seq, &record.attempts));
-            match written {
+            match rows.write(record) {
                 Ok(()) => sums.add(record),
                 // One strange record must not hold up all that come after it.
                 Err(error) if Trouble::is_of_the_row(&error) => unwritable += 1,
                 Err(error) => return Err(error),
             }
         }
-        sums.write(&transaction)?;
     }
+    sums.write(&transaction)?;
     transaction.commit()?;
     Ok(unwritable)
 }
 
-fn write_record(statement: &mut CachedStatement<'_>, record: &UsageRecord) -> Result<i64, Error> {
-    let counted = Columns::of(record.counted);
-    statement.insert(params![
-        cut(&record.id),
-        at(record),
-        millis(record.took),
-        &*record.tenant,
-        &*record.key,
-        record.endpoint.as_str(),
-        record.model.as_deref(),
-        record.target.as_ref().map(|target| &*target.provider),
-        record.target.as_ref().map(|target| &*target.model),
-        record.stream,
-        record.status,
-        record.end.as_str(),
-        record.error_code,
-        record.cache.map(CacheResult::as_str),
-        counted.source,
-        counted.input,
-        counted.cache_read,
-        counted.cache_write,
-        counted.output,
-        counted.reasoning,
-        record.cost.as_ref().map(|cost| capped(cost.nano_usd, MOST_COST)),
-        record.cost.as_ref().map(|cost| &*cost.prices),
-        tags(&record.tags),
-        record.user.as_deref().map(cut),
-        record.client.map(shown),
-    ])
-}
-
-fn write_attempts(
-    statement: &mut CachedStatement<'_>,
-    record: i64,
-    attempts: &[AttemptRecord],
-) -> Result<(), Error> {
-    for (n, attempt) in (1_i64..).zip(attempts) {
-        let counted = Columns::of(attempt.counted);
-        statement.execute(params![
-            record,
-            n,
-            &*attempt.target.provider,
-            &*attempt.target.model,
-            attempt.outcome.as_str(),
-            attempt.status,
-            attempt.reason,
-            millis(attempt.took),
-            counted.source,
-            counted.input,
-            counted.cache_read,
-            counted.cache_write,
-            counted.output,
-            counted.reasoning,
-            attempt.nano_usd.map(|cost| capped(cost, MOST_COST)),
-        ])?;
-    }
-    Ok(())
-}
-
-/// Tokens as columns: all of them absent, or none.
-#[derive(Default)]
-struct Columns {
-    source: Option<&'static str>,
-    input: Option<i64>,
-    cache_read: Option<i64>,
-    cache_write: Option<i64>,
-    output: Option<i64>,
-    reasoning: Option<i64>,
-}
-
-impl Columns {
-    fn of(counted: Option<Counted>) -> Self {
-        let Some(Counted { tokens, source }) = counted else { return Self::default() };
-        let tokens = sane(tokens);
-        let column = |count| Some(capped(count, MOST_TOKENS));
-        Self {
-            source: Some(source.as_str()),
-            input: column(tokens.input),
-            cache_read: column(tokens.cache_read),
-            cache_write: column(tokens.cache_write),
-            output: column(tokens.output),
-            reasoning: column(tokens.reasoning),
-        }
-    }
-}
-
 /// What a batch adds to the sums of days.
 #[derive(Default)]
-struct Sums(HashMap<Group, Sum>);
+struct Sums<'r>(HashMap<Group<'r>, Sum>);
 
 /// What a row of the daily sums stands for.
 ///
 /// Groups are told apart by where their names are kept, which is the configuration's: comparing texts for every
 /// record costs more. A batch in which a reload falls has two groups of one row, which adds both.
-struct Group {
+struct Group<'r> {
     day: i64,
-    tenant: Arc<str>,
-    key: Arc<str>,
-    model: Option<Arc<str>>,
+    tenant: &'r Arc<str>,
+    key: &'r Arc<str>,
+    model: Option<&'r Arc<str>>,
 }
 
-impl Group {
+impl Group<'_> {
     fn place(&self) -> (i64, *const str, *const str, Option<*const str>) {
-        (self.day, Arc::as_ptr(&self.tenant), Arc::as_ptr(&self.key), self.model.as_ref().map(Arc::as_ptr))
+        (self.day, Arc::as_ptr(self.tenant), Arc::as_ptr(self.key), self.model.map(Arc::as_ptr))
     }
 }
 
-impl PartialEq for Group {
+impl PartialEq for Group<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.place() == other.place()
     }
 }
 
-impl Eq for Group {}
+impl Eq for Group<'_> {}
 
-impl Hash for Group {
+impl Hash for Group<'_> {
+    /// One number for the hasher: few groups are in a batch, and what is spread over a batch's days or tenants alone
+    /// is told apart by the comparison.
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.place().hash(state);
+        let model = self.model.map_or(0, |model| model.as_ptr().addr());
+        state.write_usize(self.key.as_ptr().addr() ^ model.rotate_left(17));
     }
 }
 
@@ -210,11 +105,11 @@ struct Sum {
     cost: u64,
 }
 
-impl Sums {
-    fn add(&mut self, record: &UsageRecord) {
+impl<'r> Sums<'r> {
+    fn add(&mut self, record: &'r UsageRecord) {
         let day = at(record).div_euclid(DAY);
-        let (tenant, key) = (&record.tenant, &record.key);
-        let group = Group { day, tenant: tenant.clone(), key: key.clone(), model: record.model.clone() };
+        let (tenant, key, model) = (&record.tenant, &record.key, record.model.as_ref());
+        let group = Group { day, tenant, key, model };
         let sum = self.0.entry(group).or_default();
         sum.requests += 1;
         sum.errors += i64::from(!matches!(record.end, Outcome::Ok | Outcome::Cancelled));
@@ -231,7 +126,7 @@ impl Sums {
         let most = capped(MOST_SUM, MOST_SUM);
         let mut spend = HashMap::<(&str, &str, i64), u64>::new();
         for (group, sum) in self.0.iter().filter(|(_, sum)| sum.cost > 0) {
-            for (scope, name) in [("tenant", &*group.tenant), ("key", &*group.key)] {
+            for (scope, name) in [("tenant", &**group.tenant), ("key", &**group.key)] {
                 let spent = spend.entry((scope, name, group.day)).or_default();
                 *spent = spent.saturating_add(sum.cost);
             }
@@ -244,9 +139,9 @@ impl Sums {
         for (Group { day, tenant, key, model }, sum) in self.0 {
             statement.execute(params![
                 day,
-                &*tenant,
-                &*key,
-                model.as_deref().unwrap_or_default(),
+                &**tenant,
+                &**key,
+                model.map_or("", |model| &**model),
                 sum.requests,
                 sum.errors,
                 sum.cache_hits,
@@ -262,55 +157,6 @@ impl Sums {
         }
         Ok(())
     }
-}
-
-/// When the record counts; never before 1970.
-fn at(record: &UsageRecord) -> i64 {
-    record.ended.as_millisecond().max(0)
-}
-
-fn sane(tokens: Tokens) -> Tokens {
-    Tokens {
-        input: tokens.input.min(MOST_TOKENS),
-        cache_read: tokens.cache_read.min(MOST_TOKENS),
-        cache_write: tokens.cache_write.min(MOST_TOKENS),
-        output: tokens.output.min(MOST_TOKENS),
-        reasoning: tokens.reasoning.min(MOST_TOKENS),
-    }
-}
-
-fn capped(number: u64, most: u64) -> i64 {
-    i64::try_from(number.min(most)).unwrap_or(i64::MAX)
-}
-
-fn millis(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// An address as text, the common kind without the formatting machinery.
-fn shown(address: IpAddr) -> String {
-    let IpAddr::V4(address) = address else { return address.to_string() };
-    let mut text = String::with_capacity("255.255.255.255".len());
-    for (at, part) in address.octets().into_iter().enumerate() {
-        text.push_str(if at > 0 { "." } else { "" });
-        text.push_str(itoa::Buffer::new().format(part));
-    }
-    text
-}
-
-fn cut(text: &str) -> &str {
-    text.char_indices().nth(MOST_TEXT).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
-}
-
-/// Tags as a JSON object; absent when there are none.
-fn tags(tags: &[(Arc<str>, Box<str>)]) -> Option<String> {
-    if tags.is_empty() {
-        return None;
-    }
-    let value = |text: &str| serde_json::Value::from(cut(text));
-    let object: serde_json::Map<_, _> =
-        tags.iter().map(|(name, text)| (name.as_ref().to_owned(), value(text))).collect();
-    Some(serde_json::Value::Object(object).to_string())
 }
 
 #[cfg(test)]

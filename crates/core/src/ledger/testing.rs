@@ -133,6 +133,16 @@ pub(super) fn record(id: &str) -> UsageRecord {
     }
 }
 
+/// The same after a first try that failed: of two tries no record can tell.
+pub(super) fn record_of_two(id: &str) -> UsageRecord {
+    let mut record = record(id);
+    let mut first = record.attempts[0].clone();
+    (first.outcome, first.status, first.reason) = (AttemptOutcome::ConnectError, None, Some("refused"));
+    (first.counted, first.nano_usd) = (None, None);
+    record.attempts.insert(0, first);
+    record
+}
+
 /// Runs a test of this binary, marked as ignored, as a process of its own, with its output to be read.
 pub(super) fn second_process(test: &str, file: &Path) -> Child {
     Command::new(std::env::current_exe().unwrap())
