@@ -145,10 +145,12 @@ pub fn records(file: &Path) -> Vec<Value> {
     let connection = Connection::open_with_flags(file, flags).expect("a ledger");
     connection.busy_timeout(PATIENCE).expect("a connection");
     let mut records = rows(&connection, "SELECT * FROM records ORDER BY seq");
-    let attempts = rows(&connection, "SELECT * FROM attempts ORDER BY record, n");
+    let attempts = rows(&connection, "SELECT * FROM tries ORDER BY record, n");
     for record in &mut records {
         let own = attempts.iter().filter(|attempt| attempt["record"] == record["seq"]).cloned();
         record["attempts"] = own.collect();
+        // Where the file keeps a try's time: the try has it.
+        record.as_object_mut().expect("a row").remove("tried_ms");
     }
     records
 }

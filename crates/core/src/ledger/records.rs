@@ -87,13 +87,14 @@ pub struct Bought {
     pub nano_usd: Option<u64>,
 }
 
-const COLUMNS: &str = "seq, id, at, took_ms, tenant, key, endpoint, model, provider, upstream_model, stream,
+const RECORDS: &str =
+    "SELECT seq, id, at, took_ms, tenant, key, endpoint, model, provider, upstream_model, stream,
   status, end, error_code, cache, prices, tags, user, client, source, input, cache_read, cache_write, output,
-  reasoning, cost";
+  reasoning, cost FROM records WHERE at >= ?1 AND at < ?2 ORDER BY at DESC, seq DESC LIMIT ?3";
 
-const ATTEMPTS: &str =
+const TRIES: &str =
     "SELECT provider, upstream_model, outcome, status, reason, took_ms, source, input, cache_read,
-  cache_write, output, reasoning, cost FROM attempts WHERE record = ?1 ORDER BY n";
+  cache_write, output, reasoning, cost FROM";
 
 impl Reader {
     /// The newest records that ended from `since` up to, not including, `until`, at most `limit` of them; the
@@ -111,40 +112,21 @@ impl Reader {
         let view = self.connection().unchecked_transaction()?;
         let version = schema::number(&view, "PRAGMA user_version")?;
         // The writer may be an older one.
-        let tried = if version < schema::TOLD_TRIES { "NULL AS tried_ms" } else { "tried_ms" };
-        let mut found = view.prepare_cached(&format!(
-            "SELECT {COLUMNS}, {tried} FROM records WHERE at >= ?1 AND at < ?2 ORDER BY at DESC, seq DESC LIMIT ?3"
-        ))?;
-        let mut tries = view.prepare_cached(ATTEMPTS)?;
+        let of = if version < schema::TRIES { "attempts" } else { "tries" };
+        let mut found = view.prepare_cached(RECORDS)?;
+        let mut tries = view.prepare_cached(&format!("{TRIES} {of} WHERE record = ?1 ORDER BY n"))?;
         let since = since.map_or(0, millis);
         let until = until.map_or(i64::MAX, millis);
-        let rows = found.query_map(params![since, until, limit], |row| {
-            Ok((row.get("seq")?, row.get("tried_ms")?, record(row)?))
-        })?;
+        let rows =
+            found.query_map(params![since, until, limit], |row| Ok((row.get("seq")?, record(row)?)))?;
         let mut records = Vec::new();
         for row in rows {
-            let (seq, tried, mut record): (i64, Option<i64>, StoredRecord) = row?;
-            record.attempts = match tried.and_then(|millis| told_try(&record, millis)) {
-                Some(attempt) => vec![attempt],
-                None => tries.query_map([seq], attempt)?.collect::<Result<_, _>>()?,
-            };
+            let (seq, mut record): (i64, StoredRecord) = row?;
+            record.attempts = tries.query_map([seq], attempt)?.collect::<Result<_, _>>()?;
             records.push(record);
         }
         Ok(records)
     }
-}
-
-/// The only try of a record that tells everything of it, as `rows` wrote it.
-fn told_try(record: &StoredRecord, millis: i64) -> Option<StoredAttempt> {
-    Some(StoredAttempt {
-        provider: record.provider.clone()?,
-        upstream_model: record.upstream_model.clone()?,
-        outcome: record.end.clone(),
-        status: Some(record.status),
-        reason: None,
-        took: Duration::from_millis(count(millis)),
-        bought: record.bought.clone(),
-    })
 }
 
 fn record(row: &Row<'_>) -> Result<StoredRecord, Error> {

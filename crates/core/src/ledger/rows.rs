@@ -59,8 +59,8 @@ impl<'c, 'r> Rows<'c, 'r> {
     }
 }
 
-/// The try of a record that had one, when the record tells everything of it but how long it took. `records` has to
-/// make the same of it.
+/// The try of a record that had one, when the record tells everything of it but how long it took. The view `tries`
+/// has to make the same of it.
 fn only_try(record: &UsageRecord) -> Option<&AttemptRecord> {
     let [attempt] = record.attempts.as_slice() else { return None };
     let told = record.target.as_ref() == Some(&attempt.target)

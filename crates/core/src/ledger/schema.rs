@@ -99,10 +99,17 @@ INSERT INTO ledger VALUES (lower(hex(randomblob(8))));
 ", "
 ALTER TABLE records ADD COLUMN
   tried_ms INTEGER                /* the only try, when the record tells all else of it; if not, see attempts */
+;
+CREATE VIEW tries AS              -- all of them
+SELECT seq AS record, 1 AS n, provider, upstream_model, end AS outcome, status, NULL AS reason, tried_ms AS took_ms,
+  source, input, cache_read, cache_write, output, reasoning, cost FROM records WHERE tried_ms IS NOT NULL
+UNION ALL
+SELECT record, n, provider, upstream_model, outcome, status, reason, took_ms, source, input, cache_read, cache_write,
+  output, reasoning, cost FROM attempts;
 "];
 
-/// The version from which on a record may tell of its only try itself.
-pub(super) const TOLD_TRIES: i64 = 3;
+/// The version from which on a record may tell of its only try itself, and `tries` has them all.
+pub(super) const TRIES: i64 = 3;
 
 /// Opens the ledger for writing; makes it where there is none, and brings it up to date.
 pub(super) fn open(place: &Place) -> Result<Connection, LedgerError> {

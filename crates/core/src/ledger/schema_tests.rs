@@ -79,6 +79,18 @@ fn an_older_file_is_read_as_it_is_and_goes_on_as_a_newer_one() {
 }
 
 #[test]
+fn tries_are_found_by_their_record_however_many_there_are() {
+    let folder = Folder::new();
+    let connection = open(&Place::File(folder.file())).unwrap();
+    let sql = "EXPLAIN QUERY PLAN SELECT outcome FROM tries WHERE record = 1 ORDER BY n";
+    let mut statement = connection.prepare(sql).unwrap();
+    let steps = statement.query_map([], |row| row.get::<_, String>("detail")).unwrap();
+    let plan = steps.collect::<Result<Vec<_>, _>>().unwrap().join("; ");
+    assert!(plan.contains("SEARCH records") && plan.contains("SEARCH attempts"), "{plan}");
+    assert!(!plan.contains("SCAN records") && !plan.contains("SCAN attempts"), "{plan}");
+}
+
+#[test]
 fn a_start_that_was_cut_off_is_made_good() {
     let folder = Folder::new();
     std::fs::write(folder.file(), "").unwrap();

@@ -20,7 +20,10 @@ const KEPT: usize = 256 << 10;
 
 /// While lines keep coming the writer wakes this often instead of once per line, so that a line costs a
 /// short lock and a copy, not a system call and a thread switch.
-const GATHER: Duration = Duration::from_millis(5);
+const GATHER: Duration = Duration::from_millis(20);
+
+/// So many bytes are written without waiting for more.
+const PLENTY: usize = KEPT;
 
 /// Where log lines go. Cheap to clone.
 #[derive(Clone)]
@@ -39,10 +42,20 @@ struct Shared {
 #[derive(Default)]
 struct State {
     pending: Vec<u8>,
-    /// The writer holds lines that it has not written yet.
-    writing: bool,
-    /// The writer sleeps and must be woken.
-    parked: bool,
+    /// Bytes taken so far, and those of them that are written or lost.
+    taken: u64,
+    settled: u64,
+    /// Somebody waits until this many are settled.
+    wanted: u64,
+    /// The writer sleeps, and is woken when so many bytes are pending.
+    sleeps_until: Option<usize>,
+}
+
+impl State {
+    /// Does somebody wait for what is pending?
+    fn hurry(&self) -> bool {
+        self.settled < self.wanted
+    }
 }
 
 impl LogSink {
@@ -100,7 +113,13 @@ impl LogSink {
             return;
         }
         state.pending.extend_from_slice(lines);
-        if std::mem::take(&mut state.parked) {
+        state.taken += lines.len() as u64;
+        let wake = state.sleeps_until.is_some_and(|bytes| state.pending.len() >= bytes);
+        if wake {
+            state.sleeps_until = None;
+        }
+        drop(state);
+        if wake {
             self.shared.arrived.notify_one();
         }
     }
@@ -113,8 +132,14 @@ impl LogSink {
 
     /// Waits until everything pushed so far is written, at most `limit`.
     pub fn flush(&self, limit: Duration) {
-        let state = self.shared.lock();
-        let busy = |state: &mut State| state.writing || !state.pending.is_empty();
+        let mut state = self.shared.lock();
+        let target = state.taken;
+        if state.settled == target {
+            return;
+        }
+        state.wanted = target;
+        self.shared.arrived.notify_one();
+        let busy = |state: &mut State| state.settled < target;
         drop(
             self.shared
                 .written
@@ -139,35 +164,52 @@ impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// The writer sleeps until so many bytes are pending, somebody waits for them, or the time is over.
+    fn sleep<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        bytes: usize,
+        limit: Option<Duration>,
+    ) -> MutexGuard<'a, State> {
+        state.sleeps_until = Some(bytes);
+        let on = |state: &mut State| state.pending.len() < bytes && !state.hurry();
+        let mut state = match limit {
+            Some(limit) => {
+                let waited = self.arrived.wait_timeout_while(state, limit, on);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => self.arrived.wait_while(state, on).unwrap_or_else(PoisonError::into_inner),
+        };
+        state.sleeps_until = None;
+        state
+    }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the log thread is our own and no runtime worker")]
 fn write_lines(shared: &Shared, mut out: Box<dyn Write + Send>) {
     let mut batch = Vec::new();
     loop {
         let mut state = shared.lock();
-        state.writing = false;
         if state.pending.is_empty() {
-            shared.written.notify_all();
-            state.parked = true;
-            state = shared
-                .arrived
-                .wait_while(state, |s| s.pending.is_empty())
-                .unwrap_or_else(PoisonError::into_inner);
+            state = shared.sleep(state, 1, None);
         }
-        state.parked = false;
         std::mem::swap(&mut state.pending, &mut batch);
-        state.writing = true;
         drop(state);
         // A full disk or a closed pipe loses lines, never requests.
         if out.write_all(&batch).and_then(|()| out.flush()).is_err() {
             let lines = batch.iter().filter(|byte| **byte == b'\n').count();
             shared.dropped.fetch_add(lines as u64, Ordering::Relaxed);
         }
+        let mut state = shared.lock();
+        let waited_for = state.hurry();
+        state.settled += batch.len() as u64;
+        if waited_for {
+            shared.written.notify_all();
+        }
         batch.clear();
         // One burst must not keep its memory for ever.
         batch.shrink_to(KEPT);
-        std::thread::sleep(GATHER);
+        drop(shared.sleep(state, PLENTY, Some(GATHER)));
     }
 }
 
@@ -217,19 +259,61 @@ mod tests {
     }
 
     #[test]
-    fn a_blocked_output_drops_lines_and_counts_them_and_never_blocks_the_caller() {
-        struct Stuck(std::sync::mpsc::Receiver<()>);
-        impl Write for Stuck {
-            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                self.0.recv().ok();
-                Ok(bytes.len())
-            }
-            fn flush(&mut self) -> io::Result<()> {
-                Ok(())
+    fn a_line_appears_soon_without_being_asked_for_and_at_once_when_it_is() {
+        let (sink, log) = LogSink::memory();
+        let arrived = || String::from_utf8(log.lines.lock().unwrap().clone()).unwrap();
+        for line in ["first\n", "second\n", "third\n"] {
+            sink.push(line.as_bytes());
+            let pushed = std::time::Instant::now();
+            while !arrived().ends_with(line) {
+                assert!(pushed.elapsed() < Duration::from_secs(5), "{line}");
+                std::thread::yield_now();
             }
         }
+        let asked = std::time::Instant::now();
+        for _ in 0..1000 {
+            sink.push(b"line\n");
+            sink.flush(Duration::from_secs(5));
+        }
+        assert_eq!(arrived().lines().count(), 1003);
+        assert!(asked.elapsed() < GATHER * 500, "a flush does not wait for more: {:?}", asked.elapsed());
+    }
+
+    /// An output that takes a batch for each message, and for good what comes after the last sender.
+    struct Gate(std::sync::mpsc::Receiver<()>);
+
+    impl Write for Gate {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.recv().ok();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_flush_waits_for_what_was_pushed_before_it_and_no_longer() {
+        let (gate, blocked) = std::sync::mpsc::channel();
+        let sink = LogSink::to(Box::new(Gate(blocked)));
+        sink.push(b"before\n");
+        let asked = std::time::Instant::now();
+        std::thread::scope(|scope| {
+            let flush = scope.spawn(|| sink.flush(Duration::from_secs(60)));
+            while sink.shared.lock().wanted == 0 {
+                std::thread::yield_now();
+            }
+            sink.push(b"after\n");
+            assert!(!flush.is_finished());
+            gate.send(()).unwrap();
+        });
+        assert!(asked.elapsed() < Duration::from_secs(30), "{:?}", asked.elapsed());
+    }
+
+    #[test]
+    fn a_blocked_output_drops_lines_and_counts_them_and_never_blocks_the_caller() {
         let (_keep, blocked) = std::sync::mpsc::channel();
-        let sink = LogSink::to(Box::new(Stuck(blocked)));
+        let sink = LogSink::to(Box::new(Gate(blocked)));
         let line = vec![b'x'; 1 << 20];
         for _ in 0..20 {
             sink.push(&line);

@@ -135,7 +135,7 @@ impl Ledger {
     pub(crate) fn bought(&self, model: &str, source: Option<&str>) -> Tokens {
         let sql = "SELECT count(*), coalesce(sum(input + cache_read + cache_write), 0), \
                    coalesce(sum(cache_read), 0), coalesce(sum(output), 0) \
-                   FROM attempts WHERE upstream_model = ?1 AND source IS ?2";
+                   FROM tries WHERE upstream_model = ?1 AND source IS ?2";
         let row = self.0.query_row(sql, (model, source), |row| {
             let number = |column| row.get::<_, i64>(column).map(|number| number as u64);
             Ok(Tokens { answers: number(0)?, input: number(1)?, cached: number(2)?, output: number(3)? })
@@ -158,7 +158,7 @@ impl Ledger {
 
     /// How often tries at upstreams ended in which way; the most frequent first.
     pub(crate) fn outcomes(&self) -> Vec<(String, u64)> {
-        self.counts("SELECT outcome, count(*) FROM attempts GROUP BY 1 ORDER BY 2 DESC")
+        self.counts("SELECT outcome, count(*) FROM tries GROUP BY 1 ORDER BY 2 DESC")
     }
 
     /// The same of requests.

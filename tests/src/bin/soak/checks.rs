@@ -140,15 +140,16 @@ pub(crate) fn the_ledger_agrees_with_itself(house: &House, ledger: &Ledger, find
     findings.unless(sound == "ok", || format!("the ledger's file: {sound}"));
     for column in ["input", "cache_read", "cache_write", "output", "reasoning", "cost"] {
         let unequal = ledger.number(&format!(
-            "SELECT count(*) FROM records WHERE {column} IS NOT \
-             (SELECT sum({column}) FROM attempts WHERE record = records.seq)"
+            "SELECT count(*) FROM records LEFT JOIN \
+             (SELECT record, sum({column}) AS tried FROM tries GROUP BY record) ON record = seq \
+             WHERE {column} IS NOT tried"
         ));
         findings
             .unless(unequal == 0, || format!("{unequal} records whose {column} is not that of their tries"));
     }
     let [input, cached, output] = PRICES;
     let wrong = ledger.number(&format!(
-        "SELECT count(*) FROM attempts WHERE cost IS NOT iif(provider = 'free' OR source IS NULL, NULL, \
+        "SELECT count(*) FROM tries WHERE cost IS NOT iif(provider = 'free' OR source IS NULL, NULL, \
          (input + cache_write) * {input} + cache_read * {cached} + output * {output})"
     ));
     findings.unless(wrong == 0, || format!("{wrong} tries whose cost is not that of their tokens"));
