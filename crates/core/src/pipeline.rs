@@ -46,6 +46,7 @@ use futures_util::FutureExt;
 use http::{HeaderValue, Method, Request, Response, Version, header, request::Parts};
 use http_body::Body as _;
 use hyper::body::Incoming;
+use sluice_config::model::ApiListener;
 use sluice_protocol::{Dialect, tokens::estimate_prompt};
 use std::{
     net::SocketAddr,
@@ -202,11 +203,7 @@ async fn admit(
     // What the head says of the body, before the body.
     intake::check_head(head, &body, listener)?;
     x.upload_since = Some(Instant::now());
-    let body = tokio::select! {
-        biased;
-        received = intake::receive(body, listener) => received?,
-        () = cut.cancelled() => return Err(draining()),
-    };
+    let body = receive(body, listener, cut).await?;
     x.received(body.len());
     x.laps.skip();
     // In boxes, since they are handed on from stage to stage.
@@ -267,6 +264,19 @@ async fn admit(
     match looked_up? {
         LookUp::Hit(recalled) => Ok(Admitted::Hit(recalled)),
         LookUp::Ask(cached) => Ok(Admitted::Call(call, plan, Some(cached))),
+    }
+}
+
+/// Receives the body, unless the drain ends before it does.
+async fn receive(
+    body: Incoming,
+    listener: &ApiListener,
+    cut: &CancellationToken,
+) -> Result<Bytes, GatewayError> {
+    tokio::select! {
+        biased;
+        received = intake::receive(body, listener) => received,
+        () = cut.cancelled() => Err(draining()),
     }
 }
 

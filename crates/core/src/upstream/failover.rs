@@ -121,7 +121,22 @@ pub async fn run(plan: Box<Plan>, call: Box<Call>, mut recorder: Recorder, cut: 
             }
         }
     }
-    let result = Err(match failed {
+    let error = nobody_delivered(&plan, &way, (failed, no_room, unfit), &mut recorder);
+    Walked { recorder, result: Err(error) }
+}
+
+/// What stood in the way: the last failure, the last provider without room, the first target that cannot take the
+/// request.
+type Obstacles = (Option<(usize, Failure)>, Option<Refusal>, Option<(usize, Unfit)>);
+
+/// What the client is told when the walk is over and nobody has delivered.
+fn nobody_delivered(
+    plan: &Plan,
+    way: &Itinerary,
+    (failed, no_room, unfit): Obstacles,
+    recorder: &mut Recorder,
+) -> GatewayError {
+    match failed {
         Some((at, mut last)) => {
             if last.verdict.next {
                 plan.entry.metrics.exhausted.inc();
@@ -133,19 +148,18 @@ pub async fn run(plan: Box<Plan>, call: Box<Call>, mut recorder: Recorder, cut: 
                 let pool = &choice.target.provider.pool;
                 last.retry_after = pool.wait(&choice.model, Instant::now()).or(last.retry_after);
             }
-            let tried = verdict::summary(&plan, &way, &recorder, &last);
+            let tried = verdict::summary(plan, way, recorder, &last);
             last.into_error(&tried)
         }
         None => match (no_room, unfit) {
             (Some(refusal), _) => {
-                limited(&mut recorder);
+                limited(recorder);
                 refusal.to_error()
             }
-            (None, Some((at, unfit))) => verdict::unfit(&plan, at, &unfit),
-            (None, None) => verdict::nobody_asked(&plan, &way),
+            (None, Some((at, unfit))) => verdict::unfit(plan, at, &unfit),
+            (None, None) => verdict::nobody_asked(plan, way),
         },
-    });
-    Walked { recorder, result }
+    }
 }
 
 /// No provider that could take the request has room: our own limits refuse it, as they would have at its admission.
