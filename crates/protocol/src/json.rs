@@ -12,6 +12,7 @@ mod kind;
 mod names;
 mod number;
 mod scanner;
+mod stops;
 mod string;
 
 pub use error::{JsonError, JsonFault};

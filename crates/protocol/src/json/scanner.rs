@@ -6,7 +6,8 @@
 use std::ops::Range;
 
 use super::kind::{ARRAY, Container, OBJECT};
-use super::string::{Spelling, plain_prefix, plain_prefix_near};
+use super::stops::Stops;
+use super::string::{Spelling, plain_prefix};
 use super::{JsonError, JsonFault, Kind, RawStr};
 
 /// How many objects and arrays may stand inside one another.
@@ -31,7 +32,7 @@ impl<'a> Scanner<'a> {
     /// Starts at the front of `bytes`. Text that is not UTF-8 is a fault at the place where it is reached.
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Self {
-        let (text, whole) = match std::str::from_utf8(bytes) {
+        let (text, whole) = match simdutf8::basic::from_utf8(bytes) {
             Ok(text) => (text, true),
             Err(_) => (bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid()), false),
         };
@@ -342,27 +343,27 @@ impl<'a> Scanner<'a> {
     #[inline(never)]
     fn pass_escaped(&mut self) -> Result<Spelling, JsonError> {
         let mut spelling = Spelling::Escaped;
-        // Kept apart from the scanner, so that it need not be stored at every escape.
-        let mut rest = self.rest;
+        let text = self.rest;
+        let (mut stops, mut at) = (Stops::of(text), 0_usize);
         loop {
-            rest = match rest {
+            let escape = match text.get(at..).unwrap_or_default() {
                 [b'"', after @ ..] => {
                     self.rest = after;
                     return Ok(spelling);
                 }
-                [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', after @ ..] => after,
-                [b'\\', b'u', a, b, c, d, after @ ..]
+                [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
+                [b'\\', b'u', a, b, c, d, ..]
                     if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) =>
                 {
                     spelling = Spelling::Units;
-                    after
+                    6
                 }
-                _ => {
+                rest => {
                     self.rest = rest;
                     return Err(self.bad_string());
                 }
             };
-            rest = rest.get(plain_prefix_near(rest)..).unwrap_or_default();
+            at = stops.next(at.wrapping_add(escape));
         }
     }
 

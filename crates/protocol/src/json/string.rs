@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::stops::Stops;
+
 /// A string of a scanned text, borrowed as it was written: escapes are checked, but not resolved.
 #[derive(Debug, Clone, Copy)]
 pub struct RawStr<'a> {
@@ -151,35 +153,15 @@ pub(super) fn plain_prefix(bytes: &[u8]) -> usize {
     }
 }
 
+/// The same where the first stop is not so near. Words are quickest for names and for short texts, blocks for prompts.
 #[inline(never)]
 fn plain_prefix_of_many(bytes: &[u8]) -> usize {
-    plain_prefix_near(bytes)
-}
-
-/// The same where the first stop is probably near.
-///
-/// This is where a long prompt spends its time. Eight bytes at once are quickest for text with many escapes; what
-/// goes on is long, and passes in blocks.
-#[inline(always)]
-pub(super) fn plain_prefix_near(bytes: &[u8]) -> usize {
-    const NEAR: usize = 16;
     let (words, _) = bytes.as_chunks();
-    match first_stop_of(words.get(..NEAR).unwrap_or(words)) {
-        Some(at) => at,
-        None => plain_prefix_of_long(bytes),
-    }
-}
-
-/// The same for a text that is long, or ends before its first stop.
-#[inline(never)]
-fn plain_prefix_of_long(bytes: &[u8]) -> usize {
-    let (blocks, _) = bytes.as_chunks::<64>();
-    // Within a block there is no branch, so that the compiler makes vector instructions of it.
-    let is_plain = |block: &&[u8; 64]| !block.iter().fold(false, |stop, &byte| stop | is_stop(byte));
-    let plain = blocks.iter().take_while(is_plain).count() * 64;
-    let (words, tail) = bytes.get(plain..).unwrap_or_default().as_chunks();
-    let in_tail = || words.len() * WORD + tail.iter().take_while(|&&byte| !is_stop(byte)).count();
-    plain + first_stop_of(words).unwrap_or_else(in_tail)
+    let near = words.get(..NEAR).unwrap_or(words);
+    first_stop_of(near).unwrap_or_else(|| {
+        let passed = near.len() * WORD;
+        passed + Stops::of(bytes.get(passed..).unwrap_or_default()).next(0)
+    })
 }
 
 #[inline]
@@ -192,17 +174,12 @@ fn first_stop_of(words: &[[u8; WORD]]) -> Option<usize> {
     None
 }
 
-/// Whether a byte is a control character, a quote or a backslash. Flipping the second bit moves the control
-/// characters among themselves and the quote right behind them, so that one comparison finds both.
-#[inline]
-fn is_stop(byte: u8) -> bool {
-    (byte ^ 0x02 < 0x21) | (byte == b'\\')
-}
-
 /// The bytes that are looked at as one number.
 const WORD: usize = 8;
+/// So many of them are looked at before blocks are.
+const NEAR: usize = 4;
 
-/// Where the first byte of a word [is a stop](is_stop).
+/// Where the first byte of a word is a control character, a quote or a backslash.
 ///
 /// `x - n` borrows into a byte's high bit where that byte is below `n`, and leaves the bit that a byte has of
 /// itself; `& !word` tells the two apart, once there is anything to tell. A borrow can also mark bytes *after*
