@@ -45,7 +45,7 @@ pub struct Facts {
     /// upstream's own count never came (streams that were cut, answers without usage).
     ///
     /// All choices together, and in a stream never less than its content events, since each of them carries a
-    /// token at least. 0 for embeddings.
+    /// token at least. 0 for embeddings, and for a plain answer whose count came.
     pub content_tokens: u64,
     /// Why the answer ended; with several choices, the one that ended last.
     pub finish: Option<Finish>,

@@ -5,6 +5,7 @@ use super::{Facts, Progress, messages, responses};
 use crate::dialect::Dialect;
 use crate::json::{JsonError, Kind, Scanner};
 use crate::lenient::{self, is_filled, members, text};
+use crate::tokens::Written;
 
 /// Why a body with status 200 is not an answer. The text may be shown to clients: it quotes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -23,12 +24,22 @@ pub enum ReplyFault {
     Error,
 }
 
-/// Checks a plain answer and reads its facts, in one pass and without a copy.
+/// Checks a plain answer and reads its facts, without a copy. Its text is weighed in a second pass, and only where the
+/// upstream's own count is missing or may be one of half an answer; else `content_tokens` stays 0.
 ///
 /// # Errors
 /// The body is not a JSON object of the dialect's shape.
 pub fn observe_reply(dialect: Dialect, body: &[u8]) -> Result<Facts, ReplyFault> {
-    let mut progress = Progress::default();
+    let facts = read(dialect, body, Written::unweighed())?;
+    let is_text = facts.content_events > 0 && dialect != Dialect::Embeddings;
+    if is_text && (facts.usage.is_none() || facts.finish.is_none()) {
+        return read(dialect, body, Written::default());
+    }
+    Ok(facts)
+}
+
+fn read(dialect: Dialect, body: &[u8], written: Written) -> Result<Facts, ReplyFault> {
+    let mut progress = Progress { written, ..Progress::default() };
     let content = match dialect {
         Dialect::Completions | Dialect::Chat => read_choices(body, &mut progress)?,
         Dialect::Embeddings => read_embeddings(body, &mut progress)?,

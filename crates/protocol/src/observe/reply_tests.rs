@@ -2,7 +2,8 @@ use super::*;
 use crate::observe::Finish;
 use crate::usage::Usage;
 
-/// `content` is how many tokens its text is estimated at, where there is any content.
+/// `content` is how many tokens its text is estimated at, where there is any content: 0 for a whole answer that brings
+/// its count.
 fn facts(input: u64, output: u64, content: Option<u64>, finish: Option<Finish>) -> Result<Facts, ReplyFault> {
     let usage = Some(Usage { input, output, ..Usage::default() });
     let content_events = u64::from(content.is_some());
@@ -15,12 +16,12 @@ fn plain_answers_of_every_dialect_are_believed() {
         (
             Dialect::Completions,
             r#"{"id":"cmpl-1","object":"text_completion","created":1,"model":"m","choices":[{"text":" a","index":0,"finish_reason":"length"}],"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3}}"#,
-            facts(1, 2, Some(1), Some(Finish::Length)),
+            facts(1, 2, Some(0), Some(Finish::Length)),
         ),
         (
             Dialect::Chat,
             r#" {"choices":[{"index":0,"message":{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},"finish_reason":"tool_calls"}],"usage":{"prompt_tokens":1,"completion_tokens":2}} "#,
-            facts(1, 2, Some(2), Some(Finish::ToolCalls)),
+            facts(1, 2, Some(0), Some(Finish::ToolCalls)),
         ),
         (
             Dialect::Chat,
@@ -45,7 +46,7 @@ fn plain_answers_of_every_dialect_are_believed() {
         (
             Dialect::Messages,
             r#"{"id":"m","type":"message","role":"assistant","content":[{"type":"text","text":"a"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2}}"#,
-            facts(1, 2, Some(1), Some(Finish::Stop)),
+            facts(1, 2, Some(0), Some(Finish::Stop)),
         ),
     ] {
         assert_eq!(observe_reply(dialect, body.as_bytes()), expected, "{dialect:?}");
@@ -91,6 +92,23 @@ fn a_success_that_is_not_an_answer_is_a_fault_with_a_short_text() {
 fn of_two_usage_objects_the_last_counts() {
     let body = r#"{"choices":[],"usage":{"prompt_tokens":1,"completion_tokens":1},"usage":{"prompt_tokens":5,"completion_tokens":6}}"#;
     assert_eq!(observe_reply(Dialect::Chat, body.as_bytes()), facts(5, 6, None, None));
+}
+
+#[test]
+fn the_text_is_weighed_where_its_count_is_missing_or_may_be_of_half_of_it() {
+    let text = "Two words, and then some more of them.";
+    let choice =
+        |finish: &str| format!(r#"{{"index":0,"message":{{"content":"{text}"}},"finish_reason":{finish}}}"#);
+    for (finish, usage, is_weighed) in [
+        (r#""stop""#, r#"{"prompt_tokens":1,"completion_tokens":2}"#, false),
+        (r#""stop""#, "null", true),
+        ("null", r#"{"prompt_tokens":1,"completion_tokens":2}"#, true),
+    ] {
+        let body = format!(r#"{{"choices":[{}],"usage":{usage}}}"#, choice(finish));
+        let told = observe_reply(Dialect::Chat, body.as_bytes()).expect(&body).content_tokens;
+        let expected = if is_weighed { crate::tokens::estimate_text(text.as_bytes()) } else { 0 };
+        assert_eq!(told, expected, "{body}");
+    }
 }
 
 #[test]

@@ -10,17 +10,30 @@ pub(crate) struct Written {
     weight: Weight,
     /// The last byte, on which the next piece follows.
     last: u8,
+    /// Nothing is weighed.
+    idle: bool,
 }
 
 impl Written {
+    /// What nobody wants to know the weight of.
+    pub(crate) fn unweighed() -> Self {
+        Self { idle: true, ..Self::default() }
+    }
+
     /// Adds a piece.
     pub(crate) fn add(&mut self, piece: RawStr<'_>) {
+        if self.idle {
+            return;
+        }
         self.weight += weigh::quoted_after(self.last, piece);
         self.last = weigh::last(piece).unwrap_or(self.last);
     }
 
     /// Adds a value that is JSON and not in quotes, such as the arguments of a call.
     pub(crate) fn add_json(&mut self, value: &str) {
+        if self.idle {
+            return;
+        }
         self.weight += weigh::plain(value.as_bytes());
     }
 
