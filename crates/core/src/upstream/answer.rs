@@ -12,7 +12,7 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use std::{
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 
 /// See the module.
@@ -51,6 +51,7 @@ impl AnswerBody {
         if let Some(Line { lane, home, address }) = self.line.take()
             && lane.is_free()
         {
+            lane.leave();
             home.rest(&address, lane);
         }
     }
@@ -65,17 +66,11 @@ impl Body for AnswerBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let this = &mut *self;
-        let incoming = Pin::new(&mut this.incoming);
-        let Some(line) = &mut this.line else { return incoming.poll_frame(cx) };
-        // It is woken by its connection alone: what that brings while it is driven wakes nobody a second time.
-        let quiet = &mut Context::from_waker(Waker::noop());
-        line.lane.drive(cx);
-        let mut polled = incoming.poll_frame(quiet);
-        if polled.is_pending() {
-            // The first time, it is only now that the connection knows that somebody reads.
-            line.lane.drive(cx);
-            polled = Pin::new(&mut this.incoming).poll_frame(quiet);
-        }
+        let incoming = &mut this.incoming;
+        let polled = match &mut this.line {
+            Some(line) => line.lane.watch(cx, |cx| Pin::new(&mut *incoming).poll_frame(cx)),
+            None => Pin::new(incoming).poll_frame(cx),
+        };
         match &polled {
             Poll::Ready(None) => self.rest(),
             // Its length was told, and this was the last of it.

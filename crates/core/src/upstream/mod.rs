@@ -2,7 +2,7 @@
 //!
 //! `failover` walks a plan by the rules of `itinerary`, `attempt` makes one try, `classify` says what an answer means. `share` lets equal
 //! requests read one answer, whose source is `lead`. `abandoned` says what goes on without its client. `client`
-//! keeps connections (`lanes`), `connect` makes them, `lane` and `answer` move them; nothing here knows the client's.
+//! keeps connections (`lanes`), `connect` makes them, `lane` and `answer` move them when `signal` says so; nothing here knows the client's.
 
 pub mod abandoned;
 pub mod answer;
@@ -27,6 +27,7 @@ pub mod proxy;
 pub mod relay;
 pub mod remaining;
 pub mod share;
+pub mod signal;
 pub mod stream;
 pub mod tally;
 pub mod verdict;
