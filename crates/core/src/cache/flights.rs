@@ -4,7 +4,7 @@ use crate::{
     cache::{
         entry::Entry,
         flight::{Flight, Reader, Source, Terms},
-        key::CacheKey,
+        key::{CacheKey, KeyHashes},
     },
     error::Broken,
 };
@@ -17,7 +17,7 @@ use std::{
 /// All flights that may be joined.
 #[derive(Default)]
 pub struct Flights {
-    by_key: Mutex<HashMap<CacheKey, Arc<Flight>>>,
+    by_key: Mutex<HashMap<CacheKey, Arc<Flight>, KeyHashes>>,
 }
 
 /// What a request finds that wants to board.
@@ -110,7 +110,7 @@ impl Flights {
         self.len() == 0
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<CacheKey, Arc<Flight>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<CacheKey, Arc<Flight>, KeyHashes>> {
         self.by_key.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -19,7 +19,10 @@ use blake3::Hasher;
 use http::{HeaderMap, HeaderName};
 use sluice_protocol::{Dialect, Envelope, digest};
 use smallvec::SmallVec;
-use std::fmt;
+use std::{
+    fmt,
+    hash::{self, BuildHasherDefault, Hash},
+};
 
 /// Format of keys. Another text makes every older entry a miss.
 pub const FORMAT: &str = "sluice-cache/1";
@@ -51,8 +54,40 @@ impl fmt::Display for Scope<'_> {
 }
 
 /// The key of an answer: 256 bits over everything that decides it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct CacheKey([u8; 32]);
+
+/// One number: what follows in a key's bytes is told apart by the comparison.
+impl Hash for CacheKey {
+    fn hash<H: hash::Hasher>(&self, hasher: &mut H) {
+        let [a, b, c, d, e, f, g, h, ..] = self.0;
+        hasher.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
+    }
+}
+
+/// For tables of keys, whose bits are a digest's: whoever could choose them could choose the keys.
+pub type KeyHashes = BuildHasherDefault<KeyHash>;
+
+/// Hashes a [`CacheKey`], and nothing else.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct KeyHash(u64);
+
+impl hash::Hasher for KeyHash {
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+
+    /// Any other value: not quick, and not asked for.
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
 
 impl CacheKey {
     /// The bytes.

@@ -9,7 +9,10 @@
 //! write follows an upstream's answer, so there are few.
 
 use crate::{
-    cache::{entry::Entry, key::CacheKey},
+    cache::{
+        entry::Entry,
+        key::{CacheKey, KeyHashes},
+    },
     telemetry::labels::Eviction,
 };
 use moka::{Expiry, notification::RemovalCause, policy::EvictionPolicy, sync::Cache};
@@ -26,7 +29,7 @@ const ROUNDS: usize = 16;
 
 /// See the module.
 pub struct MemoryTier {
-    cache: Cache<CacheKey, Arc<Entry>>,
+    cache: Cache<CacheKey, Arc<Entry>, KeyHashes>,
     capacity: u64,
     /// Whoever writes; holds the bytes that were put since the last sweep.
     writing: Mutex<u64>,
@@ -50,7 +53,7 @@ impl MemoryTier {
                 RemovalCause::Explicit => on_evict(Eviction::Invalidated),
                 RemovalCause::Replaced => {}
             })
-            .build();
+            .build_with_hasher(KeyHashes::default());
         Self { cache, capacity, writing: Mutex::new(0) }
     }
 
