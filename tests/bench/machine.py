@@ -26,7 +26,7 @@ def field(file, name):
     return match.group(1) if match else ""
 
 
-def describe(ours, theirs, lto, nginx):
+def describe(ours, theirs, lto, nginx, awake):
     commit = said("git", "rev-parse", "--short=12", "HEAD")
     changed = said("git", "status", "--porcelain", "--untracked-files=no")
     hypervisor = "hypervisor" in field("/proc/cpuinfo", "flags").split()
@@ -42,6 +42,7 @@ def describe(ours, theirs, lto, nginx):
         "redis": (re.findall(r"v=(\S+)", said("redis-server", "--version")) or [""])[0],
         "lto": lto,
         "pinned": [ours, theirs] if ours is not None else None,
+        "awake": awake,
         "load_before": round(os.getloadavg()[0], 2),
         "date": time.strftime("%Y-%m-%d"),
     }
@@ -58,6 +59,10 @@ class Steal:
         return round(taken / max(all_of_it, 1e-9) * 100, 1)
 
 
+# What older figures do not tell is not said of them.
+IDLE = {None: "", True: "; idle cores kept awake (PM QoS)", False: "; idle cores may sleep"}
+
+
 def in_words(machine):
     """A line or two for the head of a table."""
     kind = "virtual" if machine["virtual"] else "physical"
@@ -70,6 +75,6 @@ def in_words(machine):
     steal = "" if taken is None else f", {taken} % of the cores' time taken by other machines"
     return (
         f"{machine['cpu']}, {machine['cores']} cores of a {kind} machine, {machine['memory_gib']} GiB, "
-        f"Linux {machine['kernel']}; {where}; {machine['rustc']}, {', '.join(versions)}; "
+        f"Linux {machine['kernel']}; {where}{IDLE[machine.get('awake')]}; {machine['rustc']}, {', '.join(versions)}; "
         f"load average {machine['load_before']} before{steal}; commit {machine['commit']}, {machine['date']}"
     )

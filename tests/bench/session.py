@@ -11,7 +11,7 @@ import time
 
 import harness
 
-from bench import machine, processes
+from bench import awake, machine, processes
 
 OUT = harness.ROOT / "target/bench"
 BUILT = OUT / "built.json"
@@ -67,7 +67,8 @@ class Session(contextlib.ExitStack):
 
     def __enter__(self):
         super().__enter__()
-        self.machine = machine.describe(self.ours, self.theirs, link_time_optimisation(), NGINX)
+        is_awake = self.enter_context(awake.idle_cores())
+        self.machine = machine.describe(self.ours, self.theirs, link_time_optimisation(), NGINX, is_awake)
         self.steal = machine.Steal()
         self.began = time.monotonic()
         # A real file: writing the request lines is part of the price.
