@@ -5,7 +5,7 @@ import statistics
 
 from bench import contenders, rows
 from bench.contenders import PLAIN, ROOM
-from bench.load import drive
+from bench.load import drive, told_aside
 
 # name: whether the only tier is Redis, what each answer must say of the cache, the load, what it is called, the goal
 # as a ratio to the floor's plain request. With Redis there are more bodies than connections: equal requests at the
@@ -52,6 +52,7 @@ def summary(name, reports):
     busy = statistics.median(report["busy_percent"] for report in ours)
     notes = [f"{title}: {statistics.median(report['rps'] for report in ours):,.0f}/s, its core {busy:.0f} % busy"]
     if name == "hit":
+        notes[:0] = told_aside(title, reports)
         rates = {"sluice": [report["rps"] for report in ours]}
         figures.append(rows.figure("cache hits on one core", "hits/s", rates, rows.at_least(HITS_GOAL), digits=0))
     return rows.row(name, figures, reports, notes)
