@@ -11,9 +11,10 @@ import urllib.request
 
 import harness
 
+from bench import builds
 from bench.session import NGINX
 
-BIN = harness.SLUICE.parent
+BIN = builds.USUAL.parent
 KEYS = 300  # so that a key is looked up among many
 
 # No limit is met: a refusal would be no answer.
