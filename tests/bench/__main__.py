@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Measures what a request costs: `python3 tests/bench`; `growth`, `charts`, `table` and `check` do the rest.
+"""Measures what a request costs: `python3 tests/bench`; `growth`, `profile`, `charts`, `table`, `check` do the rest.
 
 python3 tests/bench                       the table, each figure three times
 python3 tests/bench --only plain,hit      only these rows; --without nginx,bare leaves contenders out
 python3 tests/bench growth                what the cost does when bodies, keys, streams … grow
-python3 tests/bench --profile FILE        measures a Sluice built with a profile of how requests run; so does growth
+python3 tests/bench profile               makes target/profile/sluice.profdata, a profile of how requests run
+python3 tests/bench --profile FILE        measures a Sluice that is built with that profile; so does growth
 python3 tests/bench --keep                writes the figures to tests/bench/figures.json, too; so does growth
 python3 tests/bench charts                draws tests/bench/charts/ from the kept figures
 python3 tests/bench table                 writes the table and the charts' places into the README
@@ -20,14 +21,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import harness  # noqa: E402
 
-from bench import builds, charts, compare, growth, readme  # noqa: E402
+from bench import builds, charts, compare, growth, readme, training  # noqa: E402
 from bench.session import Session, raise_descriptor_limit  # noqa: E402
 
 
 def arguments():
     shape = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="tests/bench", description=__doc__, formatter_class=shape)
-    what = ["compare", "growth", "charts", "table", "check"]
+    what = ["compare", "growth", "profile", "charts", "table", "check"]
     parser.add_argument("what", nargs="?", default="compare", choices=what)
     parser.add_argument("--quick", action="store_true", help="a few seconds: does it all still work?")
     parser.add_argument("--runs", type=int, default=3, help="how often each figure is taken")
@@ -47,7 +48,7 @@ def arguments():
 
 def build(profile):
     if profile and not profile.is_file():
-        sys.exit(f"there is no {profile}")
+        sys.exit(f"there is no {profile}; `python3 tests/bench profile` makes one")
     builds.usual()
     if profile:
         builds.with_profile(profile.resolve())
@@ -78,6 +79,8 @@ def main():
             return readme.write()
         case "check":
             return readme.check()
+        case "profile":
+            return training.run(chosen)
     if not chosen.no_build:
         build(chosen.profile)
     if chosen.profile:

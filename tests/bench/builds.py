@@ -35,6 +35,11 @@ def with_profile(file):
     note(flagged("use", f"-Cprofile-use={file}"), profiled=True)
 
 
+def instrumented(folder):
+    """Sluice that counts how it runs, into files of that folder."""
+    flagged("build", f"-Cprofile-generate={folder}")
+
+
 def flagged(name, flag):
     """With a target named, be it this machine's, the flag is not for what runs while building."""
     flags = f"{os.environ.get('RUSTFLAGS', '')} {flag}".strip()
@@ -43,7 +48,7 @@ def flagged(name, flag):
 
 
 def binary(name):
-    """Where Sluice is that was built so: `use` is laid out by a profile."""
+    """Where Sluice is that was built so: `build` counts, `use` is laid out."""
     return PROFILES / name / host() / "release/sluice"
 
 

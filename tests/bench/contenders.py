@@ -33,6 +33,7 @@ class Contender:
     headers: tuple = ()
     admin: str = ""
     model: str = "bench"
+    path: str = "/v1/chat/completions"
 
     def metric(self, name):
         """The sum of a metric's series."""

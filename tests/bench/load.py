@@ -13,7 +13,7 @@ ASIDE = {"sluice-ledger": "the ledger's thread", "sluice-log": "the log's"}
 
 
 def command(session, contender, load):
-    line = [BIN / "load", "--url", contender.url + "/v1/chat/completions", "--model", contender.model]
+    line = [BIN / "load", "--url", contender.url + contender.path, "--model", contender.model]
     for header in contender.headers:
         line += ["--header", header]
     line += [str(word) for word in load]
