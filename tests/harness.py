@@ -162,13 +162,13 @@ keys:
 
 
 @contextlib.contextmanager
-def gateway(upstream, models, *, log=subprocess.DEVNULL, cpu=None, seconds=20, **members):
-    """Sluice, configured so."""
+def gateway(upstream, models, *, log=subprocess.DEVNULL, cpu=None, seconds=20, binary=None, **members):
+    """Sluice, configured so; `binary` is another one than the usual."""
     key, text, api, admin = configured(upstream, models, **members)
     with tempfile.TemporaryDirectory() as folder:
         config = pathlib.Path(folder, "sluice.yaml")
         config.write_text(text, encoding="utf-8")
-        command = [SLUICE, "serve", "--config", config]
+        command = [binary or SLUICE, "serve", "--config", config]
         options = {"cpu": cpu, "seconds": seconds, "cwd": folder, "stdout": log}
         with running(command, lambda: answers(f"http://{admin}/readyz"), **options) as process:
             yield Gateway(api, admin, key, process)

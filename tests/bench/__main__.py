@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""Measures what a request costs: `python3 tests/bench`; `growth`, `charts`, `table` and `check` do the rest.
+"""Measures what a request costs: `python3 tests/bench`; `growth`, `profile`, `charts`, `table`, `check` do the rest.
 
 python3 tests/bench                       the table, each figure three times
 python3 tests/bench --only plain,hit      only these rows; --without nginx,bare leaves contenders out
 python3 tests/bench growth                what the cost does when bodies, keys, streams … grow
+python3 tests/bench profile               makes target/profile/sluice.profdata, a profile of how requests run
+python3 tests/bench --profile FILE        measures a Sluice that is built with that profile; so does growth
 python3 tests/bench --keep                writes the figures to tests/bench/figures.json, too; so does growth
 python3 tests/bench charts                draws tests/bench/charts/ from the kept figures
 python3 tests/bench table                 writes the table and the charts' places into the README
@@ -17,14 +19,16 @@ import sys
 # `harness` and this package itself lie in the folder above.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from bench import charts, compare, growth, readme  # noqa: E402
-from bench.session import Session, build, raise_descriptor_limit  # noqa: E402
+import harness  # noqa: E402
+
+from bench import builds, charts, compare, growth, readme, training  # noqa: E402
+from bench.session import Session, raise_descriptor_limit  # noqa: E402
 
 
 def arguments():
     shape = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="tests/bench", description=__doc__, formatter_class=shape)
-    what = ["compare", "growth", "charts", "table", "check"]
+    what = ["compare", "growth", "profile", "charts", "table", "check"]
     parser.add_argument("what", nargs="?", default="compare", choices=what)
     parser.add_argument("--quick", action="store_true", help="a few seconds: does it all still work?")
     parser.add_argument("--runs", type=int, default=3, help="how often each figure is taken")
@@ -36,9 +40,25 @@ def arguments():
         help=f"of the table: {', '.join(compare.ROWS)}; of growth: {', '.join(growth.SERIES)}",
     )
     parser.add_argument("--without", default="", metavar="NAME,…", help="contenders to leave out: bare, nginx")
+    parser.add_argument("--profile", type=pathlib.Path, metavar="FILE", help="builds Sluice with it, and measures that")
     parser.add_argument("--no-build", action="store_true", help="take the binaries as they are")
     parser.add_argument("--keep", action="store_true", help="write tests/bench/figures.json, too")
     return parser, parser.parse_args()
+
+
+def build(profile):
+    if profile and not profile.is_file():
+        sys.exit(f"there is no {profile}; `python3 tests/bench profile` makes one")
+    builds.usual()
+    if profile:
+        builds.with_profile(profile.resolve())
+
+
+def take_profiled():
+    """From here on, the Sluice that is built with a profile stands in the place of the usual one."""
+    harness.SLUICE = builds.binary("use")
+    if not harness.SLUICE.exists():
+        sys.exit(f"{harness.SLUICE} is not built")
 
 
 def main():
@@ -48,6 +68,8 @@ def main():
     known = growth.SERIES if chosen.what == "growth" else compare.ROWS
     if unknown := [word for word in chosen.only if word not in known]:
         parser.error(f"there is no {', '.join(unknown)}; there are {', '.join(known)}")
+    if "unprofiled" in chosen.only and not chosen.profile:
+        parser.error("unprofiled stands beside what is built with a --profile")
     if chosen.keep and (chosen.only or chosen.without):
         parser.error("what is kept is whole, and of one run")
     match chosen.what:
@@ -57,10 +79,15 @@ def main():
             return readme.write()
         case "check":
             return readme.check()
+        case "profile":
+            return training.run(chosen)
     if not chosen.no_build:
-        build()
+        build(chosen.profile)
+    if chosen.profile:
+        take_profiled()
     raise_descriptor_limit()
     with Session(chosen) as session:
+        session.tell()
         return growth.run(session) if chosen.what == "growth" else compare.run(session)
 
 

@@ -5,44 +5,67 @@ import statistics
 
 from bench import contenders, rows
 from bench.contenders import PLAIN, ROOM
-from bench.load import drive
+from bench.load import drive, told_aside
 
-# name: whether the only tier is Redis, what each answer must say of the cache, the load, what it is called, the goal
-# as a ratio to the floor's plain request. With Redis there are more bodies than connections: equal requests at the
-# same time would be answered together.
+# Whose cache: one in memory with room, one in memory that is full, one in Redis alone.
+ROOMY, FULL, IN_REDIS = "roomy", "full", "in Redis"
+# name: the cache, what each answer must say of it, the load, what it is called, the goal as a ratio to the floor's
+# plain request. With Redis there are more bodies than connections: equal requests at the same time would be answered
+# together.
 KINDS = {
-    "hit": (False, "hit", ["--distinct", 1, "--seed", 1], "cache hit, 1 KB, from memory", 0.6),
-    "hit-stream": (False, "hit", ["--distinct", 1, "--seed", 2, "--stream"], "cache hit, a stream", None),
-    "miss": (False, "miss", [], "cacheable miss: looked up, asked, stored", 1.6),
-    "hit-redis": (True, "hit", ["--distinct", 250, "--seed", 3], "cache hit, 1 KB, from Redis", None),
+    "hit": (ROOMY, "hit", ["--distinct", 1, "--seed", 1], "cache hit, 1 KB, from memory", 0.6),
+    "hit-stream": (ROOMY, "hit", ["--distinct", 1, "--seed", 2, "--stream"], "cache hit, a stream", None),
+    "miss": (FULL, "miss", [], "cacheable miss, stored in a full cache", 1.6),
+    "hit-redis": (IN_REDIS, "hit", ["--distinct", 250, "--seed", 3], "cache hit, 1 KB, from Redis", None),
 }
 ROWS = list(KINDS)
 HITS_GOAL = 60_000  # of one core in a second
 CHUNKS = 20  # of a stored stream: some 4 KB
-WARMUP = 0.5  # in which the cache is filled
+WARMUP = 0.5  # in which what is hit is stored
+# A cache that grows takes new pages, and each of them is a fault, which costs as much as the rest of a miss. One that
+# has run for a while is full, and what it stores goes where something else was.
+FULL_MIB, ENTRY_BYTES = 8, 2_200
+FILLING = 2 * FULL_MIB * 2**20 // ENTRY_BYTES  # requests
 
 
 def measure(session):
-    chosen = [name for name in session.wants(*ROWS) if session.has_redis or not KINDS[name][0]]
+    chosen = [name for name in session.wants(*ROWS) if session.has_redis or KINDS[name][0] != IN_REDIS]
     seconds = session.seconds / 2
     with contextlib.ExitStack() as stack:
         floor = stack.enter_context(contenders.floor(session))
-        sluice = stack.enter_context(contenders.sluice(session, PLAIN))
-        on_redis = None
-        if any(KINDS[name][0] for name in chosen):
-            link = stack.enter_context(contenders.redis(session))
-            more = f"{ROOM}\ncache: {{mode: seeded, memory: 0B}}\n{link}"
-            on_redis = stack.enter_context(contenders.sluice(session, more))
         contenders.set_mock(session.mock, chunks=CHUNKS)
+        makers = {ROOMY: roomy, FULL: full, IN_REDIS: in_redis}
+        wanted = dict.fromkeys(KINDS[name][0] for name in chosen)
+        running = {cache: makers[cache](session, stack) for cache in wanted}
         reports = {name: [] for name in chosen}
         for _ in range(session.runs):
             bare = drive(session, floor, ["--conns", 64], seconds)
             for name in chosen:
-                in_redis, verdict, load, *_ = KINDS[name]
+                cache, verdict, load, *_ = KINDS[name]
                 load = ["--conns", 64, "--seeded", "--expect", f"x-sluice-cache: {verdict}", *load]
-                reports[name] += [bare, drive(session, on_redis if in_redis else sluice, load, seconds, WARMUP)]
+                reports[name] += [bare, drive(session, running[cache], load, seconds, WARMUP)]
     for name, mine in reports.items():
         yield summary(name, mine)
+
+
+def roomy(session, stack):
+    return stack.enter_context(contenders.sluice(session, PLAIN))
+
+
+def in_redis(session, stack):
+    link = stack.enter_context(contenders.redis(session))
+    more = f"{ROOM}\ncache: {{mode: seeded, memory: 0B}}\n{link}"
+    return stack.enter_context(contenders.sluice(session, more))
+
+
+def full(session, stack):
+    """Filled by as many misses as its memory holds answers, twice."""
+    more = f"{ROOM}\ncache: {{mode: seeded, memory: {FULL_MIB}MiB, redis: false}}\n"
+    sluice = stack.enter_context(contenders.sluice(session, more))
+    drive(session, sluice, ["--conns", 64, "--seeded", "--requests", FILLING], seconds=60)
+    if not sluice.metric("sluice_cache_evictions_total"):
+        raise RuntimeError(f"{FILLING:,} misses do not fill a cache of {FULL_MIB} MiB")
+    return sluice
 
 
 def summary(name, reports):
@@ -52,6 +75,7 @@ def summary(name, reports):
     busy = statistics.median(report["busy_percent"] for report in ours)
     notes = [f"{title}: {statistics.median(report['rps'] for report in ours):,.0f}/s, its core {busy:.0f} % busy"]
     if name == "hit":
+        notes[:0] = told_aside(title, reports)
         rates = {"sluice": [report["rps"] for report in ours]}
         figures.append(rows.figure("cache hits on one core", "hits/s", rates, rows.at_least(HITS_GOAL), digits=0))
     return rows.row(name, figures, reports, notes)

@@ -2,10 +2,10 @@
 
 import sys
 
-from bench import cached, figures, latency, limits, plain, start, streams, table, telemetry
+from bench import cached, figures, latency, limits, plain, start, streams, table, telemetry, unprofiled
 
 # Each measures the rows that it names, those that were asked for, and yields them as they are done.
-PARTS = [plain, limits, cached, latency, streams, start, telemetry]
+PARTS = [plain, unprofiled, limits, cached, latency, streams, start, telemetry]
 ROWS = [row for part in PARTS for row in part.ROWS]
 
 

@@ -11,9 +11,10 @@ import urllib.request
 
 import harness
 
+from bench import builds
 from bench.session import NGINX
 
-BIN = harness.SLUICE.parent
+BIN = builds.USUAL.parent
 KEYS = 300  # so that a key is looked up among many
 
 # No limit is met: a refusal would be no answer.
@@ -32,6 +33,7 @@ class Contender:
     headers: tuple = ()
     admin: str = ""
     model: str = "bench"
+    path: str = "/v1/chat/completions"
 
     def metric(self, name):
         """The sum of a metric's series."""

@@ -4,7 +4,7 @@ import json
 import pathlib
 import time
 
-from bench.session import OUT
+from bench.builds import OUT
 
 KEPT = pathlib.Path(__file__).resolve().parent / "figures.json"
 

@@ -26,7 +26,7 @@ def field(file, name):
     return match.group(1) if match else ""
 
 
-def describe(ours, theirs, lto, nginx):
+def describe(ours, theirs, built, nginx, awake):
     commit = said("git", "rev-parse", "--short=12", "HEAD")
     changed = said("git", "status", "--porcelain", "--untracked-files=no")
     hypervisor = "hypervisor" in field("/proc/cpuinfo", "flags").split()
@@ -40,8 +40,9 @@ def describe(ours, theirs, lto, nginx):
         "commit": commit + (" and changes" if changed else ""),
         "nginx": said(nginx or "nginx", "-v").rpartition("/")[2],
         "redis": (re.findall(r"v=(\S+)", said("redis-server", "--version")) or [""])[0],
-        "lto": lto,
+        **built,
         "pinned": [ours, theirs] if ours is not None else None,
+        "awake": awake,
         "load_before": round(os.getloadavg()[0], 2),
         "date": time.strftime("%Y-%m-%d"),
     }
@@ -58,6 +59,11 @@ class Steal:
         return round(taken / max(all_of_it, 1e-9) * 100, 1)
 
 
+# What is not known, as in older figures, is not said.
+IDLE = {None: "", True: "; idle cores kept awake (PM QoS)", False: "; idle cores may sleep"}
+PROFILED = {None: "", True: "Sluice built with a profile; ", False: "Sluice built without a profile; "}
+
+
 def in_words(machine):
     """A line or two for the head of a table."""
     kind = "virtual" if machine["virtual"] else "physical"
@@ -66,10 +72,11 @@ def in_words(machine):
         where = "the measured process alone on core {}, mock upstream and load on core {}".format(*machine["pinned"])
     versions = [f"nginx {machine['nginx']}" if machine["nginx"] else "no nginx"]
     versions += [f"Redis {machine['redis']}" if machine["redis"] else "no Redis"]
+    idle, profiled = IDLE[machine.get("awake")], PROFILED[machine.get("profiled")]
     taken = machine.get("steal_percent")
     steal = "" if taken is None else f", {taken} % of the cores' time taken by other machines"
     return (
         f"{machine['cpu']}, {machine['cores']} cores of a {kind} machine, {machine['memory_gib']} GiB, "
-        f"Linux {machine['kernel']}; {where}; {machine['rustc']}, {', '.join(versions)}; "
+        f"Linux {machine['kernel']}; {where}{idle}; {machine['rustc']}, {', '.join(versions)}; {profiled}"
         f"load average {machine['load_before']} before{steal}; commit {machine['commit']}, {machine['date']}"
     )

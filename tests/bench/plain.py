@@ -4,7 +4,7 @@ import contextlib
 import statistics
 
 from bench import contenders, rows
-from bench.load import drive
+from bench.load import drive, told_aside
 
 # name: what is counted, the mock's behaviour, the load, what it is called, the goal as a ratio to the floor
 KINDS = {
@@ -34,8 +34,9 @@ def measure(session):
 
 
 def notes(name, reports):
-    """At full speed one core is the bound: whose it was."""
+    """What Sluice's threads had of it. At full speed one core is the bound: whose it was."""
     if name == "plain":
+        yield from told_aside(KINDS[name][3], reports)
         busy = rows.by_contender(reports, lambda report: report["busy_percent"])
         shares = [f"{who} {statistics.median(shares):.0f} %" for who, shares in busy.items()]
         yield f"throughput of plain requests: share of its core that each used: {', '.join(shares)}"

@@ -42,6 +42,18 @@ def _cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
+def thread_nanoseconds(pid, names):
+    """CPU so far of those threads of a process, by name; without those that are not there, or where none is counted."""
+    spent = {}
+    for task in pathlib.Path(f"/proc/{pid}/task").glob("*") if pid else ():
+        # A thread may end meanwhile.
+        with contextlib.suppress(OSError):
+            name = (task / "comm").read_text().strip()
+            if name in names:
+                spent[name] = spent.get(name, 0) + int((task / "schedstat").read_text().split()[0])
+    return spent
+
+
 def rss_mib(pid):
     return sum(_rss_kib(process) for process in tree(pid)) / 1024
 

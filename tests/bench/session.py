@@ -1,41 +1,17 @@
 """What all measurements of one command share: how often and how long, the cores, the mock, what may be started."""
 
 import contextlib
-import json
-import os
 import resource
 import shutil
-import subprocess
 import tempfile
 import time
 
 import harness
 
-from bench import machine, processes
+from bench import awake, builds, machine, processes
 
-OUT = harness.ROOT / "target/bench"
-BUILT = OUT / "built.json"
 # Debian keeps it where only root looks.
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-
-
-def build():
-    """Builds release, and notes how: afterwards a binary does not tell whether it was optimised as a whole."""
-    command = ["cargo", "build", "--release", "--locked", "--quiet"]
-    subprocess.run(command, cwd=harness.ROOT, check=True)
-    subprocess.run([*command, "--package", "sluice-tests", "--bins"], cwd=harness.ROOT, check=True)
-    OUT.mkdir(parents=True, exist_ok=True)
-    lto = os.environ.get("CARGO_PROFILE_RELEASE_LTO", "fat")
-    BUILT.write_text(json.dumps({"time": harness.SLUICE.stat().st_mtime_ns, "lto": lto}), encoding="utf-8")
-
-
-def link_time_optimisation():
-    """`fat` or `off`; nothing when the binary is not the one that was built here last."""
-    with contextlib.suppress(OSError):
-        built = json.loads(BUILT.read_text(encoding="utf-8"))
-        if built["time"] == harness.SLUICE.stat().st_mtime_ns:
-            return built["lto"]
-    return ""
 
 
 def raise_descriptor_limit():
@@ -64,21 +40,31 @@ class Session(contextlib.ExitStack):
         self.has_redis = bool(shutil.which("redis-server"))
         absent = [] if NGINX else ["nginx"]
         self.without = {*chosen.without, *absent}
+        # Beside one that is built with a profile.
+        self.unprofiled = builds.USUAL if chosen.profile and builds.USUAL.exists() else None
+        self.profiled = bool(chosen.profile)
 
     def __enter__(self):
         super().__enter__()
-        self.machine = machine.describe(self.ours, self.theirs, link_time_optimisation(), NGINX)
+        is_awake = self.enter_context(awake.idle_cores())
+        built = builds.told(harness.SLUICE)
+        self.machine = machine.describe(self.ours, self.theirs, built, NGINX, is_awake)
         self.steal = machine.Steal()
         self.began = time.monotonic()
         # A real file: writing the request lines is part of the price.
         self.log = self.enter_context(tempfile.TemporaryFile())
         self.mock = self.enter_context(harness.mock(cpu=self.theirs))
+        return self
+
+    def tell(self):
+        """What the figures are of, and what is not measured."""
         print(machine.in_words(self.machine))
         if "nginx" in self.without:
             print("without nginx, which is left out or not installed here")
         if not self.has_redis:
             print("no redis-server here: what needs it is not measured")
-        return self
+        if self.profiled and not self.unprofiled:
+            print("no binary here that is built without a profile: none is measured beside the one that is")
 
     def wants(self, *rows):
         """Those of the rows that were asked for."""

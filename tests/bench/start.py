@@ -36,7 +36,8 @@ def measure(session):
 
 
 NOT_FAT = (
-    "the binary was not built here by a plain `cargo build --release`{}: whole-program optimisation makes it smaller"
+    "the binary was not built here with whole-program optimisation, as `cargo build --release` does{}, which makes it "
+    "smaller"
 )
 
 

@@ -134,8 +134,8 @@ chmod +x "$folder/sluice"
 """
 
 
-def build_is_locked_and_knows_its_revision():
-    """The script's own build, in front of a cargo that only tells what it was asked."""
+def built(*options):
+    """How the script's own build was asked for: by a binary that a cargo made which does nothing else."""
     with tempfile.TemporaryDirectory() as folder:
         (bin_ := pathlib.Path(folder, "bin")).mkdir()
         (bin_ / "cargo").write_text(CARGO)
@@ -143,12 +143,32 @@ def build_is_locked_and_knows_its_revision():
         real = run("sh", "-c", "command -v cargo").strip()
         target = re.search(r"host: (\S+)", run("rustc", "-vV"))[1]
         path = {"PATH": f"{bin_}:{os.environ['PATH']}", "REAL_CARGO": real, "RELEASE_TARGET_DIR": f"{folder}/target"}
-        archive, *_ = release(folder, "--target", target, **path)
+        archive, *_ = release(folder, "--target", target, *options, **path)
         with tarfile.open(archive) as tar:
             tar.extractall(folder, filter="data")
-        said = run(pathlib.Path(folder, archive.name.removesuffix(".tar.gz"), "sluice"))
-        assert said.startswith(f"sluice 0 ({revision()}) yes "), said
-        assert f"--remap-path-prefix={ROOT}=" in said, said
+        return run(pathlib.Path(folder, archive.name.removesuffix(".tar.gz"), "sluice"))
+
+
+def build_is_locked_and_knows_its_revision():
+    said = built()
+    assert said.startswith(f"sluice 0 ({revision()}) yes "), said
+    assert f"--remap-path-prefix={ROOT}=" in said, said
+    assert "profile-use" not in said, said
+
+
+def build_takes_a_profile():
+    with tempfile.TemporaryDirectory() as folder:
+        profile = pathlib.Path(folder).resolve() / "some.profdata"
+        profile.touch()
+        # The compiler runs in many folders, so the path has to be whole.
+        said = built("--profile", os.path.relpath(profile, ROOT))
+        assert f"--remap-path-prefix={ROOT}=" in said and said.endswith(f" -Cprofile-use={profile}\n"), said
+        said = run(SCRIPT, "--profile", profile, "--binary", harness.SLUICE, "--out", folder, code=1)
+        assert "--profile is for a build" in said, said
+        profile.unlink()
+        said = run(SCRIPT, "--profile", profile, "--out", folder, code=1)
+        assert f"there is no profile {profile}" in said, said
+        assert not any(pathlib.Path(folder).iterdir()), "it has begun without its profile"
 
 
 def cargo_installs_it():
@@ -164,5 +184,6 @@ CHECKS = [
     ("the archive is whole, checked and the same twice", archive_is_whole),
     ("the bill of materials is valid and of this binary", bill_is_right),
     ("the build is locked and knows its revision", build_is_locked_and_knows_its_revision),
+    ("the build takes a profile, and wants it there", build_takes_a_profile),
     ("cargo install --path crates/sluice --locked", cargo_installs_it),
 ]
