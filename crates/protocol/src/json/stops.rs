@@ -67,7 +67,9 @@ fn marks(block: &[u8; BLOCK]) -> u64 {
 
 fn marks_of_tail(tail: &[u8]) -> u64 {
     let mut block = [PLAIN; BLOCK];
-    block.iter_mut().zip(tail).for_each(|(place, byte)| *place = *byte);
+    if let Some(place) = block.get_mut(..tail.len()) {
+        place.copy_from_slice(tail);
+    }
     marks(&block)
 }
 

@@ -162,7 +162,9 @@ fn sum_head(before: u8, head: &[u8], weigh: impl Fn(u8, u8) -> u8, beyond: impl 
     let mut filled = [0; BLOCK + 1];
     let [first, behind @ ..] = &mut filled;
     *first = before;
-    behind.iter_mut().zip(head).for_each(|(place, byte)| *place = *byte);
+    if let Some(place) = behind.get_mut(..head.len()) {
+        place.copy_from_slice(head);
+    }
     let [block_before @ .., _] = &filled;
     let [_, block @ ..] = &filled;
     if head.len() > MANY {
