@@ -58,9 +58,6 @@ impl Unfit {
 /// # Errors
 /// The gravest reason against it.
 pub fn plain(dialect: Dialect, body: &[u8]) -> Result<(), Unfit> {
-    if dialect == Dialect::CountTokens {
-        return Err(Unfit::Incomplete);
-    }
     if dialect == Dialect::Embeddings {
         return embeddings::judge(body);
     }
@@ -68,15 +65,24 @@ pub fn plain(dialect: Dialect, body: &[u8]) -> Result<(), Unfit> {
         ReplyFault::Error => Unfit::Error,
         ReplyFault::Json(_) | ReplyFault::Shape(_) | ReplyFault::Missing(_) => Unfit::Incomplete,
     })?;
+    observed(dialect, body, &facts)
+}
+
+/// The same of an answer that [`observe_reply`] has read before, with what that has told.
+///
+/// # Errors
+/// The gravest reason against it.
+pub fn observed(dialect: Dialect, body: &[u8], facts: &Facts) -> Result<(), Unfit> {
     let mut tally = Tally::default();
     match dialect {
         Dialect::Completions | Dialect::Chat => chat::read(body, &mut tally),
         Dialect::Responses => responses::read(body, &mut tally),
         Dialect::Messages => messages::read(body, &mut tally),
-        Dialect::Embeddings | Dialect::CountTokens => Ok(()),
+        Dialect::Embeddings => return embeddings::judge(body),
+        Dialect::CountTokens => return Err(Unfit::Incomplete),
     }
     .map_err(|_| Unfit::Incomplete)?;
-    tally.verdict(&facts)
+    tally.verdict(facts)
 }
 
 /// Whether a stream may be kept: the bytes of all its events, as the upstream sent them.

@@ -202,10 +202,10 @@ pub struct AnsweredBy<'a> {
 }
 
 impl Keep {
-    /// A plain answer; whether it is stored.
+    /// A plain answer with what was read of it; whether it is stored.
     #[must_use]
     pub fn plain(&self, body: Bytes, facts: &Facts, by: &AnsweredBy<'_>) -> (Arc<Entry>, bool) {
-        let fit = by.fit && body.len() <= self.limit && fitness::plain(self.dialect, &body).is_ok();
+        let fit = by.fit && body.len() <= self.limit && fitness::observed(self.dialect, &body, facts).is_ok();
         // The bytes may be a slice of a larger buffer, which a stored answer would keep.
         let body = if fit { Bytes::copy_from_slice(&body) } else { body };
         let entry = self.entry(Form::Plain, body, SmallVec::new(), facts.usage, by);

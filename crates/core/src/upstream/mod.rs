@@ -1,8 +1,9 @@
 //! The way to the upstreams: connections, one attempt, and what follows from how it went.
 //!
-//! `failover` walks a plan by the rules of `itinerary`, `attempt` makes one try, `classify` says what an answer means. `share` lets equal
-//! requests read one answer, whose source is `lead`. `abandoned` says what goes on without its client. `client`
-//! keeps connections (`lanes`), `connect` makes them, `lane` and `answer` move them when `signal` says so; nothing here knows the client's.
+//! `failover` walks a plan by the rules of `itinerary`, `attempt` makes one try, `classify` says what an answer means.
+//! `share` lets equal requests read one answer, whose source is `lead`. `abandoned` says what goes on without its
+//! client. `client` keeps connections (`lanes`), `connect` makes them, `lane` and `answer` move them when `signal` says
+//! so; nothing here knows the client's.
 
 pub mod abandoned;
 pub mod answer;

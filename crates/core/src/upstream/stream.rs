@@ -1,8 +1,8 @@
 //! An upstream's event stream: cut into whole events, checked, observed.
 //!
 //! Pull-based: nothing is read before somebody asks, so a slow client slows the upstream. Events pass as the
-//! bytes that came; usage that nobody asked for is held back, or comes apart where several clients read. What the client is told when a stream
-//! breaks, heartbeats and the drain are the reply's.
+//! bytes that came; usage that nobody asked for is held back, or comes apart where several clients read. What the
+//! client is told when a stream breaks, heartbeats and the drain are the reply's.
 
 use crate::{
     cache::flight::Piece,
