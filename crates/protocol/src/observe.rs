@@ -6,6 +6,7 @@
 
 mod chat;
 mod content;
+mod frame;
 mod messages;
 mod reply;
 mod responses;
@@ -139,6 +140,9 @@ impl Choices {
     }
 }
 
+#[cfg(test)]
+#[path = "observe/frame_tests.rs"]
+mod frame_tests;
 #[cfg(test)]
 #[path = "observe/stream_tests.rs"]
 mod stream_tests;

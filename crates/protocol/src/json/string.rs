@@ -32,6 +32,15 @@ impl<'a> RawStr<'a> {
         Self { raw, start, spelling }
     }
 
+    /// What stands between quotes, if that is text without escapes.
+    #[inline]
+    pub(crate) fn plain(bytes: &'a [u8]) -> Option<Self> {
+        if plain_prefix(bytes) < bytes.len() {
+            return None;
+        }
+        simdutf8::basic::from_utf8(bytes).ok().map(|raw| Self::new(raw, 1, Spelling::Plain))
+    }
+
     /// The text between the quotes, as written.
     #[must_use]
     #[inline]

@@ -1,5 +1,6 @@
 //! One stream, watched event by event.
 
+use super::frame::Frame;
 use super::{Facts, Progress, Said, Verdict, chat, messages, responses};
 use crate::dialect::Dialect;
 use crate::json::JsonError;
@@ -11,6 +12,8 @@ pub struct StreamObserver {
     dialect: Dialect,
     strip_usage: bool,
     progress: Progress,
+    /// Of the last event, where it brought a piece of the answer.
+    frame: Frame,
     facts: Facts,
     terminal: bool,
     /// An error or something unreadable has passed: whatever comes after, the answer lacks a piece.
@@ -25,6 +28,7 @@ impl StreamObserver {
             dialect,
             strip_usage,
             progress: Progress::default(),
+            frame: Frame::default(),
             facts: Facts::default(),
             terminal: false,
             broken: false,
@@ -56,9 +60,18 @@ impl StreamObserver {
         if payload == b"[DONE]" {
             return Verdict::Terminal;
         }
+        if let Some(piece) = self.frame.piece(name, payload) {
+            self.progress.written.add(piece);
+            return Verdict::Content;
+        }
         let mut progress = self.progress;
         let Ok(said) = read(self.dialect, payload, name, &mut progress) else { return Verdict::Malformed };
-        self.progress = progress;
+        let before = std::mem::replace(&mut self.progress, progress).written;
+        // Whatever else the event has told, counts or an end, it tells again: nothing has come in between.
+        match progress.written.only_piece_since(&before, payload) {
+            Some(piece) if said == Said::Content => self.frame.keep(name, payload, piece),
+            _ => self.frame.forget(),
+        }
         self.facts.usage = progress.counts.usage(self.dialect);
         self.facts.finish = progress.finish;
         match said {
@@ -69,6 +82,12 @@ impl StreamObserver {
             Said::Content => Verdict::Content,
             Said::Terminal => Verdict::Terminal,
         }
+    }
+
+    /// The next event is read whole.
+    #[cfg(test)]
+    pub(super) fn forget_frame(&mut self) {
+        self.frame.forget();
     }
 
     /// What is known so far.

@@ -2,6 +2,7 @@
 
 use super::weigh::{self, Weight};
 use crate::json::RawStr;
+use std::ops::Range;
 
 /// What was written so far. Pieces weigh what their whole would, wherever it is cut: a number or a run of marks that
 /// goes on in the next piece is one.
@@ -12,6 +13,9 @@ pub(crate) struct Written {
     last: u8,
     /// Nothing is weighed.
     idle: bool,
+    /// How many strings were added, with two for whatever else was; and where the last of them stands in memory.
+    pieces: u32,
+    place: (usize, usize),
 }
 
 impl Written {
@@ -25,6 +29,8 @@ impl Written {
         if self.idle {
             return;
         }
+        self.pieces = self.pieces.saturating_add(1);
+        self.place = (piece.raw().as_ptr().addr(), piece.raw().len());
         self.weight += weigh::quoted_after(self.last, piece);
         self.last = weigh::last(piece).unwrap_or(self.last);
     }
@@ -34,6 +40,7 @@ impl Written {
         if self.idle {
             return;
         }
+        self.pieces = self.pieces.saturating_add(2);
         self.weight += weigh::plain(value.as_bytes());
     }
 
@@ -45,6 +52,7 @@ impl Written {
     /// Adds what was written [beside](Self::beside).
     pub(crate) fn append(&mut self, other: Self) {
         if other.weight != Weight::default() {
+            self.pieces = self.pieces.saturating_add(2);
             self.weight += other.weight;
             self.last = other.last;
         }
@@ -53,6 +61,16 @@ impl Written {
     /// The one of two that weighs more.
     pub(crate) fn heavier(self, other: Self) -> Self {
         if other.weight > self.weight { other } else { self }
+    }
+
+    /// Where in `text` the one string stands that was added since `before`; none if there were others, or what was
+    /// added [beside](Self::beside).
+    pub(crate) fn only_piece_since(&self, before: &Self, text: &[u8]) -> Option<Range<usize>> {
+        let (place, length) = self.place;
+        let is_only = before.pieces.checked_add(1) == Some(self.pieces);
+        let start = place.checked_sub(text.as_ptr().addr()).filter(|_| is_only)?;
+        let end = start.checked_add(length).filter(|end| *end <= text.len())?;
+        Some(start..end)
     }
 
     /// In tokens.
