@@ -15,13 +15,12 @@
 //! requests meet the same upstream on every replica.
 
 use crate::{headers as names, health::draw};
-use blake3::Hasher;
 use http::{HeaderMap, HeaderName};
 use sluice_protocol::{Dialect, Envelope, digest};
 use smallvec::SmallVec;
 use std::{
     fmt,
-    hash::{self, BuildHasherDefault, Hash},
+    hash::{BuildHasher, Hash, Hasher, RandomState},
 };
 
 /// Format of keys. Another text makes every older entry a miss.
@@ -59,33 +58,57 @@ pub struct CacheKey([u8; 32]);
 
 /// One number: what follows in a key's bytes is told apart by the comparison.
 impl Hash for CacheKey {
-    fn hash<H: hash::Hasher>(&self, hasher: &mut H) {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
         hasher.write_u64(u64::from_le_bytes([a, b, c, d, e, f, g, h]));
     }
 }
 
-/// For tables of keys, whose bits are a digest's: whoever could choose them could choose the keys.
-pub type KeyHashes = BuildHasherDefault<KeyHash>;
+/// For tables of keys. A key's bits are spread as they are; but clients can look for requests whose keys share some, so
+/// where they stand in a table is this process's secret.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyHashes([u64; 2]);
+
+impl Default for KeyHashes {
+    fn default() -> Self {
+        let secret = RandomState::new();
+        // An odd factor loses nothing.
+        Self([secret.hash_one(0), secret.hash_one(1) | 1])
+    }
+}
+
+impl BuildHasher for KeyHashes {
+    type Hasher = KeyHash;
+
+    fn build_hasher(&self) -> KeyHash {
+        KeyHash { secret: self.0, number: 0 }
+    }
+}
 
 /// Hashes a [`CacheKey`], and nothing else.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct KeyHash(u64);
+#[derive(Debug, Clone, Copy)]
+pub struct KeyHash {
+    secret: [u64; 2],
+    number: u64,
+}
 
-impl hash::Hasher for KeyHash {
+impl Hasher for KeyHash {
     fn write_u64(&mut self, number: u64) {
-        self.0 = number;
+        self.number = number;
     }
 
     /// Any other value: not quick, and not asked for.
     fn write(&mut self, bytes: &[u8]) {
         for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+            self.number = self.number.rotate_left(8) ^ u64::from(*byte);
         }
     }
 
     fn finish(&self) -> u64 {
-        self.0
+        let [mask, factor] = self.secret;
+        let product = u128::from(self.number ^ mask).wrapping_mul(u128::from(factor));
+        let [low, high] = [product, product >> 64].map(|half| half as u64);
+        low ^ high
     }
 }
 
@@ -169,7 +192,7 @@ impl Draft {
     /// The key of the answer that this target gives.
     #[must_use]
     pub fn key(&self, provider: &str, model: &str) -> CacheKey {
-        let mut hasher = Hasher::new();
+        let mut hasher = blake3::Hasher::new();
         hasher.update(&self.before);
         part(&mut hasher, provider.as_bytes());
         part(&mut hasher, model.as_bytes());
@@ -196,7 +219,7 @@ trait Sink {
     fn take(&mut self, bytes: &[u8]);
 }
 
-impl Sink for Hasher {
+impl Sink for blake3::Hasher {
     fn take(&mut self, bytes: &[u8]) {
         self.update(bytes);
     }
@@ -232,7 +255,7 @@ fn header_digest(headers: &HeaderMap) -> [u8; 32] {
     if !COUNTED.iter().any(|name| headers.contains_key(name)) {
         return NO_HEADERS;
     }
-    let mut hasher = Hasher::new();
+    let mut hasher = blake3::Hasher::new();
     for name in COUNTED {
         if !headers.contains_key(&name) {
             continue;

@@ -14,8 +14,8 @@ use std::{
     task::{Context, Poll, Wake, Waker},
 };
 
-/// Steps after which other tasks have their turn: the runtime lets a socket pause whose task has had its share, and
-/// wakes it at once.
+/// Steps after which other tasks have their turn: after many rounds without a rest hyper asks for one, by a wake-up at
+/// once.
 const STEPS: usize = 4;
 
 /// See the module.
@@ -103,7 +103,11 @@ impl Wake for State {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{cell::Cell, sync::atomic::AtomicUsize};
+    use std::{
+        cell::Cell,
+        sync::atomic::AtomicUsize,
+        time::{Duration, Instant},
+    };
 
     #[derive(Default)]
     struct Woken(AtomicUsize);
@@ -195,6 +199,7 @@ mod tests {
             })
         };
         let seen = Cell::new(0);
+        let end = Instant::now() + Duration::from_secs(60);
         let (woken, task) = task();
         while seen.get() < ROUNDS {
             let before = woken.0.load(Ordering::SeqCst);
@@ -204,6 +209,7 @@ mod tests {
             assert!(polled.is_pending());
             // As a sleeping task: until it is woken.
             while seen.get() < ROUNDS && woken.0.load(Ordering::SeqCst) == before {
+                assert!(Instant::now() < end, "a wake-up is lost after {} of {ROUNDS}", seen.get());
                 std::hint::spin_loop();
             }
         }

@@ -345,26 +345,25 @@ impl<'a> Scanner<'a> {
         let mut spelling = Spelling::Escaped;
         let text = self.rest;
         let (mut stops, mut at) = (Stops::of(text), 0_usize);
-        loop {
-            let escape = match text.get(at..).unwrap_or_default() {
-                [b'"', after @ ..] => {
-                    self.rest = after;
+        while let Some([stop, behind @ ..]) = text.get(at..) {
+            let escape = match behind {
+                _ if *stop == b'"' => {
+                    self.rest = behind;
                     return Ok(spelling);
                 }
-                [b'\\', b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't', ..] => 2,
-                [b'\\', b'u', a, b, c, d, ..]
-                    if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) =>
+                [letter, ..] if *stop == b'\\' && is_short_escape(*letter) => 2,
+                [b'u', a, b, c, d, ..]
+                    if *stop == b'\\' && [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) =>
                 {
                     spelling = Spelling::Units;
                     6
                 }
-                rest => {
-                    self.rest = rest;
-                    return Err(self.bad_string());
-                }
+                _ => break,
             };
             at = stops.next(at.wrapping_add(escape));
         }
+        self.rest = text.get(at..).unwrap_or_default();
+        Err(self.bad_string())
     }
 
     /// The fault of what stands in a string and can be neither passed over nor its end.
@@ -525,4 +524,18 @@ impl<'a> Scanner<'a> {
     fn fault(&self, what: JsonFault) -> JsonError {
         JsonError { offset: self.position(), what }
     }
+}
+
+/// Whether a backslash and this letter are a whole escape.
+#[inline(always)]
+fn is_short_escape(letter: u8) -> bool {
+    const LETTERS: u128 = {
+        let (mut letters, mut rest): (u128, &[u8]) = (0, b"\"\\/bfnrt");
+        while let [letter, behind @ ..] = rest {
+            letters |= 1 << *letter;
+            rest = behind;
+        }
+        letters
+    };
+    letter < 128 && LETTERS >> letter & 1 == 1
 }

@@ -44,6 +44,7 @@ impl<'a> Stops<'a> {
             }
             self.offset = self.offset.wrapping_add(BLOCK);
             if self.offset >= self.length {
+                self.marks = 0;
                 return self.length;
             }
             self.marks = self.marks_ahead();
@@ -122,7 +123,7 @@ mod tests {
         let mut stops = Stops::of(&text);
         assert_eq!([stops.next(0), stops.next(2), stops.next(66)], [0, 2, 66]);
         assert_eq!([stops.next(72), stops.next(141), stops.next(149)], [140, 141, 149]);
-        assert_eq!(stops.next(150), 150);
+        assert_eq!([stops.next(150), stops.next(150)], [150, 150]);
         assert_eq!(Stops::of(&[]).next(0), 0);
     }
 

@@ -32,7 +32,7 @@ impl<'a> RawStr<'a> {
         Self { raw, start, spelling }
     }
 
-    /// What stands between quotes, if that is text without escapes.
+    /// What stands between quotes, if that is text without escapes. Its [`range`](Self::range) is of no document.
     #[inline]
     pub(crate) fn plain(bytes: &'a [u8]) -> Option<Self> {
         if plain_prefix(bytes) < bytes.len() {

@@ -1,14 +1,17 @@
 //! What the events of a stream have in common: nearly all of their bytes.
 //!
-//! From one piece of an answer to the next, most upstreams change nothing but the piece. An event that is the last one
-//! byte for byte, but for a plain string in that place, says what the last one said, and need not be read as JSON
-//! again. Which event makes a frame is the observer's to know.
+//! From one piece of an answer to the next, some upstreams change nothing but the piece: vLLM's chunks, Anthropic's
+//! deltas. An event that is the last one byte for byte, but for a plain string in that place, says what the last one
+//! said, and need not be read as JSON again. Others number their events, or fill them up with noise (OpenAI); after a
+//! few of those nothing is remembered any more. Which event makes a frame is the observer's to know.
 
 use crate::json::RawStr;
 use std::ops::Range;
 
 /// Larger events are not remembered.
 const MOST: usize = 2 << 10;
+/// So many frames may fit nothing, one after the other, before no further one is made.
+const TRIES: u8 = 8;
 
 /// An event without its piece; empty at first, which is no event's.
 #[derive(Debug, Clone, Default)]
@@ -17,11 +20,19 @@ pub(super) struct Frame {
     bytes: Vec<u8>,
     name: usize,
     before: usize,
+    /// Frames since one last fitted.
+    unfit: u8,
 }
 
 impl Frame {
     /// The piece of an event that fits: a string without escapes that is not empty.
-    pub(super) fn piece<'a>(&self, name: &str, data: &'a [u8]) -> Option<RawStr<'a>> {
+    pub(super) fn piece<'a>(&mut self, name: &str, data: &'a [u8]) -> Option<RawStr<'a>> {
+        let piece = self.plain_piece(name, data)?;
+        self.unfit = 0;
+        Some(piece)
+    }
+
+    fn plain_piece<'a>(&self, name: &str, data: &'a [u8]) -> Option<RawStr<'a>> {
         let (own, rest) = self.bytes.split_at_checked(self.name)?;
         let (before, behind) = rest.split_at_checked(self.before)?;
         let piece = data.strip_prefix(before)?.strip_suffix(behind)?;
@@ -36,7 +47,8 @@ impl Frame {
     pub(super) fn keep(&mut self, name: &str, data: &[u8], piece: Range<usize>) {
         self.forget();
         let (Some(before), Some(behind)) = (data.get(..piece.start), data.get(piece.end..)) else { return };
-        if data.len() <= MOST {
+        if self.unfit < TRIES && name.len().saturating_add(data.len()) <= MOST {
+            self.unfit += 1;
             let parts = [name.as_bytes(), before, behind];
             self.bytes.reserve_exact(parts.iter().map(|part| part.len()).sum());
             parts.iter().for_each(|part| self.bytes.extend_from_slice(part));
@@ -73,6 +85,26 @@ mod tests {
             assert_eq!(frame.piece(name, data.as_bytes()).map(|piece| piece.raw()), piece, "{data}");
         }
         assert!(frame.piece("n", b"{\"a\":\"\xff\",\"b\":1}").is_none(), "that is no UTF-8");
+    }
+
+    #[test]
+    fn where_no_frame_fits_none_is_made_any_more() {
+        let event = |n: u8| format!(r#"{{"n":{n},"a":"x"}}"#);
+        let keep = |frame: &mut Frame, n| {
+            frame.keep("", event(n).as_bytes(), event(n).len() - 3..event(n).len() - 2);
+        };
+        let mut frame = Frame::default();
+        for n in 0..TRIES {
+            keep(&mut frame, n);
+            assert!(frame.piece("", event(n + 1).as_bytes()).is_none());
+        }
+        keep(&mut frame, 77);
+        assert!(frame.piece("", event(77).as_bytes()).is_none(), "given up");
+        let mut frame = Frame::default();
+        for n in 0..3 * TRIES {
+            keep(&mut frame, n);
+            assert!(frame.piece("", event(n).as_bytes()).is_some(), "{n}");
+        }
     }
 
     #[test]

@@ -24,6 +24,7 @@ const SHAPES: [(Dialect, &str, &[&str]); 3] = [
             r#"{"id":"c","choices":[{"index":0,"delta":{"tool_calls":[{"function":{"arguments":{"%":1}}}],"content":"%"}}]}"#,
             r#"{"id":"c","choices":[{"index":0,"text":"%"}]}"#,
             r#"{"id":"c","choices":[],"object":"error","message":"%"}"#,
+            r#"{"id":"c","choices":[{"index":0,"delta":{"content":"%","reasoning":","}}]}"#,
             r#"{"id":"c","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":7}}"#,
             r#"{"id":"c","choices":[{"index":0,"delta":{},"finish_reason":"length"}]}"#,
         ],
@@ -46,14 +47,56 @@ const SHAPES: [(Dialect, &str, &[&str]); 3] = [
             r#"{"type":"response.output_text.delta","item_id":"i","delta":"%"}"#,
             r#"{"type":"response.audio.delta","item_id":"i","delta":"%"}"#,
             r#"{"item_id":"i","delta":"%"}"#,
+            r#"{"type":"response.output_text.delta","sequence_number":1,"delta":"%"}"#,
+            r#"{"type":"response.output_text.delta","sequence_number":2,"delta":"%"}"#,
             r#"{"type":"response.output_item.added","item":{"type":"function_call","name":"%"}}"#,
         ],
     ),
 ];
 
 /// Pieces as they come: words, numbers and marks that go on in the next, escapes, ends of strings, nothing.
-const PIECES: [&str; 12] =
-    ["", " ", "Two", " words", "12", "34", "é日", r"\n", r"\u00e9", r#"","x":""#, "\u{1}", ":: {}"];
+const PIECES: [&str; 14] =
+    ["!", ",", "", " ", "Two", " words", "12", "34", "é日", r"\n", r"\u00e9", r#"","x":""#, "\u{1}", ":: {}"];
+
+#[test]
+fn an_event_like_the_last_is_known_and_no_other() {
+    let chat = |piece: &str, more: &str| {
+        format!(r#"{{"choices":[{{"index":0,"delta":{{"content":"{piece}"}}}}]{more}}}"#)
+    };
+    let text =
+        |piece: &str| format!(r#"{{"type":"content_block_delta","index":0,"delta":{{"text":"{piece}"}}}}"#);
+    let numbered = |number: u8| {
+        format!(r#"{{"type":"response.output_text.delta","sequence_number":{number},"delta":"a"}}"#)
+    };
+    let usage = r#","usage":{"prompt_tokens":1,"completion_tokens":2}"#;
+    for (dialect, name, first, next, is_known) in [
+        (Dialect::Chat, "", chat("one", ""), chat("two", ""), true),
+        (Dialect::Chat, "", chat("one", usage), chat("two", usage), true),
+        (Dialect::Chat, "", chat("one", ""), chat("two", usage), false),
+        (Dialect::Chat, "", chat("", ""), chat("two", ""), false),
+        (
+            Dialect::Chat,
+            "",
+            r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#.into(),
+            chat("two", ""),
+            false,
+        ),
+        (Dialect::Messages, "content_block_delta", text("one"), text("two"), true),
+        (Dialect::Messages, "content_block_delta", text(r"one\n"), text("two"), true),
+        (Dialect::Messages, "content_block_delta", text("one"), text(r"two\n"), false),
+        (Dialect::Responses, "", numbered(1), numbered(1), true),
+        (Dialect::Responses, "", numbered(1), numbered(2), false),
+    ] {
+        let mut observer = StreamObserver::new(dialect, true);
+        let of = |name: &'static str| (!name.is_empty()).then(|| Bytes::from_static(name.as_bytes()));
+        observer.observe(&Event {
+            raw: Bytes::new(),
+            name: of(name),
+            data: Some(Bytes::from(first.clone())),
+        });
+        assert_eq!(observer.knows(name, &next), is_known, "{first} {next}");
+    }
+}
 
 proptest! {
     #[test]

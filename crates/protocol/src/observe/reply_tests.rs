@@ -112,7 +112,7 @@ fn the_text_is_weighed_where_its_count_is_missing_or_may_be_of_half_of_it() {
 }
 
 #[test]
-fn megabytes_are_read_in_one_pass() {
+fn megabytes_of_numbers_are_read() {
     let numbers = "0.0123456789,".repeat(100_000);
     let body = format!(r#"{{"data":[{{"embedding":[{numbers}0]}}],"usage":{{"prompt_tokens":8}}}}"#);
     assert_eq!(observe_reply(Dialect::Embeddings, body.as_bytes()), facts(8, 0, Some(0), None));

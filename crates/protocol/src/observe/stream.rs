@@ -90,6 +90,12 @@ impl StreamObserver {
         self.frame.forget();
     }
 
+    /// Whether the next event need not be read whole.
+    #[cfg(test)]
+    pub(super) fn knows(&mut self, name: &str, data: &str) -> bool {
+        self.frame.piece(name, data.as_bytes()).is_some()
+    }
+
     /// What is known so far.
     #[must_use]
     pub fn facts(&self) -> &Facts {

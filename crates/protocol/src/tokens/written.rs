@@ -46,13 +46,15 @@ impl Written {
 
     /// Nothing yet, behind the same byte: for what may turn out not to count.
     pub(crate) fn beside(self) -> Self {
-        Self { weight: Weight::default(), ..self }
+        Self { weight: Weight::default(), pieces: 0, ..self }
     }
 
     /// Adds what was written [beside](Self::beside).
     pub(crate) fn append(&mut self, other: Self) {
-        if other.weight != Weight::default() {
+        if other.pieces > 0 {
             self.pieces = self.pieces.saturating_add(2);
+        }
+        if other.weight != Weight::default() {
             self.weight += other.weight;
             self.last = other.last;
         }
@@ -60,14 +62,15 @@ impl Written {
 
     /// The one of two that weighs more.
     pub(crate) fn heavier(self, other: Self) -> Self {
-        if other.weight > self.weight { other } else { self }
+        let pieces = self.pieces.max(other.pieces);
+        Self { pieces, ..if other.weight > self.weight { other } else { self } }
     }
 
     /// Where in `text` the one string stands that was added since `before`; none if there were others, or what was
     /// added [beside](Self::beside).
     pub(crate) fn only_piece_since(&self, before: &Self, text: &[u8]) -> Option<Range<usize>> {
         let (place, length) = self.place;
-        let is_only = before.pieces.checked_add(1) == Some(self.pieces);
+        let is_only = before.pieces.checked_add(1) == Some(self.pieces) && self.pieces < u32::MAX;
         let start = place.checked_sub(text.as_ptr().addr()).filter(|_| is_only)?;
         let end = start.checked_add(length).filter(|end| *end <= text.len())?;
         Some(start..end)
@@ -76,5 +79,43 @@ impl Written {
     /// In tokens.
     pub(crate) fn tokens(self) -> u64 {
         self.weight.tokens()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn piece<'a>(text: &'a str, raw: &str) -> RawStr<'a> {
+        let start = text.find(raw).unwrap();
+        RawStr::plain(&text.as_bytes()[start..start + raw.len()]).unwrap()
+    }
+
+    #[test]
+    fn the_only_piece_is_told_with_its_place() {
+        let (text, elsewhere) = ("the one and the other", "elsewhere".to_owned());
+        let before = Written::default();
+        let told = |add: &dyn Fn(&mut Written)| {
+            let mut written = before;
+            add(&mut written);
+            written.only_piece_since(&before, text.as_bytes())
+        };
+        assert_eq!(told(&|_| ()), None);
+        assert_eq!(told(&|written| written.add(piece(text, "one"))), Some(4..7));
+        assert_eq!(told(&|written| written.add(piece(&elsewhere, "where"))), None);
+        assert_eq!(told(&|written| written.add_json("{}")), None);
+        let twice = |written: &mut Written| {
+            written.add(piece(text, "one"));
+            written.add(piece(text, "other"));
+        };
+        assert_eq!(told(&twice), None);
+        // What stands beside it counts even where it weighs nothing.
+        let beside = |written: &mut Written| {
+            written.add(piece(text, "one"));
+            let mut other = written.beside();
+            other.add(piece(text, " "));
+            written.append(written.beside().heavier(other));
+        };
+        assert_eq!(told(&beside), None);
     }
 }
