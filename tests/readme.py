@@ -36,7 +36,7 @@ ELSEWHERE = {
     "install": "changes the machine; `tests/run deploy` does it under a systemd of its own",
     "cargo install": "builds it once more; `tests/run deploy` does it",
     "deploy/release": "builds it once more; `tests/run deploy` does it around a binary that is built",
-    "python3 tests/bench": "builds it thrice more, and takes minutes; `tests/run bench` takes each figure for a moment",
+    "python3 tests/bench": "takes half an hour; `tests/run bench` takes each figure for a moment, without a profile",
 }
 
 

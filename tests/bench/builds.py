@@ -82,3 +82,9 @@ def told(built):
         if how and how["time"] == built.stat().st_mtime_ns:
             return {"lto": how["lto"], "profiled": how["profiled"]}
     return {"lto": "", "profiled": None}
+
+
+def usual_beside(built):
+    """The binary that was built as everybody builds it, where it differs from that one by the profile alone."""
+    ours, theirs = told(USUAL), told(built)
+    return USUAL if ours["profiled"] is False and ours["lto"] == theirs["lto"] else None

@@ -35,15 +35,15 @@ class Contender:
     model: str = "bench"
     path: str = "/v1/chat/completions"
 
-    def metric(self, name):
-        """The sum of a metric's series."""
+    def metric(self, name, label=""):
+        """The sum of a metric's series, of those with a label where one is named."""
         text = urllib.request.urlopen(f"{self.admin}/metrics", timeout=10).read().decode()
-        lines = [line for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{"))]
+        lines = [line for line in text.splitlines() if line.startswith((f"{name} ", f"{name}{{")) and label in line]
         return sum(float(line.rpartition(" ")[2]) for line in lines)
 
 
-def set_mock(address, latency_us=0, chunks=100, gap_us=0, size=1024):
-    query = f"latency_us={latency_us}&chunks={chunks}&gap_us={gap_us}&size={size}"
+def set_mock(address, latency_us=0, chunks=100, gap_us=0, size=1024, noise=0):
+    query = f"latency_us={latency_us}&chunks={chunks}&gap_us={gap_us}&size={size}&noise={noise}"
     request = urllib.request.Request(f"http://{address}/__mock/config?{query}", data=b"", method="POST")
     urllib.request.urlopen(request, timeout=10).read()
 

@@ -11,6 +11,8 @@ KINDS = {
     "plain": ("request", {}, ["--conns", 64], "plain request, 1 KB", 1.35),
     "chunk": ("chunk", {"gap_us": 10_000}, ["--stream", "--conns", 64], "chunk, 64 paced streams", 1.15),
     "firehose": ("chunk", {"gap_us": 0}, ["--stream", "--conns", 64], "chunk, as fast as it goes", 1.15),
+    # As OpenAI's are, by their padding: none can be known by the one before.
+    "unlike": ("chunk", {"noise": 1}, ["--stream", "--conns", 64], "the same, no two chunks alike", 1.15),
     "100k": ("request", {}, ["--conns", 16, "--body-size", 100_000], "100 KB prompt", 1.15),
     "1m": ("request", {}, ["--conns", 4, "--body-size", 1_000_000], "1 MB prompt", 1.15),
 }

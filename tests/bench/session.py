@@ -41,7 +41,7 @@ class Session(contextlib.ExitStack):
         absent = [] if NGINX else ["nginx"]
         self.without = {*chosen.without, *absent}
         # Beside one that is built with a profile.
-        self.unprofiled = builds.USUAL if chosen.profile and builds.USUAL.exists() else None
+        self.unprofiled = builds.usual_beside(harness.SLUICE) if chosen.profile else None
         self.profiled = bool(chosen.profile)
 
     def __enter__(self):

@@ -25,6 +25,7 @@ LOADS = {
     "cacheable misses": ({}, ["--conns", 64, "--seeded"]),
     "paced streams": ({"gap_us": 10_000}, ["--conns", 64, "--stream"]),
     "streams at full speed": ({}, ["--conns", 64, "--stream"]),
+    "streams of unlike chunks": ({"noise": 1}, ["--conns", 64, "--stream"]),
     "prompts of 100 KB": ({}, ["--conns", 16, "--body-size", 100_000]),
     "prompts of 1 MB": ({}, ["--conns", 4, "--body-size", 1_000_000]),
 }

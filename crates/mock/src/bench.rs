@@ -44,11 +44,13 @@ pub struct BenchSettings {
     pub gap_us: u64,
     /// Bytes of a plain answer's whole body, as near as its shape allows.
     pub size: usize,
+    /// Chunks have a further member whose value changes, as the padding that OpenAI sends against eavesdroppers.
+    pub noise: bool,
 }
 
 impl Default for BenchSettings {
     fn default() -> Self {
-        Self { latency_us: 0, chunks: 100, gap_us: 0, size: 1024 }
+        Self { latency_us: 0, chunks: 100, gap_us: 0, size: 1024, noise: false }
     }
 }
 
@@ -110,7 +112,10 @@ impl Prepared {
         let filler = "The quick brown fox jumps over the lazy dog. ".chars().cycle();
         let text: String = filler.take(settings.size.saturating_sub(bare)).collect();
         let plain = dialect(false).plain(&answer(text, settings.chunks));
-        let stream = |usage| Chunks::new(&answer(String::new(), settings.chunks), &mut *dialect(usage));
+        let stream = |usage| {
+            let chunks = Chunks::new(&answer(String::new(), settings.chunks), &mut *dialect(usage));
+            if settings.noise { chunks.with_noise() } else { chunks }
+        };
         Self { plain: plain.into(), stream: stream(false), stream_with_usage: stream(true) }
     }
 }
@@ -129,6 +134,16 @@ impl Chunks {
             chunk: write(&[piece]),
             tail: write(&[Part::Stop(spot), Part::Finish(0, spot.choice), Part::Close]),
         }
+    }
+
+    /// A member behind the others of a chunk, which is stamped like the content.
+    fn with_noise(mut self) -> Self {
+        if let Some((data, end)) =
+            self.chunk.iter().rposition(|byte| *byte == b'}').and_then(|at| self.chunk.split_at_checked(at))
+        {
+            self.chunk = [data, br#","obfuscation":""#, STAMP.as_bytes(), b"\"", end].concat().into();
+        }
+        self
     }
 }
 
@@ -254,17 +269,19 @@ impl Source for Stamped {
     }
 }
 
-/// A copy of a chunk with the time in the place of the zeros.
+/// A copy of a chunk with the time in the places of the zeros.
 fn stamped(chunk: &[u8]) -> Bytes {
     let mut chunk = BytesMut::from(chunk);
-    if let Some(at) = memmem::rfind(&chunk, STAMP.as_bytes())
-        && let Some(digits) = chunk.get_mut(at + 2..at + 2 + STAMP_DIGITS)
+    let mut from = 0;
+    while let Some(at) = chunk.get(from..).and_then(|rest| memmem::find(rest, STAMP.as_bytes()))
+        && let Some(digits) = chunk.get_mut(from + at + 2..from + at + 2 + STAMP_DIGITS)
     {
         let mut now = monotonic_nanos();
         for digit in digits.iter_mut().rev() {
             *digit = b'0' + u8::try_from(now % 10).unwrap_or(0);
             now /= 10;
         }
+        from += at + STAMP.len();
     }
     chunk.freeze()
 }
@@ -315,5 +332,17 @@ mod tests {
         let at = memmem::find(&chunk, b"\"t=").unwrap() + 3;
         let stamp: u64 = std::str::from_utf8(&chunk[at..at + STAMP_DIGITS]).unwrap().parse().unwrap();
         assert!((before..=monotonic_nanos()).contains(&stamp));
+    }
+
+    #[test]
+    fn with_noise_no_two_chunks_are_alike_beside_their_content() {
+        let bench = Bench::new(BenchSettings { noise: true, ..BenchSettings::default() });
+        for chunks in [&bench.chat.stream, &bench.completions.stream_with_usage, &bench.messages.stream] {
+            let chunk = stamped(&chunks.chunk);
+            let data = chunk.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(b"data: "));
+            let event: serde_json::Value = serde_json::from_slice(data.unwrap()).unwrap();
+            let noise = event["obfuscation"].as_str().unwrap();
+            assert!(noise.starts_with("t=") && !noise.starts_with(&STAMP[..12]), "{noise}");
+        }
     }
 }

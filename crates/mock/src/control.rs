@@ -27,6 +27,8 @@ pub struct Config {
     pub gap_us: Option<u64>,
     /// `bench` models: bytes of a plain answer.
     pub size: Option<usize>,
+    /// `bench` models: chunks of which no two are alike; in a query 1 or 0.
+    pub noise: Option<bool>,
     /// Scripts, each in place of what is left of the model's older one.
     pub models: Vec<ModelScript>,
 }
@@ -56,6 +58,7 @@ impl Config {
                 "chunks" => config.chunks = Some(number),
                 "gap_us" => config.gap_us = Some(number),
                 "size" => config.size = usize::try_from(number).ok(),
+                "noise" => config.noise = Some(number > 0),
                 _ => return Err(format!("unknown setting {name}")),
             }
         }
@@ -70,6 +73,7 @@ impl Config {
         settings.chunks = self.chunks.unwrap_or(settings.chunks);
         settings.gap_us = self.gap_us.unwrap_or(settings.gap_us);
         settings.size = self.size.unwrap_or(settings.size);
+        settings.noise = self.noise.unwrap_or(settings.noise);
         if settings != before {
             state.bench.store(Arc::new(Bench::new(settings)));
         }

@@ -17,7 +17,10 @@ async fn answers_are_constant_and_of_the_size_asked_for() {
     assert_eq!(server.raw(CHAT, body).await.body, first.body);
     assert_eq!(first.json()["choices"][0]["finish_reason"], "stop");
     let settings = server.raw("/__mock/config?size=5000", "").await.json();
-    assert_eq!(settings, json!({ "latency_us": 0, "chunks": 100, "gap_us": 0, "size": 5000 }));
+    assert_eq!(
+        settings,
+        json!({ "latency_us": 0, "chunks": 100, "gap_us": 0, "size": 5000, "noise": false })
+    );
     assert_eq!(server.raw(CHAT, body).await.body.len(), 5000);
 }
 
