@@ -95,3 +95,17 @@ fn the_draw_follows_the_weights() {
     }
     assert!((2850..3150).contains(&first), "three quarters of 4000: {first}");
 }
+
+#[test]
+fn where_a_key_stands_in_a_table_is_secret_and_stays() {
+    let (one, other) = (KeyHashes::default(), KeyHashes::default());
+    let keys: Vec<_> = (0..1000).map(CacheKey::for_tests).collect();
+    assert!(keys.iter().all(|key| one.hash_one(key) == one.hash_one(key)));
+    // In the lowest eight bits, which a small table looks at, keys are spread over most of the 256 places, and no two
+    // tables agree by more than chance.
+    let place = |hashes: &KeyHashes, key: &CacheKey| hashes.hash_one(key) & 0xff;
+    let places: std::collections::HashSet<_> = keys.iter().map(|key| place(&one, key)).collect();
+    assert!(places.len() > 200, "{}", places.len());
+    let same = keys.iter().filter(|key| place(&one, key) == place(&other, key)).count();
+    assert!(same < 100, "{same}");
+}

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::kind::{ARRAY, Container, OBJECT};
 use super::stops::Stops;
-use super::string::{Spelling, plain_prefix};
+use super::string::{Spelling, is_short_escape, plain_prefix};
 use super::{JsonError, JsonFault, Kind, RawStr};
 
 /// How many objects and arrays may stand inside one another.
@@ -346,14 +346,14 @@ impl<'a> Scanner<'a> {
         let text = self.rest;
         let (mut stops, mut at) = (Stops::of(text), 0_usize);
         while let Some([stop, behind @ ..]) = text.get(at..) {
-            let escape = match behind {
-                _ if *stop == b'"' => {
+            let escape = match (stop, behind) {
+                (b'"', _) => {
                     self.rest = behind;
                     return Ok(spelling);
                 }
-                [letter, ..] if *stop == b'\\' && is_short_escape(*letter) => 2,
-                [b'u', a, b, c, d, ..]
-                    if *stop == b'\\' && [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) =>
+                (b'\\', [letter, ..]) if is_short_escape(*letter) => 2,
+                (b'\\', [b'u', a, b, c, d, ..])
+                    if [a, b, c, d].iter().all(|digit| digit.is_ascii_hexdigit()) =>
                 {
                     spelling = Spelling::Units;
                     6
@@ -524,18 +524,4 @@ impl<'a> Scanner<'a> {
     fn fault(&self, what: JsonFault) -> JsonError {
         JsonError { offset: self.position(), what }
     }
-}
-
-/// Whether a backslash and this letter are a whole escape.
-#[inline(always)]
-fn is_short_escape(letter: u8) -> bool {
-    const LETTERS: u128 = {
-        let (mut letters, mut rest): (u128, &[u8]) = (0, b"\"\\/bfnrt");
-        while let [letter, behind @ ..] = rest {
-            letters |= 1 << *letter;
-            rest = behind;
-        }
-        letters
-    };
-    letter < 128 && LETTERS >> letter & 1 == 1
 }

@@ -135,6 +135,20 @@ fn unescape(tail: &str) -> (char, &str) {
     (meant, chars.as_str())
 }
 
+/// Whether a backslash and this letter are a whole escape.
+#[inline(always)]
+pub(super) fn is_short_escape(letter: u8) -> bool {
+    const LETTERS: u128 = {
+        let (mut letters, mut rest): (u128, &[u8]) = (0, b"\"\\/bfnrt");
+        while let [letter, behind @ ..] = rest {
+            letters |= 1 << *letter;
+            rest = behind;
+        }
+        letters
+    };
+    letter < 128 && LETTERS >> letter & 1 == 1
+}
+
 /// Reads `XXXX`, or `XXXX\uXXXX` where the two are a surrogate pair.
 fn unescape_unit(tail: &str) -> (char, &str) {
     let Some((unit, tail)) = hex_unit(tail) else { return (char::REPLACEMENT_CHARACTER, tail) };
