@@ -18,6 +18,8 @@ use tokio::{
 
 /// Request heads beyond this are refused with 431.
 const MAX_HEAD: usize = 64 << 10;
+/// What is read of a body at a time, at most. A large prompt that comes in one piece is not copied together.
+const MAX_READ: usize = 256 << 10;
 
 /// What a client gets to read its last event once the drain is over.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -48,7 +50,8 @@ where
         .timer(TokioTimer::new())
         // The guard around the socket times heads; hyper's own timer would also end idle connections.
         .header_read_timeout(None)
-        .max_buf_size(MAX_HEAD)
+        .max_header_size(MAX_HEAD)
+        .max_buf_size(MAX_READ)
         .serve_connection(io, service);
     let mut connection = pin!(connection);
     // What goes wrong here is the client's affair; requests have their own records.
