@@ -18,8 +18,9 @@ use tokio::{
 
 /// Request heads beyond this are refused with 431.
 const MAX_HEAD: usize = 64 << 10;
-/// What is read of a body at a time, at most. A large prompt that comes in one piece is not copied together.
-const MAX_READ: usize = 256 << 10;
+/// What is read of a body at a time, and what of an answer waits to be written, at most. A large prompt that comes in
+/// few pieces is soon copied together.
+const MAX_BUFFER: usize = 128 << 10;
 
 /// What a client gets to read its last event once the drain is over.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -51,7 +52,10 @@ where
         // The guard around the socket times heads; hyper's own timer would also end idle connections.
         .header_read_timeout(None)
         .max_header_size(MAX_HEAD)
-        .max_buf_size(MAX_READ)
+        .max_buf_size(MAX_BUFFER)
+        // Head and pieces are copied together into one buffer and one write. Answers are small, so that costs less than
+        // a list of slices; and what they are slices of is free at once for what is read next.
+        .writev(false)
         .serve_connection(io, service);
     let mut connection = pin!(connection);
     // What goes wrong here is the client's affair; requests have their own records.
