@@ -202,10 +202,9 @@ async fn admit(
     x.laps.end(Stage::Limit);
     // What the head says of the body, before the body.
     intake::check_head(head, &body, listener)?;
-    x.upload_since = Some(Instant::now());
+    x.uploads();
     let body = receive(body, listener, cut).await?;
     x.received(body.len());
-    x.laps.skip();
     // In boxes, since they are handed on from stage to stage.
     let mut call = Box::new(intake::read(head, body, dialect, route.profile(), &x.id)?);
     call.trace = Onward::of(x.trace.as_ref(), &head.headers);

@@ -278,6 +278,8 @@ impl Trial {
 
 impl Drop for Trial {
     fn drop(&mut self) {
-        self.ended(AttemptOutcome::Cancelled, Instant::now());
+        if !self.over {
+            self.ended(AttemptOutcome::Cancelled, Instant::now());
+        }
     }
 }

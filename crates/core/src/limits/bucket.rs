@@ -10,10 +10,11 @@ use super::{
     pot::{Exhausted, Pot, Span},
     shared::lease::{Lease, Via},
 };
+use crate::timer;
 use sluice_config::model::RateLimit;
 use std::{
     sync::{Arc, LazyLock},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 /// The time, on both clocks.
@@ -29,11 +30,16 @@ impl At {
     /// Now.
     #[must_use]
     pub fn present() -> Self {
+        Self::just(Instant::now())
+    }
+
+    /// A moment that has just been read.
+    #[must_use]
+    pub fn just(now: Instant) -> Self {
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
         // An hour in, so that no moment of the past is before the start.
-        let elapsed = START.elapsed() + Duration::from_secs(3600);
-        Self { now: Moment::at(elapsed), second: i64::try_from(since).unwrap_or(i64::MAX) }
+        let elapsed = now.saturating_duration_since(*START) + Duration::from_secs(3600);
+        Self { now: Moment::at(elapsed), second: timer::second() }
     }
 }
 

@@ -144,13 +144,13 @@ impl Holding {
         self.provider = next.provider.take();
     }
 
-    /// Ends the request: what it used in all, and what of it at the provider that was asked last.
-    pub fn settle(&mut self, all: Spent, last: Spent) {
+    /// Ends the request just `now`: what it used in all, and what of it at the provider that was asked last.
+    pub fn settle(&mut self, all: Spent, last: Spent, now: Instant) {
         self.place = None;
         if self.caller.is_none() && self.provider.is_none() {
             return;
         }
-        let at = At::present();
+        let at = At::just(now);
         if let Some(permit) = self.caller.take() {
             permit.settle(all, at);
         }

@@ -17,7 +17,7 @@ use crate::{
 };
 use std::{
     cell::RefCell,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 thread_local! {
@@ -25,16 +25,16 @@ thread_local! {
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Counts the request, writes its line and hands over its record.
-pub fn tell(app: &App, x: &mut Exchange) {
-    let total = Instant::now().saturating_duration_since(x.started);
+/// Counts the request, which has ended just `now`, writes its line and hands over its record.
+pub fn tell(app: &App, x: &mut Exchange, now: Instant) {
+    let total = now.saturating_duration_since(x.started);
     // Whoever reads another request's answer waits for it as that one does.
     let coalesced = x.cache.result == Some(CacheResult::Coalesced);
     let overhead = if coalesced { Duration::ZERO } else { x.overhead(total) };
     let source = x.source();
     let metrics = &app.metrics;
     let spent = Spent::of(app, x);
-    settle(x, &spent);
+    settle(x, &spent, now);
 
     let outcome = x.outcome;
     let handles = x.model.as_ref().map_or(&app.unknown_model, |model| &model.metrics);
@@ -71,7 +71,7 @@ pub fn tell(app: &App, x: &mut Exchange) {
     if let (Some(target), Some(stream)) = (&x.target, &x.streaming) {
         tell_stream(x, target, stream, spent.told());
     }
-    let ended = Ended { total, overhead, spent: &spent };
+    let ended = Ended { at: SystemTime::now(), total, overhead, spent: &spent };
     trace::tell(x, &ended);
     if app.log_line_wanted(x) {
         SCRATCH.with_borrow_mut(|scratch| {
@@ -80,13 +80,14 @@ pub fn tell(app: &App, x: &mut Exchange) {
             app.logs.push(scratch);
         });
     }
-    if let Some(record) = usage::record(x, spent, total) {
+    let (at, total) = (ended.at, ended.total);
+    if let Some(record) = usage::record(x, spent, at, total) {
         app.ledger().push(record);
     }
 }
 
 /// Gives back what was reserved too much, or takes what was used beyond it.
-fn settle(x: &mut Exchange, spent: &Spent) {
+fn settle(x: &mut Exchange, spent: &Spent, now: Instant) {
     // Of an answer in several parts the last one's length says little.
     if let (Outcome::Ok, Some(told), Some(learner), 0) =
         (x.outcome, spent.told(), &x.limits.learner, x.resumed)
@@ -99,7 +100,7 @@ fn settle(x: &mut Exchange, spent: &Spent) {
     let last = spent.tries.last().copied().unwrap_or_default();
     let nano_usd = spent.cost.as_ref().map(|cost| cost.nano_usd);
     let all = Bought { counted: spent.counted, nano_usd, prompt_cache_saved: 0 };
-    x.limits.settle(used(&all), used(&last));
+    x.limits.settle(used(&all), used(&last), now);
 }
 
 /// More than any request has, as the ledger has it: an upstream's nonsense must not lock up a bucket's arithmetic.

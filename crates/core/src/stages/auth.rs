@@ -10,12 +10,10 @@ use crate::{
     server::{cors, loopback, routes::Family},
     state::snapshot::{KeyEntry, Snapshot},
     telemetry::{labels::AuthFailure, metrics::Metrics},
+    timer,
 };
 use http::{HeaderMap, header, request::Parts};
-use std::{
-    sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::Arc;
 
 /// Finds the caller.
 ///
@@ -38,8 +36,7 @@ pub fn identify(
     let presented = presented(&head.headers, reads_api_key(family, &head.headers));
     let Presented::Bearer(secret) = presented else { return refuse(AuthFailure::Missing, presented) };
     let Some(key) = snapshot.keys.find(secret) else { return refuse(AuthFailure::Unknown, presented) };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    if key.has_expired(i64::try_from(now).unwrap_or(i64::MAX)) {
+    if key.has_expired(timer::second()) {
         return refuse(AuthFailure::Expired, presented);
     }
     Ok(Caller { key: key.clone() })

@@ -139,9 +139,8 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// The try is over.
-    pub fn end(&mut self, outcome: AttemptOutcome, status: Option<u16>) {
-        let now = Instant::now();
+    /// The try is over, just `now`.
+    pub fn end(&mut self, outcome: AttemptOutcome, status: Option<u16>, now: Instant) {
         self.outcome = outcome;
         self.status = status.or(self.status);
         self.took = Some(now.saturating_duration_since(self.began));
@@ -180,17 +179,23 @@ pub struct Streaming {
 }
 
 impl Exchange {
+    /// The client sends its body, since the last mark of the stopwatch.
+    pub fn uploads(&mut self) {
+        self.upload_since = Some(self.laps.mark());
+    }
+
     /// The whole body has been read.
     pub fn received(&mut self, bytes: usize) {
-        self.upload_ended();
+        self.laps.skip();
+        self.upload_ended(self.laps.mark());
         self.request_bytes = bytes as u64;
         self.body_left = false;
     }
 
-    /// The body comes no more, whole or not. How long it took is the client's doing, not ours.
-    pub fn upload_ended(&mut self) {
+    /// The body comes no more after `end`, whole or not. How long it took is the client's doing, not ours.
+    fn upload_ended(&mut self, end: Instant) {
         if let Some(since) = self.upload_since.take() {
-            self.client_wait += since.elapsed();
+            self.client_wait += end.saturating_duration_since(since);
         }
     }
 
@@ -347,9 +352,10 @@ impl Recorder {
 
     fn tell(&mut self) {
         if !std::mem::replace(&mut self.told, true) {
-            self.upload_ended();
+            let now = Instant::now();
+            self.upload_ended(now);
             self.settle_early_head();
-            finish::tell(&self.app, &mut self.exchange);
+            finish::tell(&self.app, &mut self.exchange, now);
             self.app.in_flight.leave(self.exchange.endpoint);
         }
     }

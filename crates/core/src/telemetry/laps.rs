@@ -22,6 +22,17 @@ impl Laps {
         self.since = Instant::now();
     }
 
+    /// What has been up to `now` was no stage's.
+    pub fn skip_to(&mut self, now: Instant) {
+        self.since = now;
+    }
+
+    /// When the last mark was.
+    #[must_use]
+    pub fn mark(&self) -> Instant {
+        self.since
+    }
+
     /// So much of what has been since the last mark was no stage's, such as a wait.
     pub fn skip_some(&mut self, wait: Duration) {
         self.since += wait;

@@ -21,6 +21,8 @@ use std::{
 /// What is reckoned at the end of a request.
 #[derive(Clone, Copy)]
 pub struct Ended<'a> {
+    /// When.
+    pub at: SystemTime,
     /// From its first byte to the answer's last.
     pub total: Duration,
     /// Our own time in it.
@@ -41,7 +43,7 @@ pub fn write(out: &mut Vec<u8>, format: LogFormat, x: &Exchange, ended: &Ended<'
 fn json(out: &mut Vec<u8>, x: &Exchange, ended: &Ended<'_>) {
     let mut line = Object::open(out);
     line.name("time");
-    now(line.out, b"\"");
+    time(line.out, ended.at, b"\"");
     line.word("level", "info");
     line.word("event", "request");
     // Ids are checked or made by us: nothing in them needs escaping.
@@ -234,9 +236,9 @@ thread_local! {
     static CLOCK: RefCell<Clock> = const { RefCell::new(Clock { second: 0, text: String::new() }) };
 }
 
-/// Now in RFC 3339, milliseconds, UTC.
-fn now(out: &mut Vec<u8>, quote: &[u8]) {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+/// RFC 3339, milliseconds, UTC.
+fn time(out: &mut Vec<u8>, at: SystemTime, quote: &[u8]) {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
     out.extend_from_slice(quote);
     CLOCK.with_borrow_mut(|clock| {
         if clock.second != since.as_secs() {
@@ -259,7 +261,7 @@ fn text(out: &mut Vec<u8>, x: &Exchange, ended: &Ended<'_>) {
     let dash = "-";
     let named = |name: Option<&str>| name.unwrap_or(dash).to_owned();
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
-    now(out, b"");
+    time(out, ended.at, b"");
     // Writing into a Vec cannot fail.
     let _ = write!(
         out,
@@ -325,7 +327,7 @@ mod tests {
     #[test]
     fn the_clock_reads_like_any_other() {
         let mut out = Vec::new();
-        now(&mut out, b"");
+        time(&mut out, SystemTime::now(), b"");
         let text = String::from_utf8(out).unwrap();
         let read: jiff::Timestamp = text.parse().unwrap();
         let away = jiff::Timestamp::now().duration_since(read).as_secs_f64().abs();

@@ -11,15 +11,15 @@ use crate::{
     },
 };
 use jiff::Timestamp;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-/// The record of a request that took so long; none for a caller who was not let in.
+/// The record of a request that ended then and took so long; none for a caller who was not let in.
 #[must_use]
-pub fn record(x: &Exchange, spent: Spent, took: Duration) -> Option<UsageRecord> {
+pub fn record(x: &Exchange, spent: Spent, ended: SystemTime, took: Duration) -> Option<UsageRecord> {
     let key = x.key.as_ref()?;
     Some(UsageRecord {
         id: x.id.clone(),
-        ended: Timestamp::now(),
+        ended: Timestamp::try_from(ended).unwrap_or_default(),
         took,
         tenant: key.tenant.clone(),
         key: key.name.clone(),

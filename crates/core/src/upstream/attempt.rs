@@ -98,6 +98,8 @@ pub struct Tried {
     pub dropped: Vec<String>,
     /// What of the upstream's headers comes back, when it sent any.
     pub head: UpstreamHead,
+    /// When its answer was there, or was given up.
+    pub ended: Instant,
     /// Time spent waiting for the upstream.
     pub waited: Duration,
     /// From the request's going out to the answer: its first event, or all of a plain one.
@@ -107,7 +109,7 @@ pub struct Tried {
 /// Tries one target. `following` is told what passes on of a stream, where another may have to go on with it.
 pub async fn run(call: &Call, errand: &Errand, following: Option<Box<Following>>) -> Tried {
     let provider = &errand.target.provider;
-    let began = Instant::now();
+    let began = errand.began;
     let total = began + provider.timeouts.total;
     let clocks = Clocks {
         began,
@@ -124,9 +126,10 @@ pub async fn run(call: &Call, errand: &Errand, following: Option<Box<Following>>
     };
     let mut head = UpstreamHead::default();
     let result = send(call, errand, &clocks, following, &mut head).await;
-    let waited = began.elapsed();
-    let answered = errand.sent.at().map(|at| at.elapsed());
-    Tried { result, dropped: errand.outgoing.dropped.clone(), head, waited, answered }
+    let ended = Instant::now();
+    let waited = ended.saturating_duration_since(began);
+    let answered = errand.sent.at().map(|at| ended.saturating_duration_since(at));
+    Tried { result, dropped: errand.outgoing.dropped.clone(), head, ended, waited, answered }
 }
 
 /// When a try has taken too long.
@@ -156,15 +159,15 @@ impl Clocks {
         self.share.map_or(due, |share| due.min(share))
     }
 
-    /// Waits for something that needs a first byte. Pinned where it stands: large futures are not moved.
+    /// Waits for something that needs a first byte, from `now` on. Pinned where it stands: large futures are not moved.
     async fn waits<T>(
         &self,
         provider: &Provider,
         sent: &Sent,
+        mut now: Instant,
         mut first: Pin<&mut impl Future<Output = T>>,
     ) -> Result<T, Failure> {
         loop {
-            let now = Instant::now();
             let due = self.first_byte(&provider.timeouts, sent, now);
             if due <= now {
                 return Err(self.late(provider));
@@ -172,6 +175,7 @@ impl Clocks {
             if let Ok(come) = tokio::time::timeout_at(due.into(), &mut first).await {
                 return Ok(come);
             }
+            now = Instant::now();
         }
     }
 
@@ -217,7 +221,7 @@ async fn send(
     };
     let response = {
         let asked = pin!(provider.client.post(&uri, headers, outgoing, sent));
-        clocks.waits(provider, sent, asked).await??
+        clocks.waits(provider, sent, clocks.began, asked).await??
     };
     let (parts, incoming) = response.into_parts();
     *head = UpstreamHead::of(&parts.headers);
@@ -285,7 +289,7 @@ async fn peek(
     let Errand { target, sent, .. } = errand;
     let (mut ready, mut size) = (Ready::new(), 0);
     let first = pin!(poll_fn(|cx| poll_begun(events, cx)));
-    let mut step = clocks.waits(&target.provider, sent, first).await?;
+    let mut step = clocks.waits(&target.provider, sent, Instant::now(), first).await?;
     loop {
         match step {
             // It has begun, and brings nothing that the client does not have.

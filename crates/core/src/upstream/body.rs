@@ -117,24 +117,18 @@ pub enum ReadFault {
     Broken,
 }
 
-/// Timers of a body: silence, and the whole.
+/// Timers of a body: silence, and the whole. The clock is read only by whoever has to wait.
 pub struct ReadClock {
     idle: Duration,
     end: Instant,
-    last: Instant,
     timer: LazyTimer,
 }
 
 impl ReadClock {
-    /// Starts now.
+    /// Allows for so much silence, and for the whole until then.
     #[must_use]
     pub fn new(idle: Duration, end: Instant) -> Self {
-        Self { idle, end, last: Instant::now(), timer: LazyTimer::default() }
-    }
-
-    /// Bytes came.
-    pub fn touch(&mut self, now: Instant) {
-        self.last = now;
+        Self { idle, end, timer: LazyTimer::default() }
     }
 
     /// Whatever still comes, the body ends by then.
@@ -142,9 +136,9 @@ impl ReadClock {
         self.end = self.end.min(end);
     }
 
-    /// Ready when the silence or the whole has lasted too long.
-    pub fn poll_expired(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.timer.poll_due(cx, (self.last + self.idle).min(self.end))
+    /// Ready when the silence, in which somebody waits `since` then, or the whole has lasted too long.
+    pub fn poll_expired(&mut self, cx: &mut Context<'_>, since: Instant) -> Poll<()> {
+        self.timer.poll_due(cx, (since + self.idle).min(self.end))
     }
 }
 
@@ -159,14 +153,17 @@ pub async fn read_all(body: AnswerBody, limit: usize, mut clock: ReadClock) -> R
     let mut gather = Gather::new(body.size_hint().lower());
     let mut body = pin!(body);
     loop {
+        let mut since = None;
         let frame = poll_fn(|cx| match body.as_mut().poll_frame(cx) {
             Poll::Ready(frame) => Poll::Ready(Ok(frame)),
-            Poll::Pending => clock.poll_expired(cx).map(|()| Err(ReadFault::Timeout)),
+            Poll::Pending => {
+                let since = *since.get_or_insert_with(Instant::now);
+                clock.poll_expired(cx, since).map(|()| Err(ReadFault::Timeout))
+            }
         })
         .await?;
         let Some(frame) = frame else { return Ok(gather.finish()) };
         let Ok(data) = frame.map_err(|_| ReadFault::Broken)?.into_data() else { continue };
-        clock.touch(Instant::now());
         if gather.len() + data.len() > limit {
             return Err(ReadFault::TooLarge);
         }

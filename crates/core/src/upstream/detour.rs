@@ -259,7 +259,7 @@ impl Detour {
                 Some(Found { events: events.into_events(), ready, target, attempt: place })
             }
             Ok(_) => {
-                attempt.end(AttemptOutcome::BadResponse, None);
+                attempt.end(AttemptOutcome::BadResponse, None, Instant::now());
                 None
             }
             Err(failure) => {

@@ -38,6 +38,8 @@ pub struct Errand {
     pub model: Arc<str>,
     /// Its place in the request's trace.
     pub span: SpanId,
+    /// When it began.
+    pub began: Instant,
     /// Which key of the provider's pool.
     pub key: usize,
     /// All tries of the request together end by then.
@@ -114,9 +116,10 @@ impl Errand {
     #[must_use]
     pub fn begin(choice: &Choice, turn: Turn, outgoing: Arc<Outgoing>, deadline: Instant) -> (Self, Attempt) {
         let (target, model) = (choice.target.clone(), choice.model.clone());
-        let (sent, span) = (Sent::default(), SpanId::draw());
+        let (sent, span, began) = (Sent::default(), SpanId::draw(), Instant::now());
+        let key = turn.key;
         let errand =
-            Self { target, model, span, key: turn.key, deadline, share: None, end: None, sent, outgoing };
+            Self { target, model, span, began, key, deadline, share: None, end: None, sent, outgoing };
         let attempt = Attempt {
             target: errand.target.clone(),
             span,
@@ -126,7 +129,7 @@ impl Errand {
             status: None,
             reason: None,
             said: None,
-            began: Instant::now(),
+            began,
             took: None,
             sent: errand.sent.clone(),
             facts: None,
@@ -144,14 +147,14 @@ impl Errand {
             let field = if known { field } else { labels::OTHER };
             metrics.dropped_fields.with_label_values(&[provider.metrics.label(), field]).inc();
         }
-        let now = Instant::now();
+        let now = tried.ended;
         match &tried.result {
             Ok(delivery) => {
                 provider.pool.worked(self.key, &self.model, attempt.trial.asked(), now);
                 let stream = !matches!(delivery, Delivery::Plain { .. });
                 attempt.trial.delivered(tried.answered.unwrap_or(tried.waited), stream, now);
                 if let Delivery::Plain { .. } = delivery {
-                    attempt.end(AttemptOutcome::Ok, Some(200));
+                    attempt.end(AttemptOutcome::Ok, Some(200), now);
                 } else {
                     // A stream's try ends with the stream.
                     attempt.status = Some(200);
@@ -169,7 +172,7 @@ impl Errand {
                 if let Some(wait) = failure.retry_after.filter(|_| failure.verdict.again) {
                     attempt.trial.rest(wait, now);
                 }
-                attempt.end(failure.verdict.outcome, failure.status);
+                attempt.end(failure.verdict.outcome, failure.status, now);
             }
         }
     }

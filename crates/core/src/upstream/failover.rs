@@ -51,10 +51,11 @@ pub async fn run(plan: Box<Plan>, call: Box<Call>, mut recorder: Recorder, cut: 
         hedge.budget.earn();
     }
     while failed.as_ref().is_none_or(|(_, failure)| failure.verdict.next) {
-        let Some(turn) = way.next(&plan, Instant::now()) else { break };
+        let now = Instant::now();
+        let Some(turn) = way.next(&plan, now) else { break };
         let (at, key) = (turn.at, turn.key);
         let Some(choice) = plan.choices.get(at) else { break };
-        if Instant::now() + turn.wait >= plan.deadline {
+        if now + turn.wait >= plan.deadline {
             failed.get_or_insert_with(|| (at, Failure::out_of_time(recorder.started.elapsed(), true)));
             break;
         }
@@ -63,7 +64,7 @@ pub async fn run(plan: Box<Plan>, call: Box<Call>, mut recorder: Recorder, cut: 
         let tried = {
             let asked = pin!(async {
                 // First of all: who cannot take the request is not waited for, and nothing of its provider's is taken.
-                recorder.laps.skip();
+                recorder.laps.skip_to(now);
                 let outgoing = Outgoing::of(&plan, &call, choice);
                 recorder.laps.end(Stage::Encode);
                 let outgoing = outgoing.map_err(Stopped::Unfit)?;

@@ -123,7 +123,7 @@ impl Runner {
 
     fn cancelled(&self, recorder: &mut Recorder) {
         if let Some(attempt) = recorder.attempts.get_mut(self.place) {
-            attempt.end(AttemptOutcome::Cancelled, None);
+            attempt.end(AttemptOutcome::Cancelled, None, Instant::now());
         }
     }
 

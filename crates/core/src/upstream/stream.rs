@@ -50,6 +50,8 @@ pub struct EventStream {
     clock: ReadClock,
     ending: Option<Ending>,
     terminal: bool,
+    /// When bytes came last.
+    came: Instant,
     pace: Pace,
 }
 
@@ -137,6 +139,7 @@ impl EventStream {
             clock: ReadClock::new(idle, end),
             ending: None,
             terminal: false,
+            came: Instant::now(),
             pace: Pace {
                 first_content: None,
                 last_content: None,
@@ -232,11 +235,10 @@ impl EventStream {
             let Some(body) = &mut self.body else { return Poll::Ready(Step::End(Ending::Truncated)) };
             match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(frame) => {
-                    let now = self.arrived();
+                    self.arrived();
                     match frame {
                         Some(Ok(frame)) => {
                             if let Ok(data) = frame.into_data() {
-                                self.clock.touch(now);
                                 self.decoder.push(data);
                             }
                         }
@@ -255,8 +257,8 @@ impl EventStream {
                     }
                 }
                 Poll::Pending => {
-                    self.pace.waiting_since.get_or_insert_with(Instant::now);
-                    std::task::ready!(self.clock.poll_expired(cx));
+                    let since = *self.pace.waiting_since.get_or_insert_with(Instant::now);
+                    std::task::ready!(self.clock.poll_expired(cx, since));
                     self.ending = Some(if self.terminal { Ending::Whole } else { Ending::Timeout });
                 }
             }
@@ -275,14 +277,14 @@ impl EventStream {
         }
     }
 
-    fn arrived(&mut self) -> Instant {
+    fn arrived(&mut self) {
         let now = Instant::now();
+        self.came = now;
         if let Some(since) = self.pace.waiting_since.take() {
             let gap = now.saturating_duration_since(since);
             self.pace.waited += gap;
             self.pace.max_gap = self.pace.max_gap.max(gap);
         }
-        now
     }
 
     /// Whole events that are in the decoder, as one piece.
@@ -308,9 +310,8 @@ impl EventStream {
             match verdict {
                 Verdict::Forward => pass.extend(self.give(event, false)),
                 Verdict::Content => {
-                    let now = Instant::now();
-                    self.pace.first_content.get_or_insert(now);
-                    self.pace.last_content = Some(now);
+                    self.pace.first_content.get_or_insert(self.came);
+                    self.pace.last_content = Some(self.came);
                     pass.extend(self.give(event, false));
                 }
                 // Empty data is withheld too, and nobody wants it.
