@@ -180,7 +180,7 @@ async fn admit(
     route.check_method(&head.method)?;
     check_host(head)?;
     // The key, before a byte of the body is read: strangers cost nothing.
-    let caller = auth::identify(snapshot, head, route.family, &app.metrics);
+    let caller = auth::identify(snapshot, head, route.family, x.started, &app.metrics);
     x.laps.end(Stage::Auth);
     let caller = caller?;
     // From here on the request is an accepted one, which leaves a usage record whatever becomes of it.

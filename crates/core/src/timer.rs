@@ -3,12 +3,12 @@
 //! The timer is armed when somebody first has to wait, and moved only when it fires too early: a body that flows never
 //! touches the runtime's timer wheel.
 
-use rustix::time::{ClockId, clock_gettime};
 use std::{
+    cell::Cell,
     future::Future,
     pin::Pin,
     task::{Context, Poll},
-    time::Instant,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tokio::time::Sleep;
 
@@ -18,15 +18,26 @@ pub fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
 
-/// Seconds since 1970 as of the kernel's last tick, some milliseconds ago: for what counts in seconds, at a fifth of the
-/// cost of an exact reading.
+/// So long a reading of the calendar's clock is good for what counts in seconds.
+const READING: Duration = Duration::from_millis(5);
+
+/// Seconds since 1970, for whoever knows that it is just `now`: may be some milliseconds behind. The system's clock is
+/// not read for every request.
 #[must_use]
-pub fn second() -> i64 {
-    #[cfg(target_os = "linux")]
-    const CLOCK: ClockId = ClockId::RealtimeCoarse;
-    #[cfg(not(target_os = "linux"))]
-    const CLOCK: ClockId = ClockId::Realtime;
-    clock_gettime(CLOCK).tv_sec
+pub fn second(now: Instant) -> i64 {
+    thread_local! {
+        static READ: Cell<Option<(Instant, i64)>> = const { Cell::new(None) };
+    }
+    match READ.get() {
+        // A moment before the reading is none that is behind it.
+        Some((read, second)) if now.saturating_duration_since(read) < READING => second,
+        _ => {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+            let second = i64::try_from(since).unwrap_or(i64::MAX);
+            READ.set(Some((now, second)));
+            second
+        }
+    }
 }
 
 /// Never fires early, and never late by more than the wheel's millisecond.
@@ -55,7 +66,22 @@ impl LazyTimer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{future::poll_fn, time::Duration};
+    use std::{future::poll_fn, thread};
+
+    #[test]
+    fn seconds_are_the_calendars_and_are_read_anew() {
+        let exact = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
+        let begin = exact();
+        // Over the end of a second.
+        for _ in 0..120 {
+            let before = exact();
+            let told = second(Instant::now());
+            assert!((before - 1..=exact()).contains(&told));
+            thread::sleep(Duration::from_millis(10));
+            assert!(second(Instant::now()) >= before, "what was read 10 ms ago is read again");
+        }
+        assert!(second(Instant::now()) > begin);
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_due_that_moved_later_is_not_fired_early() {

@@ -1,8 +1,8 @@
 //! The handle that requests push into, and the thread that writes.
 //!
-//! A push costs a short lock, whatever the disk does. The thread writes a batch every half second, or as soon as a
-//! thousand records wait; what it cannot write it keeps and tries again, while the queue behind it fills up and
-//! then drops, counted.
+//! A push costs a short lock, whatever the disk does. The thread writes a batch every half second, or as soon as
+//! some thousands of records wait; what it cannot write it keeps and tries again, while the queue behind it fills up
+//! and then drops, counted.
 
 use super::{
     desk::Desk,
@@ -27,7 +27,7 @@ use std::{
 };
 
 /// 65,536 records: some 40 MiB while the disk is stuck.
-const LIMITS: Limits = Limits { capacity: 65_536, batch: 1000, gather: Duration::from_millis(500) };
+const LIMITS: Limits = Limits { capacity: 65_536, batch: 4096, gather: Duration::from_millis(500) };
 
 /// Between two tries: doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);

@@ -39,7 +39,7 @@ impl At {
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);
         // An hour in, so that no moment of the past is before the start.
         let elapsed = now.saturating_duration_since(*START) + Duration::from_secs(3600);
-        Self { now: Moment::at(elapsed), second: timer::second() }
+        Self { now: Moment::at(elapsed), second: timer::second(now) }
     }
 }
 

@@ -13,9 +13,9 @@ use crate::{
     timer,
 };
 use http::{HeaderMap, header, request::Parts};
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
-/// Finds the caller.
+/// Finds the caller of a request that has come just `now`.
 ///
 /// # Errors
 /// `Unauthorized` without a valid key; `HostNotAllowed` in open mode when the request does not come from this machine.
@@ -23,6 +23,7 @@ pub fn identify(
     snapshot: &Snapshot,
     head: &Parts,
     family: Family,
+    now: Instant,
     metrics: &Metrics,
 ) -> Result<Caller, GatewayError> {
     if let Some(open) = &snapshot.open {
@@ -36,7 +37,7 @@ pub fn identify(
     let presented = presented(&head.headers, reads_api_key(family, &head.headers));
     let Presented::Bearer(secret) = presented else { return refuse(AuthFailure::Missing, presented) };
     let Some(key) = snapshot.keys.find(secret) else { return refuse(AuthFailure::Unknown, presented) };
-    if key.has_expired(timer::second()) {
+    if key.has_expired(timer::second(now)) {
         return refuse(AuthFailure::Expired, presented);
     }
     Ok(Caller { key: key.clone() })
