@@ -31,8 +31,10 @@ def tools():
 
 
 def with_profile(file):
-    """Sluice, laid out by a profile of how requests run."""
-    note(flagged("use", f"-Cprofile-use={file}"), profiled=True)
+    """Sluice, laid out by a profile of how requests run, and what measures its parts."""
+    flag = f"-Cprofile-use={file}"
+    note(flagged("use", flag), profiled=True)
+    flagged("use", flag, "sluice-tests", "--bin", "micro")
 
 
 def instrumented(folder):
@@ -40,10 +42,10 @@ def instrumented(folder):
     flagged("build", f"-Cprofile-generate={folder}")
 
 
-def flagged(name, flag):
+def flagged(name, flag, package="sluice", *options):
     """With a target named, be it this machine's, the flag is not for what runs while building."""
     flags = f"{os.environ.get('RUSTFLAGS', '')} {flag}".strip()
-    cargo("--package", "sluice", "--target", host(), "--target-dir", PROFILES / name, RUSTFLAGS=flags)
+    cargo("--package", package, *options, "--target", host(), "--target-dir", PROFILES / name, RUSTFLAGS=flags)
     return binary(name)
 
 

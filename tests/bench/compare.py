@@ -2,10 +2,10 @@
 
 import sys
 
-from bench import cached, figures, latency, limits, plain, start, streams, table, telemetry, unprofiled
+from bench import cached, figures, latency, limits, parts, plain, start, streams, table, telemetry, unprofiled
 
 # Each measures the rows that it names, those that were asked for, and yields them as they are done.
-PARTS = [plain, unprofiled, limits, cached, latency, streams, start, telemetry]
+PARTS = [plain, unprofiled, limits, cached, latency, streams, start, telemetry, parts]
 ROWS = [row for part in PARTS for row in part.ROWS]
 
 
@@ -18,6 +18,8 @@ def run(session):
         for row in part.measure(session):
             rows.append(row)
             table.show(row)
+    for line in parts.told(rows):
+        print(f"  {line}")
     figures.write("table", session.head() | {"rows": rows}, session.keep)
     if failed := [row for row in rows if row["errors"]]:
         sys.exit(f"requests failed ({', '.join(row['row'] for row in failed)}): the figures say nothing")

@@ -66,6 +66,15 @@ def floor(session, inspect=True):
         yield Contender("floor" if inspect else "bare", f"http://{address}", process.pid)
 
 
+@contextlib.contextmanager
+def answering(session, size=1024):
+    """hyper alone, which asks nobody and answers so many bytes."""
+    address = f"127.0.0.1:{harness.free_port()}"
+    command = [BIN / "floor", "--listen", address, "--answer", size]
+    with harness.running(command, lambda: harness.listens(address), cpu=session.ours) as process:
+        yield Contender("bare", f"http://{address}", process.pid)
+
+
 # One worker, as the others have one core; connections stay open on both sides; streams go through at once; a prompt
 # of a megabyte stays in memory. No access log, so less than what Sluice does.
 NGINX_CONF = """daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes 1; {user}

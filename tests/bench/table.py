@@ -1,6 +1,6 @@
 """The table, as text while it is measured and as Markdown afterwards."""
 
-from bench import rows
+from bench import parts, rows
 
 NAMES = ("bare", "floor", "nginx", "sluice")
 LINE = "{:<42} {:<14}" + " {:>14}" * len(NAMES) + " {:>6}  {:<9} {:<6}"
@@ -60,7 +60,7 @@ def markdown(found):
     for row in found["rows"]:
         for shown in row["figures"]:
             yield "| " + " | ".join([shown["title"], shown["unit"], *cells(shown), *judged(shown)]) + " |"
-    notes = [note for row in found["rows"] for note in row["notes"]]
+    notes = [note for row in found["rows"] for note in row["notes"]] + list(parts.told(found["rows"]))
     if notes:
         yield ""
         yield from (f"- {note}" for note in notes)

@@ -11,6 +11,7 @@
 //! - [`micro`]: the operations that a request is made of
 //! - [`proxy`]: an HTTP proxy on the way to an upstream
 //! - [`redis`]: a real `redis-server` that can be killed
+//! - [`telling`]: what the end of a request costs
 //!
 //! A harness panics where a program would return an error: a panic here is a failed test with its reason.
 
@@ -27,6 +28,7 @@ pub mod proxy;
 pub mod redis;
 pub mod replica;
 pub mod sse;
+pub mod telling;
 pub mod upstream;
 
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! What a request is made of, one operation at a time: for `benches/micro.rs`, which takes the time, and for
-//! `tests/run instructions`, which counts instructions.
+//! What a request is made of, one operation at a time: for `benches/micro.rs` and `tests/bench`, which take the time, and
+//! for `tests/run instructions`, which counts instructions.
 //!
 //! Inputs are fixed, so that a figure changes only when the code or the compiler does. Owns the list and what is
 //! measured; who measures and what is too much is not here.
@@ -50,6 +50,7 @@ pub fn operations() -> Vec<Operation> {
         one("cache-key-1k", 200, cached::key_small),
         one("cache-key-100k", 10, cached::key_large),
         one("cache-hit", 20_000, cached::hit),
+        one("cache-store", 2000, cached::store),
         one("answer-1k", 500, protocol::answer),
         Operation { name: "stream-chunk", units: inputs::CHUNKS, times: 30, make: protocol::stream },
         one("limits", 2000, limited::admission),

@@ -2,7 +2,8 @@
 //!
 //! Multi-threaded tokio, hyper's server, hyper-util's pooled client, bodies passed through untouched. With
 //! `--inspect` it reads `model` and `stream` of the request and `usage` of a plain answer, and swaps the
-//! credential: what every gateway must do at least. It has no other purpose, and no error handling.
+//! credential: what every gateway must do at least. With `--answer` it asks nobody and answers itself, always the same:
+//! the least that an answer from a cache can cost. It has no other purpose, and no error handling.
 
 use bytes::Bytes;
 use clap::Parser;
@@ -37,8 +38,11 @@ struct Args {
     #[arg(long)]
     listen: SocketAddr,
     /// Where to send everything.
+    #[arg(long, required_unless_present = "answer")]
+    upstream: Option<Authority>,
+    /// Ask nobody, and answer so many bytes once a request has been read.
     #[arg(long)]
-    upstream: Authority,
+    answer: Option<usize>,
     /// Read the request's model and the answer's usage.
     #[arg(long)]
     inspect: bool,
@@ -67,7 +71,8 @@ struct Usage {
 
 struct Floor {
     client: Client<HttpConnector, Body>,
-    upstream: Authority,
+    upstream: Option<Authority>,
+    answer: Option<Bytes>,
     inspect: bool,
     tokens: AtomicU64,
 }
@@ -75,8 +80,12 @@ struct Floor {
 impl Floor {
     async fn handle(&self, request: Request<Incoming>) -> Result<Response<Body>, AnyError> {
         let (mut parts, body) = request.into_parts();
+        if let Some(answer) = &self.answer {
+            whole(body).await?;
+            return Ok(Response::new(full(answer.clone())));
+        }
         let mut uri = parts.uri.into_parts();
-        (uri.scheme, uri.authority) = (Some(Scheme::HTTP), Some(self.upstream.clone()));
+        (uri.scheme, uri.authority) = (Some(Scheme::HTTP), self.upstream.clone());
         parts.uri = Uri::from_parts(uri)?;
         parts.headers.remove(header::HOST);
         parts.headers.remove(header::CONNECTION);
@@ -117,8 +126,13 @@ async fn serve(args: Args) -> Result<(), AnyError> {
     let mut connector = HttpConnector::new();
     connector.set_nodelay(true);
     let client = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(1024).build(connector);
-    let floor =
-        Arc::new(Floor { client, upstream: args.upstream, inspect: args.inspect, tokens: AtomicU64::new(0) });
+    let floor = Arc::new(Floor {
+        client,
+        upstream: args.upstream,
+        answer: args.answer.map(|bytes| vec![b' '; bytes].into()),
+        inspect: args.inspect,
+        tokens: AtomicU64::new(0),
+    });
     let listener = tokio::net::TcpListener::bind(args.listen).await?;
     let mut connections = tokio::task::JoinSet::new();
     loop {

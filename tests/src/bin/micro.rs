@@ -1,10 +1,20 @@
-//! Does one operation a number of times: under callgrind, by `tests/run instructions`.
+//! Does one operation a number of times: under callgrind, by `tests/run instructions`. `micro cost` does each for a
+//! moment, and tells as JSON how many microseconds of CPU one of it takes; `micro telling` does so for the end of
+//! requests.
 //!
 //! `micro` alone tells as JSON what there is, and which of the processor's features the code finds: libraries choose
 //! by them how they search and hash.
 
-use sluice_tests::micro::{self, Operation};
+use rustix::time::{ClockId, clock_gettime};
+use sluice_tests::{
+    micro::{self, Operation},
+    telling,
+};
 use std::process::ExitCode;
+
+/// So long each operation is done at a time, and how often.
+const MOMENT: f64 = 10_000.0;
+const MOMENTS: usize = 9;
 
 fn main() -> ExitCode {
     let mut operations = micro::operations();
@@ -14,14 +24,52 @@ fn main() -> ExitCode {
         println!("{}", told(&operations));
         return ExitCode::SUCCESS;
     };
+    if name == "cost" {
+        let costs: serde_json::Map<_, _> =
+            micro::operations().iter().map(|one| (one.name.to_owned(), cost(one).into())).collect();
+        println!("{}", serde_json::Value::from(costs));
+        return ExitCode::SUCCESS;
+    }
+    if name == "telling" {
+        println!("{}", telling::report());
+        return ExitCode::SUCCESS;
+    }
     let found = operations.iter().find(|operation| operation.name == name);
     let (Some(operation), Some(times)) = (found, times.and_then(|times| times.parse::<u64>().ok())) else {
-        eprintln!("usage: micro [OPERATION TIMES]; there is no such operation, or that is no number");
+        eprintln!(
+            "usage: micro [cost | telling | OPERATION TIMES]; there is no such operation, or that is no number"
+        );
         return ExitCode::from(2);
     };
     let mut work = (operation.make)();
     (0..times).for_each(|_| work());
     ExitCode::SUCCESS
+}
+
+/// Microseconds of CPU of one unit: the median of some moments.
+fn cost(operation: &Operation) -> f64 {
+    let mut work = (operation.make)();
+    let mut costs: Vec<f64> = (0..MOMENTS)
+        .map(|_| {
+            let (begin, mut times) = (cpu(), 0_u64);
+            loop {
+                (0..operation.times).for_each(|_| work());
+                times += operation.times;
+                let spent = cpu() - begin;
+                if spent >= MOMENT {
+                    break spent / (times * operation.units) as f64;
+                }
+            }
+        })
+        .collect();
+    costs.sort_by(f64::total_cmp);
+    costs.get(MOMENTS / 2).copied().unwrap_or_default()
+}
+
+/// CPU time of this thread so far, in microseconds.
+fn cpu() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
 }
 
 fn told(operations: &[Operation]) -> serde_json::Value {

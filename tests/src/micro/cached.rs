@@ -52,12 +52,35 @@ pub(super) fn hit() -> Work {
     })
 }
 
+/// An answer judged and stored in a cache that is full.
+pub(super) fn store() -> Work {
+    let metrics = Metrics::new().expect("metrics");
+    let cache = Arc::new(ResponseCache::new(1 << 20, None, Arc::<Generations>::default(), &metrics));
+    let keeps: Vec<Keep> = (0..10 * ENTRIES).map(|seed| keep(&cache, seed)).collect();
+    let mut asked = (0..keeps.len()).cycle();
+    let (answer, facts) = (Bytes::from(inputs::answer()), Facts::default());
+    Box::new(move || {
+        let keep = &keeps[asked.next().expect("a key")];
+        let by = AnsweredBy { provider: "up", model: "gpt-4o-mini-2024-07-18", fit: true };
+        drop(black_box(keep.plain(answer.clone(), &facts, &by)));
+    })
+}
+
 fn fill(cache: &Arc<ResponseCache>, seed: u64) -> CacheKey {
+    let keep = keep(cache, seed);
+    let by = AnsweredBy { provider: "up", model: "gpt-4o-mini-2024-07-18", fit: true };
+    let (_, stored) = keep.plain(Bytes::from(inputs::answer()), &Facts::default(), &by);
+    assert!(stored, "an answer that may be kept");
+    keep.key
+}
+
+/// What keeps the answer to one of many requests.
+fn keep(cache: &Arc<ResponseCache>, seed: u64) -> Keep {
     let body = inputs::chat("gpt-4o-mini", SMALL, &format!(r#","seed":{seed}"#));
     let call = Envelope::scan(body.into(), Dialect::Chat, Profile::Open).expect("a chat request");
     let key = key(&call, &HeaderMap::new());
     let tags = Tags { tenant: "search".into(), key: "web".into(), model: "gpt-4o-mini".into() };
-    let keep = Keep {
+    Keep {
         cache: cache.clone(),
         key,
         ttl: Duration::from_secs(86_400),
@@ -65,9 +88,5 @@ fn fill(cache: &Arc<ResponseCache>, seed: u64) -> CacheKey {
         generation: cache.generation(&tags),
         tags,
         dialect: Dialect::Chat,
-    };
-    let by = AnsweredBy { provider: "up", model: "gpt-4o-mini-2024-07-18", fit: true };
-    let (_, stored) = keep.plain(Bytes::from(inputs::answer()), &Facts::default(), &by);
-    assert!(stored, "an answer that may be kept");
-    key
+    }
 }

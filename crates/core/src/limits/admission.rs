@@ -131,12 +131,15 @@ impl Permit {
         self.end(End::Used(spent), at);
     }
 
-    /// Takes the part of one kind of scope out, to be ended by itself.
-    pub fn split_off(&mut self, kind: ScopeKind) -> Self {
+    /// Takes the part of one kind of scope out, to be ended by itself; none where nothing is held of that kind.
+    pub fn split_off(&mut self, kind: ScopeKind) -> Option<Self> {
+        if self.held.iter().all(|held| held.scope.kind() != kind) {
+            return None;
+        }
         let (part, rest): (SmallVec<_>, SmallVec<_>) =
             self.held.drain(..).partition(|held| held.scope.kind() == kind);
         self.held = rest;
-        Self { held: part, ..Self::default() }
+        Some(Self { held: part, ..Self::default() })
     }
 
     /// Ends it where nothing was asked: it does not even count as a request.

@@ -70,7 +70,7 @@ impl Holding {
     pub fn admitted(&mut self, ask: Ask, mut permit: Permit) {
         self.ask = ask;
         self.remaining = permit.remaining;
-        self.provider = Some(permit.split_off(ScopeKind::Provider));
+        self.provider = permit.split_off(ScopeKind::Provider);
         self.caller = Some(permit);
     }
 
