@@ -84,6 +84,32 @@ async fn half_close_gets_the_full_answer_or_a_close() {
 }
 
 #[tokio::test]
+async fn too_large_head_is_431_and_a_close_though_bodies_are_read_in_larger_pieces() {
+    let upstream = Upstream::script([Answer::json(CHAT_REPLY)]).await;
+    let gateway = Config::to(&upstream).start().await;
+    let text = "long ".repeat(20_000);
+    let long = format!(r#"{{"model":"m","messages":[{{"role":"user","content":"{text}"}}]}}"#);
+    let head =
+        |bytes: usize| Request::get("/v1/models").bearer(KEY).header("x-long", &"x".repeat(bytes)).wire();
+    for warmed in [false, true] {
+        let mut client = Client::connect(gateway.api).await;
+        if warmed {
+            // Its buffer has grown far beyond a head.
+            for _ in 0..4 {
+                client.send(&Request::post(CHAT, long.clone()).bearer(KEY).wire()).await;
+                let _ = client.answer().await.expect(200);
+            }
+        }
+        client.send(&head(60 << 10)).await;
+        let _ = client.answer().await.expect(200);
+        client.send(&head(65 << 10)).await;
+        assert_eq!(client.head().await.status, 431, "after a large body: {warmed}");
+        client.closed().await;
+    }
+    assert_eq!(upstream.calls(), 4);
+}
+
+#[tokio::test]
 async fn too_large_body_is_413_from_the_header_alone() {
     let (gateway, upstream) = gateway().await;
     let mut client = Client::connect(gateway.api).await;

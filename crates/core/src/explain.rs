@@ -35,7 +35,7 @@ use question::{body_and_endpoint, caller, check_size, head};
 use routing::Routing;
 use serde::Serialize;
 use sluice_config::model::{AuthMode, Settings};
-use sluice_protocol::{Profile, tokens::estimate_prompt};
+use sluice_protocol::Profile;
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 /// What is asked.
@@ -202,7 +202,6 @@ impl Run<'_> {
                 key,
                 headers: &head.headers,
                 call,
-                prompt_tokens: estimate_prompt(&call.envelope),
                 came: Instant::now(),
             };
             let plan = route::plan(entry.clone(), asking, draft.as_ref())?;

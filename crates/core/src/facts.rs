@@ -14,11 +14,11 @@ use crate::{
     telemetry::trace::{Onward, SpanId},
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
-use sluice_protocol::{Dialect, Envelope, features::Feature, translate::Toward};
+use sluice_protocol::{Dialect, Envelope, features::Feature, tokens::estimate_prompt, translate::Toward};
 use smallvec::SmallVec;
 use std::{
     fmt,
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     time::{Duration, Instant},
 };
 
@@ -49,9 +49,17 @@ pub struct Call {
     pub trace: Onward,
     /// How long the client waits, where it says so.
     pub patience: Option<Duration>,
+    /// See [`Call::prompt_tokens`].
+    pub prompt: OnceLock<u64>,
 }
 
 impl Call {
+    /// Tokens of its prompt, estimated when somebody first wants to know: a stored answer may know them already.
+    #[must_use]
+    pub fn prompt_tokens(&self) -> u64 {
+        *self.prompt.get_or_init(|| estimate_prompt(&self.envelope))
+    }
+
     /// Does the client want usage in its stream?
     #[must_use]
     pub fn wants_usage(&self) -> bool {

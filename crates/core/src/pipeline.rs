@@ -47,7 +47,7 @@ use http::{HeaderValue, Method, Request, Response, Version, header, request::Par
 use http_body::Body as _;
 use hyper::body::Incoming;
 use sluice_config::model::ApiListener;
-use sluice_protocol::{Dialect, tokens::estimate_prompt};
+use sluice_protocol::Dialect;
 use std::{
     net::SocketAddr,
     panic::AssertUnwindSafe,
@@ -208,9 +208,6 @@ async fn admit(
     // In boxes, since they are handed on from stage to stage.
     let mut call = Box::new(intake::read(head, body, dialect, route.profile(), &x.id)?);
     call.trace = Onward::of(x.trace.as_ref(), &head.headers);
-    let estimate = estimate_prompt(&call.envelope);
-    // A count has no prompt that is paid for.
-    x.prompt_tokens = if dialect == Dialect::CountTokens { 0 } else { estimate };
     x.user = if snapshot.settings.ledger.keep_user { tags::user(&call.envelope) } else { None };
     x.stream = call.stream;
     x.laps.end(Stage::Decode);
@@ -223,21 +220,21 @@ async fn admit(
     let candidate = cache::judge(snapshot.cache.as_ref(), &caller.key, &model, &head.headers, &call, x)?;
     x.laps.end(Stage::Cache);
     let draft = candidate.as_ref().map(|candidate| &candidate.draft);
-    let asking = route::Asking {
-        snapshot,
-        key: &caller.key,
-        headers: &head.headers,
-        call: &call,
-        // A count goes where the message would.
-        prompt_tokens: estimate,
-        came: x.started,
-    };
+    let asking =
+        route::Asking { snapshot, key: &caller.key, headers: &head.headers, call: &call, came: x.started };
     let mut plan = Box::new(route::plan(model, asking, draft)?);
     x.laps.end(Stage::Route);
+    let keyed = candidate.map(|candidate| candidate.toward(&plan)).transpose()?;
+    let cacheable = snapshot.cache.as_ref().zip(keyed.as_ref());
+    let counted = cacheable.and_then(|(setup, keyed)| keyed.prompt_tokens(setup));
+    // A count has no prompt that is paid for.
+    x.prompt_tokens = match dialect {
+        Dialect::CountTokens => 0,
+        _ => counted.unwrap_or_else(|| call.prompt_tokens()),
+    };
     // The limits, once it is known whom the request may burden: one that could not be served takes nothing from
     // anybody's bucket. Before the look-up, since a stored answer is a request like any other.
-    let cacheable = snapshot.cache.as_ref().zip(candidate.as_ref());
-    let at_hand = |plan: &Plan| cacheable.is_some_and(|(setup, one)| cache::is_at_hand(setup, one, plan));
+    let at_hand = |plan: &Plan| cacheable.is_some_and(|(setup, keyed)| keyed.is_at_hand(setup, plan));
     // A client in a hurry does not stand in a line for longer than it waits at all.
     let until = call.patience.map(|_| plan.deadline);
     let admitted = {
@@ -251,14 +248,14 @@ async fn admit(
     if dialect == Dialect::CountTokens {
         if !count::is_made_there(&plan) {
             x.limits.leave_provider();
-            return Ok(Admitted::Own(count::own(estimate)));
+            return Ok(Admitted::Own(count::own(call.prompt_tokens())));
         }
         count::keep_those_who_make_it(&mut plan);
     }
-    let (Some(setup), Some(candidate)) = (&snapshot.cache, candidate) else {
+    let (Some(setup), Some(keyed)) = (&snapshot.cache, keyed) else {
         return Ok(Admitted::Call(call, plan, None));
     };
-    let looked_up = cache::look_up(setup, candidate, &caller.key, &plan, &call, x).await;
+    let looked_up = cache::look_up(setup, keyed, &caller.key, &plan, &call, x).await;
     x.laps.end(Stage::Cache);
     match looked_up? {
         LookUp::Hit(recalled) => Ok(Admitted::Hit(recalled)),

@@ -66,10 +66,10 @@ impl LazyTimer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{future::poll_fn, thread};
+    use std::future::poll_fn;
 
-    #[test]
-    fn seconds_are_the_calendars_and_are_read_anew() {
+    #[tokio::test]
+    async fn seconds_are_the_calendars_and_are_read_anew() {
         let exact = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as i64;
         let begin = exact();
         // Over the end of a second.
@@ -77,7 +77,7 @@ mod tests {
             let before = exact();
             let told = second(Instant::now());
             assert!((before - 1..=exact()).contains(&told));
-            thread::sleep(Duration::from_millis(10));
+            tokio::time::sleep(Duration::from_millis(10)).await;
             assert!(second(Instant::now()) >= before, "what was read 10 ms ago is read again");
         }
         assert!(second(Instant::now()) > begin);

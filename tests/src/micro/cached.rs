@@ -88,5 +88,6 @@ fn keep(cache: &Arc<ResponseCache>, seed: u64) -> Keep {
         generation: cache.generation(&tags),
         tags,
         dialect: Dialect::Chat,
+        prompt_tokens: 250,
     }
 }

@@ -56,6 +56,8 @@ pub struct Entry {
     pub usage_events: SmallVec<[Range<usize>; 1]>,
     /// Tokens, as the upstream counted them.
     pub usage: Option<Usage>,
+    /// Tokens of the prompt, as they were estimated when it was asked. Known to the process that asked; not in Redis.
+    pub prompt_tokens: Option<u64>,
     /// The provider that answered.
     pub provider: String,
     /// The provider's name of the model.

@@ -8,6 +8,7 @@ pub(crate) fn entry(body: &[u8]) -> Entry {
         body: Bytes::copy_from_slice(body),
         usage_events: SmallVec::new(),
         usage: Some(Usage { input: 9, output: 3, ..Usage::default() }),
+        prompt_tokens: None,
         giver: Giver::new("openai", "gpt-4o-mini"),
         provider: "openai".to_owned(),
         model: "gpt-4o-mini".to_owned(),

@@ -142,6 +142,7 @@ pub fn open(
         body,
         usage_events,
         usage,
+        prompt_tokens: None,
         giver: Giver::new(&provider, &model),
         provider,
         model,

@@ -57,6 +57,7 @@ prop_compose! {
                     counts.map(u64::from);
                 Usage { input, output, cache_read, cache_write, cache_write_long, reasoning }
             }),
+            prompt_tokens: None,
             giver: Giver::new(&provider, &model),
             provider,
             model,

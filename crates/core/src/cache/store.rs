@@ -79,7 +79,7 @@ impl ResponseCache {
     #[must_use]
     pub fn recall(&self, key: &CacheKey, max_age: Option<Duration>) -> Option<Arc<Entry>> {
         let began = Instant::now();
-        let found = self.recall_again(key, max_age);
+        let found = self.recall_at(key, max_age, began);
         let result = if found.is_some() { CacheResult::Hit } else { CacheResult::Miss };
         self.memory_metrics.looked_up(result, began.elapsed());
         found
@@ -88,7 +88,10 @@ impl ResponseCache {
     /// The same for a request that has looked before: not counted.
     #[must_use]
     pub fn recall_again(&self, key: &CacheKey, max_age: Option<Duration>) -> Option<Arc<Entry>> {
-        let now = Instant::now();
+        self.recall_at(key, max_age, Instant::now())
+    }
+
+    fn recall_at(&self, key: &CacheKey, max_age: Option<Duration>, now: Instant) -> Option<Arc<Entry>> {
         let found = self.memory.get(key, now)?;
         (self.generations.is_valid(&found) && young_enough(&found, max_age, now)).then_some(found)
     }
@@ -188,6 +191,8 @@ pub struct Keep {
     pub generation: Generation,
     /// What was asked.
     pub dialect: Dialect,
+    /// Tokens of the prompt, estimated.
+    pub prompt_tokens: u64,
 }
 
 /// Who gave an answer.
@@ -258,6 +263,7 @@ impl Keep {
             body,
             usage_events,
             usage,
+            prompt_tokens: Some(self.prompt_tokens),
             giver: Giver::new(by.provider, by.model),
             provider: by.provider.to_owned(),
             model: by.model.to_owned(),

@@ -86,7 +86,7 @@ impl Run<'_> {
         let call = intake::read(head, body.into(), Dialect::Completions, Profile::Open, &"".into()).ok()?;
         let headers = &head.headers;
         let came = Instant::now();
-        let asking = route::Asking { snapshot, key, headers, call: &call, prompt_tokens: 0, came };
+        let asking = route::Asking { snapshot, key, headers, call: &call, came };
         route::plan((*entry).clone(), asking, None).ok()
     }
 }

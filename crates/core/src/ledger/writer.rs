@@ -232,8 +232,9 @@ impl Writer {
                 Ok(unwritable) => {
                     self.metrics.written(batch.len().saturating_sub(unwritable));
                     self.metrics.dropped(Dropped::Unwritable, unwritable);
-                    self.queue.settle(unwritable);
+                    // Before whoever waits for the batch is told.
                     self.told(true, None);
+                    self.queue.settle(unwritable);
                     return true;
                 }
                 Err(error) => {

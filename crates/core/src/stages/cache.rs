@@ -6,7 +6,7 @@
 use crate::{
     cache::{
         entry::{Entry, Tags},
-        key::{Draft, Scope},
+        key::{CacheKey, Draft, Scope},
         policy::{Bypass, Policy, Wishes},
         store::{Fetched, Recalled, ResponseCache, Wanted},
     },
@@ -71,16 +71,48 @@ pub fn judge(
     }
 }
 
-/// Is there an answer in this process already, stored or under way? Then no provider is asked, as far as can be
-/// told now. Looks only where a provider has limits, since nobody else wants to know.
-pub fn is_at_hand(setup: &CacheSetup, candidate: &Candidate, plan: &Plan) -> bool {
-    let is_wanted = plan.choices.iter().any(|choice| choice.target.provider.limits.is_some());
-    let Some(first) = plan.choices.first().filter(|_| is_wanted && !candidate.wishes.refresh) else {
-        return false;
-    };
-    let key = candidate.draft.key(&first.target.provider.name, &first.model);
-    setup.cache.recall_again(&key, candidate.wishes.max_age).is_some()
-        || (setup.common.coalesce && setup.cache.flights.has(&key))
+/// A candidate whose target is chosen, which makes its key whole.
+pub struct Keyed {
+    key: CacheKey,
+    wishes: Wishes,
+    policy: Policy,
+}
+
+impl Candidate {
+    /// Of a plan, the first target counts.
+    ///
+    /// # Errors
+    /// `Internal` where there is none.
+    pub fn toward(self, plan: &Plan) -> Result<Keyed, GatewayError> {
+        let Self { draft, wishes, policy } = self;
+        let Some(first) = plan.choices.first() else {
+            return Err(GatewayError::new(ErrorKind::Internal, "The model has no target."));
+        };
+        Ok(Keyed { key: draft.key(&first.target.provider.name, &first.model), wishes, policy })
+    }
+}
+
+impl Keyed {
+    /// Is there an answer in this process already, stored or under way? Then no provider is asked, as far as can be
+    /// told now. Looks only where a provider has limits, since nobody else wants to know.
+    #[must_use]
+    pub fn is_at_hand(&self, setup: &CacheSetup, plan: &Plan) -> bool {
+        let is_wanted = plan.choices.iter().any(|choice| choice.target.provider.limits.is_some());
+        is_wanted
+            && !self.wishes.refresh
+            && (self.stored(setup).is_some() || (setup.common.coalesce && setup.cache.flights.has(&self.key)))
+    }
+
+    /// Tokens of the prompt, where they were estimated for an answer that is stored in this process.
+    #[must_use]
+    pub fn prompt_tokens(&self, setup: &CacheSetup) -> Option<u64> {
+        self.stored(setup)?.prompt_tokens
+    }
+
+    /// The answer that is stored in this process; not counted as a look-up.
+    fn stored(&self, setup: &CacheSetup) -> Option<Arc<Entry>> {
+        setup.cache.recall_again(&self.key, self.wishes.max_age)
+    }
 }
 
 /// What the first tier says.
@@ -97,13 +129,13 @@ pub enum LookUp {
 /// `NotCached` when only a stored answer will do.
 pub async fn look_up(
     setup: &CacheSetup,
-    candidate: Candidate,
+    keyed: Keyed,
     key: &KeyEntry,
     plan: &Plan,
     call: &Call,
     x: &mut Exchange,
 ) -> Result<LookUp, GatewayError> {
-    let Candidate { draft, wishes, policy } = candidate;
+    let Keyed { key: cache_key, wishes, policy } = keyed;
     let paced = setup.common.replay == Replay::Paced;
     let wanted = Wanted { stream: call.stream, usage: call.wants_usage(), paced };
     let recalled = async |entry: &Arc<Entry>, tier: CacheTier, x: &mut Exchange| {
@@ -114,11 +146,7 @@ pub async fn look_up(
         x.phase = AbortPhase::Wait;
         Some(LookUp::Hit(recalled))
     };
-    let Some(first) = plan.choices.first() else {
-        return Err(GatewayError::new(ErrorKind::Internal, "The model has no target."));
-    };
     let cache: Arc<ResponseCache> = setup.cache.clone();
-    let cache_key = draft.key(&first.target.provider.name, &first.model);
     if !wishes.refresh
         && let Some(entry) = cache.recall(&cache_key, wishes.max_age)
         && let Some(hit) = recalled(&entry, CacheTier::Memory, x).await

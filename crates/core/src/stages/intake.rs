@@ -22,7 +22,7 @@ use std::{
     future::{Future, poll_fn},
     io,
     pin::pin,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -97,7 +97,16 @@ pub fn read(
         .map(|name| (name.clone(), head.headers.get_all(name).iter().cloned().collect()))
         .collect();
     let stream = envelope.stream() && dialect.has_streams();
-    Ok(Call { id: id.clone(), stream, shared: false, envelope, forward, trace: Onward::Nothing, patience })
+    Ok(Call {
+        id: id.clone(),
+        stream,
+        shared: false,
+        envelope,
+        forward,
+        trace: Onward::Nothing,
+        patience,
+        prompt: OnceLock::new(),
+    })
 }
 
 /// How long the client waits. A time that is none is a mistake worth telling: the client counts on it.

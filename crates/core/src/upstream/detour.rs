@@ -31,7 +31,7 @@ use sluice_protocol::{
 };
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Instant,
 };
 
@@ -187,7 +187,7 @@ impl Detour {
             Method::Repeat => self.call.envelope.clone(),
             Method::Append => resume::appended(&self.call.envelope, delivered)?,
         };
-        Some(Call { envelope, ..Call::clone(&self.call) })
+        Some(Call { envelope, prompt: OnceLock::new(), ..Call::clone(&self.call) })
     }
 
     async fn travel(mut self: Box<Self>, call: Call, delivered: Delivered) -> (Box<Self>, Option<Found>) {

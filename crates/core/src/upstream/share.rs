@@ -209,6 +209,7 @@ async fn lead(
         tags: std::mem::take(&mut cached.tags),
         generation: cached.generation,
         dialect: call.envelope.dialect(),
+        prompt_tokens: recorder.prompt_tokens,
     };
     // Others may read on when the client of this request has left: the flight knows when nobody does.
     let leaving = Leaving::of(&plan);

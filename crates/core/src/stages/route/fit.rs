@@ -15,11 +15,11 @@ pub(super) struct Demand {
 }
 
 impl Demand {
-    /// Reads it; `prompt` is the estimate of the prompt's tokens.
-    pub(super) fn of(call: &Call, prompt: u64) -> Self {
+    /// Reads it.
+    pub(super) fn of(call: &Call) -> Self {
         let output = call.envelope.max_tokens().and_then(|tokens| u64::try_from(tokens).ok());
         // Whether a prompt fits is what a count is asked for.
-        let prompt = if call.envelope.dialect() == Dialect::CountTokens { 0 } else { prompt };
+        let prompt = if call.envelope.dialect() == Dialect::CountTokens { 0 } else { call.prompt_tokens() };
         Self { needs: features::needs(&call.envelope), prompt, output }
     }
 

@@ -35,8 +35,6 @@ pub struct Asking<'a> {
     pub headers: &'a HeaderMap,
     /// Its body.
     pub call: &'a Call,
-    /// Tokens of its prompt, estimated.
-    pub prompt_tokens: u64,
     /// When it came.
     pub came: Instant,
 }
@@ -77,7 +75,7 @@ pub fn plan(entry: Arc<ModelEntry>, asking: Asking<'_>, draft: Option<&Draft>) -
         choices.truncate(1);
     }
     if choices.is_empty() {
-        choices.extend(roomiest(&mut skipped, asking.prompt_tokens));
+        choices.extend(roomiest(&mut skipped, call));
     }
     if choices.is_empty() {
         return Err(nowhere(&entry, &skipped));
@@ -140,12 +138,12 @@ impl Sieve<'_> {
 
     /// Targets that could only answer without something that is asked for come last: another may have it.
     fn put_off(&mut self, choices: &mut SmallVec<[Choice; 2]>) {
-        let Asking { call, prompt_tokens, .. } = self.asking;
+        let Asking { call, .. } = self.asking;
         let dialect = call.envelope.dialect();
         if choices.len() < 2 || choices.iter().all(|choice| choice.wire == dialect) {
             return;
         }
-        let needs = self.demand.get_or_insert_with(|| Demand::of(call, prompt_tokens)).needs;
+        let needs = self.demand.get_or_insert_with(|| Demand::of(call)).needs;
         choices.sort_by_key(|choice| {
             choice.wire != dialect && needs.iter().any(|need| capability::lacks(&choice.family).has(need))
         });
@@ -178,8 +176,7 @@ impl Sieve<'_> {
         if !fit::is_told(&target.settings) {
             return None;
         }
-        let Asking { call, prompt_tokens, .. } = self.asking;
-        self.demand.get_or_insert_with(|| Demand::of(call, prompt_tokens)).against(&target.settings)
+        self.demand.get_or_insert_with(|| Demand::of(self.asking.call)).against(&target.settings)
     }
 }
 
@@ -188,7 +185,7 @@ impl Asking<'_> {
     fn holds(&self, rule: &Rule) -> bool {
         let Condition { min_input_tokens, stream, tools, .. } = &rule.when;
         rule.knows(self.key, self.headers)
-            && min_input_tokens.is_none_or(|least| self.prompt_tokens >= least)
+            && min_input_tokens.is_none_or(|least| self.call.prompt_tokens() >= least)
             && stream.is_none_or(|stream| stream == self.call.stream)
             && tools.is_none_or(|tools| tools == features::has_tools(&self.call.envelope))
     }
@@ -228,8 +225,8 @@ impl Asking<'_> {
     fn price(&self, choice: &Choice) -> Option<u64> {
         let price = self.snapshot.prices.find(&choice.target.provider.name, &choice.model)?;
         let output = self.call.envelope.max_tokens().and_then(|tokens| u64::try_from(tokens).ok());
-        let output = output.unwrap_or(self.prompt_tokens);
-        Some(price.cost(&Usage { input: self.prompt_tokens, output, ..Usage::default() }))
+        let input = self.call.prompt_tokens();
+        Some(price.cost(&Usage { input, output: output.unwrap_or(input), ..Usage::default() }))
     }
 }
 
@@ -247,9 +244,9 @@ fn keeps_answers(entry: &ModelEntry) -> bool {
 
 /// A prompt's tokens are only estimated: before nobody is asked, the roomiest is, and counts. Not where the prompt
 /// alone is far beyond any doubt.
-fn roomiest(skipped: &mut Vec<Skipped>, prompt: u64) -> Option<Choice> {
+fn roomiest(skipped: &mut Vec<Skipped>, call: &Call) -> Option<Choice> {
     let room = |skipped: &Skipped| match skipped.why {
-        Skip::Context(window) if prompt <= window.saturating_mul(2) => Some(window),
+        Skip::Context(window) if call.prompt_tokens() <= window.saturating_mul(2) => Some(window),
         _ => None,
     };
     let rooms = skipped.iter().enumerate().filter_map(|(at, one)| Some((at, room(one)?)));

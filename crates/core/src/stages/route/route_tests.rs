@@ -11,6 +11,7 @@ use sluice_protocol::{Dialect, Envelope, Profile, features::Feature};
 use std::{
     collections::BTreeMap,
     path::Path,
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -59,6 +60,7 @@ fn call_of(dialect: Dialect, body: &str) -> Call {
         forward: Vec::new(),
         trace: Onward::Nothing,
         patience: None,
+        prompt: OnceLock::new(),
     }
 }
 
@@ -96,8 +98,7 @@ impl<'a> Ask<'a> {
             snapshot: self.snapshot,
             key,
             headers: &self.headers,
-            call,
-            prompt_tokens: self.tokens,
+            call: &Call { prompt: self.tokens.into(), ..call.clone() },
             came: Instant::now(),
         };
         let draft = kept.then(|| Draft::new(Scope::Tenant("t"), "", &self.headers, &call.envelope));
@@ -335,8 +336,7 @@ fn the_clients_patience_bounds_all_tries() {
         let key = snapshot.open.as_ref().unwrap();
         let came = Instant::now();
         let headers = HeaderMap::new();
-        let asking =
-            Asking { snapshot: &snapshot, key, headers: &headers, call: &call, prompt_tokens: 1, came };
+        let asking = Asking { snapshot: &snapshot, key, headers: &headers, call: &call, came };
         let plan = plan(snapshot.models.find("m").unwrap().clone(), asking, None).unwrap();
         plan.deadline - came
     };
