@@ -32,6 +32,12 @@ pub fn validate(bytes: &[u8]) -> Result<(), JsonError> {
     scanner.finish()
 }
 
+/// Can a text stand between quotes as it is?
+#[must_use]
+pub(crate) fn is_plain(text: &str) -> bool {
+    string::plain_prefix(text.as_bytes()) == text.len()
+}
+
 #[cfg(test)]
 pub(crate) mod samples;
 

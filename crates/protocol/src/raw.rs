@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::json::{JsonError, Kind, Names, Scanner};
+use crate::json::{self, JsonError, Kind, Names, Scanner};
 use crate::lenient::is_filled;
 
 /// Not the JSON that was expected there: broken, of another kind, or with a name that comes twice.
@@ -102,9 +102,9 @@ pub(crate) fn between_quotes(text: &str) -> Option<&str> {
     text.strip_prefix('"')?.strip_suffix('"')
 }
 
-/// A text as a JSON string.
+/// A text as a JSON string. Most are names, in which nothing has to be escaped.
 pub(crate) fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    if json::is_plain(text) { ["\"", text, "\""].concat() } else { serde_json::Value::from(text).to_string() }
 }
 
 /// An array of what is already JSON.

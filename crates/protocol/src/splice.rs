@@ -11,6 +11,7 @@ use bytes::{Bytes, BytesMut};
 use smallvec::SmallVec;
 
 use crate::envelope::{Envelope, Member};
+use crate::raw;
 
 /// A set of edits on one body. Order does not matter; an edit inside of a part that another one replaces or
 /// removes goes away with that part.
@@ -60,9 +61,7 @@ impl Splice {
     pub fn insert_member_into(&mut self, object: Range<usize>, name: &str, value: &[u8]) -> &mut Self {
         let inside = self.body.get(..object.end.saturating_sub(1)).unwrap_or_default();
         let at = inside.trim_ascii_end().len();
-        let mut member = serde_json::Value::from(name).to_string().into_bytes();
-        member.push(b':');
-        member.extend_from_slice(value);
+        let member = [raw::quoted(name).as_bytes(), b":", value].concat();
         self.push(at..at, Change::Append(member.into()))
     }
 

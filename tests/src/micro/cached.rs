@@ -58,20 +58,22 @@ pub(super) fn store() -> Work {
     let cache = Arc::new(ResponseCache::new(1 << 20, None, Arc::<Generations>::default(), &metrics));
     let keeps: Vec<Keep> = (0..10 * ENTRIES).map(|seed| keep(&cache, seed)).collect();
     let mut asked = (0..keeps.len()).cycle();
-    let (answer, facts) = (Bytes::from(inputs::answer()), Facts::default());
+    let (answer, facts, by) = (Bytes::from(inputs::answer()), Facts::default(), by());
     Box::new(move || {
         let keep = &keeps[asked.next().expect("a key")];
-        let by = AnsweredBy { provider: "up", model: "gpt-4o-mini-2024-07-18", fit: true };
         drop(black_box(keep.plain(answer.clone(), &facts, &by)));
     })
 }
 
 fn fill(cache: &Arc<ResponseCache>, seed: u64) -> CacheKey {
     let keep = keep(cache, seed);
-    let by = AnsweredBy { provider: "up", model: "gpt-4o-mini-2024-07-18", fit: true };
-    let (_, stored) = keep.plain(Bytes::from(inputs::answer()), &Facts::default(), &by);
+    let (_, stored) = keep.plain(Bytes::from(inputs::answer()), &Facts::default(), &by());
     assert!(stored, "an answer that may be kept");
     keep.key
+}
+
+fn by() -> AnsweredBy {
+    AnsweredBy { provider: "up".into(), model: "gpt-4o-mini-2024-07-18".into(), fit: true }
 }
 
 /// What keeps the answer to one of many requests.

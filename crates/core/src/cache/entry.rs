@@ -59,9 +59,9 @@ pub struct Entry {
     /// Tokens of the prompt, as they were estimated when it was asked. Known to the process that asked; not in Redis.
     pub prompt_tokens: Option<u64>,
     /// The provider that answered.
-    pub provider: String,
+    pub provider: Arc<str>,
     /// The provider's name of the model.
-    pub model: String,
+    pub model: Arc<str>,
     /// The two as header texts, where they can be.
     pub giver: Option<Giver>,
     /// Whose answer it is.
@@ -75,22 +75,28 @@ pub struct Entry {
     pub born: Instant,
 }
 
-/// Who gives an answer: header texts.
+/// Who gives an answer: names, and the same as header texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Giver {
     /// The provider's name.
-    pub provider: HeaderValue,
+    pub provider: Arc<str>,
+    /// See `provider`.
+    pub provider_header: HeaderValue,
     /// The upstream's name of the model.
-    pub model: HeaderValue,
+    pub model: Arc<str>,
+    /// See `model`.
+    pub model_header: HeaderValue,
 }
 
 impl Giver {
     /// Made once for an answer: every hit carries them.
     #[must_use]
-    pub fn new(provider: &str, model: &str) -> Option<Self> {
+    pub fn new(provider: &Arc<str>, model: &Arc<str>) -> Option<Self> {
         Some(Self {
-            provider: HeaderValue::from_str(provider).ok()?,
-            model: HeaderValue::from_str(model).ok()?,
+            provider_header: HeaderValue::from_str(provider).ok()?,
+            model_header: HeaderValue::from_str(model).ok()?,
+            provider: provider.clone(),
+            model: model.clone(),
         })
     }
 }

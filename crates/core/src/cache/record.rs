@@ -35,6 +35,7 @@ use smallvec::SmallVec;
 use std::{
     borrow::Cow,
     ops::Range,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -76,7 +77,7 @@ pub fn seal(key: &CacheKey, entry: &Entry, compress_from: usize) -> Vec<u8> {
     put(&mut rest, u64::try_from(entry.ttl.as_millis()).unwrap_or(u64::MAX));
     put_length(&mut rest, entry.body.len());
     let tags = &entry.tags;
-    for name in [entry.provider.as_str(), &entry.model, &tags.tenant, &tags.key, &tags.model] {
+    for name in [&entry.provider, &entry.model, &tags.tenant, &tags.key, &tags.model] {
         put_length(&mut rest, name.len());
         rest.extend_from_slice(name.as_bytes());
     }
@@ -126,7 +127,7 @@ pub fn open(
     if length > limit {
         return Err(Invalid::TooLarge);
     }
-    let (provider, model) = (reader.name()?, reader.name()?);
+    let (provider, model): (Arc<str>, Arc<str>) = (reader.name()?.into(), reader.name()?.into());
     let tags =
         Tags { tenant: reader.name()?.into(), key: reader.name()?.into(), model: reader.name()?.into() };
     let usage = if flags & USAGE == 0 { None } else { Some(reader.usage()?) };

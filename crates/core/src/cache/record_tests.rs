@@ -45,7 +45,7 @@ prop_compose! {
         generation in any::<[u64; 4]>(),
         ttl in 600_000..86_400_000u64,
     ) -> Entry {
-        let [provider, model, tenant, key_name, configured] = names;
+        let [provider, model, tenant, key_name, configured] = names.map(Arc::<str>::from);
         let cuts: Vec<_> = cuts.into_iter().filter(|cut| *cut <= body.len()).collect();
         Entry {
             form: if stream { Form::Stream } else { Form::Plain },
@@ -61,7 +61,7 @@ prop_compose! {
             giver: Giver::new(&provider, &model),
             provider,
             model,
-            tags: Tags { tenant: tenant.into(), key: key_name.into(), model: configured.into() },
+            tags: Tags { tenant, key: key_name, model: configured },
             generation,
             ttl: Duration::from_millis(ttl),
             born: Instant::now(),

@@ -196,11 +196,11 @@ pub struct Keep {
 }
 
 /// Who gave an answer.
-pub struct AnsweredBy<'a> {
+pub struct AnsweredBy {
     /// The provider's name.
-    pub provider: &'a str,
+    pub provider: Arc<str>,
     /// The upstream's name of the model.
-    pub model: &'a str,
+    pub model: Arc<str>,
     /// Is it the target that the key names, and a status of 200? The answer of a fallback is not stored under
     /// another's key.
     pub fit: bool,
@@ -209,7 +209,7 @@ pub struct AnsweredBy<'a> {
 impl Keep {
     /// A plain answer with what was read of it; whether it is stored.
     #[must_use]
-    pub fn plain(&self, body: Bytes, facts: &Facts, by: &AnsweredBy<'_>) -> (Arc<Entry>, bool) {
+    pub fn plain(&self, body: Bytes, facts: &Facts, by: &AnsweredBy) -> (Arc<Entry>, bool) {
         let fit = by.fit && body.len() <= self.limit && fitness::observed(self.dialect, &body, facts).is_ok();
         // The bytes may be a slice of a larger buffer, which a stored answer would keep.
         let body = if fit { Bytes::copy_from_slice(&body) } else { body };
@@ -225,7 +225,7 @@ impl Keep {
         events: Bytes,
         usage_events: Vec<Range<usize>>,
         facts: &Facts,
-        by: &AnsweredBy<'_>,
+        by: &AnsweredBy,
     ) -> Arc<Entry> {
         let fit = by.fit && fitness::stream(self.dialect, &events).is_ok();
         let entry = self.entry(Form::Stream, events, usage_events.into(), facts.usage, by);
@@ -255,7 +255,7 @@ impl Keep {
         body: Bytes,
         usage_events: SmallVec<[Range<usize>; 1]>,
         usage: Option<Usage>,
-        by: &AnsweredBy<'_>,
+        by: &AnsweredBy,
     ) -> Arc<Entry> {
         Arc::new(Entry {
             form,
@@ -264,9 +264,9 @@ impl Keep {
             usage_events,
             usage,
             prompt_tokens: Some(self.prompt_tokens),
-            giver: Giver::new(by.provider, by.model),
-            provider: by.provider.to_owned(),
-            model: by.model.to_owned(),
+            giver: Giver::new(&by.provider, &by.model),
+            provider: by.provider.clone(),
+            model: by.model.clone(),
             tags: self.tags.clone(),
             generation: self.generation,
             ttl: entry::life(self.ttl),

@@ -59,7 +59,8 @@ pub enum Denied {
 #[must_use = "dropping it ends the request"]
 #[derive(Default)]
 pub struct Permit {
-    held: SmallVec<[HeldScope; FEW]>,
+    /// Apart, since a permit is handed on many times.
+    held: Vec<HeldScope>,
     /// What was left after it was taken.
     pub remaining: Remaining,
     /// How long it waited in a line.
@@ -98,7 +99,7 @@ pub fn admit(scopes: &[Arc<LimitScope>], ask: Ask, how: How) -> Result<Permit, D
             Some(Err(short)) => return Err(Denied::Refused(Refusal::new(scope, short))),
         }
     }
-    let (mut held, mut low) = (SmallVec::new(), false);
+    let (mut held, mut low) = (Vec::with_capacity(scopes.len()), false);
     for (scope, state) in scopes.iter().zip(&mut states) {
         let taken = state.take(needs, ask.at, how);
         let (requests, tokens) = state.left(ask.at);
@@ -133,13 +134,8 @@ impl Permit {
 
     /// Takes the part of one kind of scope out, to be ended by itself; none where nothing is held of that kind.
     pub fn split_off(&mut self, kind: ScopeKind) -> Option<Self> {
-        if self.held.iter().all(|held| held.scope.kind() != kind) {
-            return None;
-        }
-        let (part, rest): (SmallVec<_>, SmallVec<_>) =
-            self.held.drain(..).partition(|held| held.scope.kind() == kind);
-        self.held = rest;
-        Some(Self { held: part, ..Self::default() })
+        let part: Vec<_> = self.held.extract_if(.., |held| held.scope.kind() == kind).collect();
+        (!part.is_empty()).then(|| Self { held: part, ..Self::default() })
     }
 
     /// Ends it where nothing was asked: it does not even count as a request.

@@ -55,7 +55,7 @@ pub fn tell(app: &App, x: &mut Exchange, now: Instant) {
     }
     handles.count_cache(&x.cache, |note| {
         let giver = note.giver.as_ref()?;
-        app.price(giver.provider.to_str().ok()?, giver.model.to_str().ok()?)
+        app.price(&giver.provider, &giver.model)
     });
     if let Some(why) = x.cache.bypass {
         app.endpoints.bypassed(why.label());

@@ -208,8 +208,8 @@ fn common(x: &Exchange, headers: &mut HeaderMap) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
     cache_headers::write(&x.cache, headers);
     if let Some(giver) = &x.cache.giver {
-        headers.insert(names::PROVIDER, giver.provider.clone());
-        headers.insert(names::MODEL, giver.model.clone());
+        headers.insert(names::PROVIDER, giver.provider_header.clone());
+        headers.insert(names::MODEL, giver.model_header.clone());
         headers.insert(names::ATTEMPTS, HeaderValue::from_static("0"));
     } else if let Some(target) = &x.target {
         headers.insert(names::PROVIDER, target.provider.header.clone());

@@ -224,6 +224,9 @@ impl Door for Provider {
     }
 }
 
+/// So many more a request is likely to add: a copy has room for them without being hashed anew.
+const MORE: usize = 8;
+
 /// Headers of a request, ready to be copied.
 struct Headers {
     plain: HeaderMap,
@@ -234,6 +237,7 @@ impl Headers {
     fn new(common: &HeaderMap, credential: Option<&(HeaderName, HeaderValue)>) -> Self {
         let with = |accept: &'static str| {
             let mut headers = common.clone();
+            headers.reserve(MORE);
             headers.entry(header::ACCEPT).or_insert(HeaderValue::from_static(accept));
             if let Some((name, value)) = credential {
                 headers.insert(name.clone(), value.clone());

@@ -229,7 +229,7 @@ impl Exchange {
     pub fn provider(&self) -> Option<&str> {
         match &self.target {
             Some(target) => Some(&target.provider.name),
-            None => self.cache.giver.as_ref()?.provider.to_str().ok(),
+            None => self.cache.giver.as_ref().map(|giver| &*giver.provider),
         }
     }
 
@@ -238,7 +238,7 @@ impl Exchange {
     pub fn model_upstream(&self) -> Option<&str> {
         match self.attempts.last() {
             Some(attempt) => Some(&attempt.model),
-            None => self.cache.giver.as_ref()?.model.to_str().ok(),
+            None => self.cache.giver.as_ref().map(|giver| &*giver.model),
         }
     }
 

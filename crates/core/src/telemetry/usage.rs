@@ -50,6 +50,11 @@ fn target(x: &Exchange) -> Option<TargetName> {
     if let Some(last) = x.attempts.last() {
         return Some(TargetName { provider: last.target.provider.name.clone(), model: last.model.clone() });
     }
+    if x.target.is_none()
+        && let Some(giver) = &x.cache.giver
+    {
+        return Some(TargetName { provider: giver.provider.clone(), model: giver.model.clone() });
+    }
     Some(TargetName { provider: x.provider()?.into(), model: x.model_upstream()?.into() })
 }
 

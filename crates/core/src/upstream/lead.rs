@@ -121,12 +121,12 @@ impl Lead {
         }
     }
 
-    fn answered_by(&self) -> AnsweredBy<'_> {
+    fn answered_by(&self) -> AnsweredBy {
         let Some((target, model, proper)) = &self.giver else {
-            return AnsweredBy { provider: "", model: "", fit: false };
+            return AnsweredBy { provider: "".into(), model: "".into(), fit: false };
         };
         let planned = self.planned.as_ref().is_some_and(|planned| Arc::ptr_eq(planned, target));
-        AnsweredBy { provider: &target.provider.name, model, fit: planned && *proper }
+        AnsweredBy { provider: target.provider.name.clone(), model: model.clone(), fit: planned && *proper }
     }
 
     /// The upstream's stream has ended.

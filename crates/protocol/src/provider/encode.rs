@@ -12,6 +12,7 @@ use super::{DropFields, own_seals};
 use crate::dialect::{Dialect, Profile};
 use crate::envelope::Envelope;
 use crate::json::{JsonError, Scanner};
+use crate::raw;
 use crate::splice::{Segments, Splice};
 use crate::translate::{self, Toward, Untranslatable};
 
@@ -71,7 +72,7 @@ fn edit(call: &Envelope, encoding: &Encoding<'_>) -> Encoded {
     let mut splice = Splice::from(call);
     let Toward { model, ask_usage: asks, .. } = encoding.toward;
     if call.model() != model {
-        let name = json_string(model);
+        let name = Bytes::from(raw::quoted(model));
         match call.member("model") {
             Some(model) => splice.replace(model.value.clone(), name),
             None => splice.insert_member("model", &name),
@@ -141,10 +142,6 @@ fn include_usage(object: &[u8]) -> Option<Range<usize>> {
         Ok::<_, JsonError>(())
     });
     read.ok().and(found)
-}
-
-fn json_string(text: &str) -> Bytes {
-    serde_json::Value::from(text).to_string().into()
 }
 
 #[cfg(test)]
