@@ -57,8 +57,9 @@ def build(profile):
 def take_profiled():
     """From here on, the Sluice that is built with a profile stands in the place of the usual one."""
     harness.SLUICE = builds.binary("use")
-    if not harness.SLUICE.exists():
-        sys.exit(f"{harness.SLUICE} is not built")
+    for built in (harness.SLUICE, harness.SLUICE.with_name("micro")):
+        if not built.exists():
+            sys.exit(f"{built} is not built")
 
 
 def main():

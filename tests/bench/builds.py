@@ -26,7 +26,7 @@ def usual():
 
 
 def tools():
-    """The load, the floor, and what measures telling."""
+    """The load, the floor, and what measures the parts of a request."""
     cargo("--package", "sluice-tests", "--bins")
 
 

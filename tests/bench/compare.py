@@ -18,8 +18,7 @@ def run(session):
         for row in part.measure(session):
             rows.append(row)
             table.show(row)
-    for line in parts.told(rows):
-        print(f"  {line}")
     figures.write("table", session.head() | {"rows": rows}, session.keep)
+    print("\n".join(parts.told(rows)))
     if failed := [row for row in rows if row["errors"]]:
         sys.exit(f"requests failed ({', '.join(row['row'] for row in failed)}): the figures say nothing")

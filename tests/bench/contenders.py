@@ -70,7 +70,7 @@ def floor(session, inspect=True):
 def answering(session, size=1024):
     """hyper alone, which asks nobody and answers so many bytes."""
     address = f"127.0.0.1:{harness.free_port()}"
-    command = [BIN / "floor", "--listen", address, "--answer", size]
+    command = [BIN / "floor", "--listen", address, "--answer", str(size)]
     with harness.running(command, lambda: harness.listens(address), cpu=session.ours) as process:
         yield Contender("bare", f"http://{address}", process.pid)
 

@@ -1,4 +1,4 @@
-"""What the features of a row cost by themselves: each operation alone, again and again, so that all it needs is at hand.
+"""What a row's features cost by themselves: each operation alone, again and again, so that all it needs is at hand.
 
 In a gateway, where much else happens between two requests, each costs more. So a row costs at least the bare hyper
 proxy and its operations together, and where that is more than a goal, the goal is out of reach with these features at
@@ -16,7 +16,8 @@ ROWS = ["parts"]
 NAMES = {
     "envelope-1k": "1 KB read and checked",
     "estimate-1k": "tokens of 1 KB estimated",
-    "limits": "limits of four scopes taken and settled",
+    "limits-key": "a key's limits taken and settled",
+    "limits": "those of four scopes",
     "encode-1k": "1 KB written for an upstream",
     "answer-1k": "an answer of 1 KB read",
     "cache-key-1k": "cache key of 1 KB",
@@ -27,13 +28,13 @@ NAMES = {
 }
 TOLD = ["told of, without a try", "told of, with one try"]
 ALONE = "hyper alone answers 1 KB"
-PLAIN = ["envelope-1k", "estimate-1k", "limits", "encode-1k", "answer-1k"]
+PLAIN = ["envelope-1k", "estimate-1k", "limits-key", "encode-1k", "answer-1k"]
 # A row: the row whose bare proxy it has, or hyper alone; its operations; how often it is tried; whose threads it uses.
 SUMS = {
     "plain": ("plain", PLAIN, 1, "plain"),
-    "hit": (None, ["envelope-1k", "estimate-1k", "limits", "cache-key-1k", "cache-hit"], 0, "hit"),
+    "hit": (None, ["envelope-1k", "limits-key", "cache-key-1k", "cache-hit"], 0, "hit"),
     "miss": ("plain", [*PLAIN, "cache-key-1k", "cache-store"], 1, "plain"),
-    "100k": ("100k", ["envelope-100k", "estimate-100k", "limits", "encode-1k", "answer-1k"], 1, "plain"),
+    "100k": ("100k", ["envelope-100k", "estimate-100k", "limits-key", "encode-1k", "answer-1k"], 1, "plain"),
 }
 
 
@@ -50,8 +51,7 @@ def measure(session):
 
 
 def sums(found):
-    """Of each row of `found` that has all of its parts: its title, what they are together, and as a ratio to the floor's
-    plain request, or that of the row itself."""
+    """Of each row that has all its parts: title, hyper alone, the operations, the threads, the floor, its figure."""
     by_title = {shown["title"]: shown for row in found for shown in row["figures"]}
     first = {row["row"]: row["figures"][0] for row in found}
     aside = {row["row"]: beside(row["reports"]) for row in found}
@@ -70,7 +70,9 @@ def sums(found):
 def beside(reports):
     """What the threads had of a request for which none waits; none where it was not counted."""
     taken = [report["aside_us_per_sent"] for report in reports if "aside_us_per_sent" in report]
-    return sum(statistics.median(each[name] for each in taken) for name in ASIDE) if taken else None
+    if not taken or any(name not in each for each in taken for name in ASIDE):
+        return None
+    return sum(statistics.median(each[name] for each in taken) for name in ASIDE)
 
 
 def told(found):

@@ -13,6 +13,6 @@ could be lost again unseen. Whoever means the change writes the new baseline and
 
     PYTHONPATH=tests python3 -m instructions --accept
 
-Repeated on one machine most figures are the same to the instruction. Not those of `cache-hit` and `request`: hash
-seeds, times and the order of threads move them by up to half a percent, well within the tolerance.
+Repeated on one machine most figures are the same to the instruction. Not those of `cache-hit`, `cache-store` and
+`request`: hash seeds, times and the order of threads move them by up to half a percent, well within the tolerance.
 """

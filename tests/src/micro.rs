@@ -1,5 +1,5 @@
-//! What a request is made of, one operation at a time: for `benches/micro.rs` and `tests/bench`, which take the time, and
-//! for `tests/run instructions`, which counts instructions.
+//! What a request is made of, one operation at a time: for `benches/micro.rs` and `tests/bench`, which take the time,
+//! and for `tests/run instructions`, which counts instructions.
 //!
 //! Inputs are fixed, so that a figure changes only when the code or the compiler does. Owns the list and what is
 //! measured; who measures and what is too much is not here.
@@ -11,6 +11,15 @@ mod protocol;
 mod whole;
 
 pub use protocol::references;
+
+use rustix::time::{ClockId, clock_gettime};
+
+/// CPU time of this thread so far, in microseconds.
+#[must_use]
+pub fn cpu() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
+}
 
 /// Does the operation once.
 pub type Work = Box<dyn FnMut()>;
@@ -53,7 +62,8 @@ pub fn operations() -> Vec<Operation> {
         one("cache-store", 2000, cached::store),
         one("answer-1k", 500, protocol::answer),
         Operation { name: "stream-chunk", units: inputs::CHUNKS, times: 30, make: protocol::stream },
-        one("limits", 2000, limited::admission),
+        one("limits-key", 2000, limited::of_key),
+        one("limits", 2000, limited::of_all),
     ]
 }
 

@@ -6,8 +6,7 @@
 //! CPU for a streamed request of two tries and for plain ones of none, one and two, and what a scrape of the largest
 //! gateway takes.
 
-use crate::{ceiling, gateway::KEY};
-use rustix::time::{ClockId, clock_gettime};
+use crate::{ceiling, gateway::KEY, micro::cpu};
 use sluice::{Running, StartOptions};
 use sluice_config::{Env, Options, Source};
 use sluice_core::{
@@ -66,12 +65,6 @@ async fn start() -> Running {
     let logs = LogSink::to(Box::new(std::io::sink()));
     let running = sluice::start(settings.settings, StartOptions::new(logs, LedgerPlace::Memory)).await;
     running.expect("a gateway")
-}
-
-/// CPU time of this thread so far, in microseconds.
-fn cpu() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
 }
 
 /// Microseconds a request: the median of batches.

@@ -227,11 +227,15 @@ async fn admit(
     let keyed = candidate.map(|candidate| candidate.toward(&plan)).transpose()?;
     let cacheable = snapshot.cache.as_ref().zip(keyed.as_ref());
     let counted = cacheable.and_then(|(setup, keyed)| keyed.prompt_tokens(setup));
+    if keyed.is_some() {
+        x.laps.end(Stage::Cache);
+    }
     // A count has no prompt that is paid for.
     x.prompt_tokens = match dialect {
         Dialect::CountTokens => 0,
         _ => counted.unwrap_or_else(|| call.prompt_tokens()),
     };
+    x.laps.end(Stage::Decode);
     // The limits, once it is known whom the request may burden: one that could not be served takes nothing from
     // anybody's bucket. Before the look-up, since a stored answer is a request like any other.
     let at_hand = |plan: &Plan| cacheable.is_some_and(|(setup, keyed)| keyed.is_at_hand(setup, plan));

@@ -21,20 +21,21 @@ pub fn now() -> Instant {
 /// So long a reading of the calendar's clock is good for what counts in seconds.
 const READING: Duration = Duration::from_millis(5);
 
-/// Seconds since 1970, for whoever knows that it is just `now`: may be some milliseconds behind. The system's clock is
-/// not read for every request.
+/// Seconds since 1970, for whoever knows that it is just `now`. The system's clock is not read for every request; when
+/// it is set anew, that is seen some milliseconds later.
 #[must_use]
 pub fn second(now: Instant) -> i64 {
     thread_local! {
+        /// Until when it holds what was read.
         static READ: Cell<Option<(Instant, i64)>> = const { Cell::new(None) };
     }
     match READ.get() {
-        // A moment before the reading is none that is behind it.
-        Some((read, second)) if now.saturating_duration_since(read) < READING => second,
+        Some((until, second)) if now < until => second,
         _ => {
-            let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-            let second = i64::try_from(since).unwrap_or(i64::MAX);
-            READ.set(Some((now, second)));
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let second = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+            let left = Duration::from_secs(1) - Duration::from_nanos(since.subsec_nanos().into());
+            READ.set(Some((now + left.min(READING), second)));
             second
         }
     }
@@ -76,7 +77,7 @@ mod tests {
         for _ in 0..120 {
             let before = exact();
             let told = second(Instant::now());
-            assert!((before - 1..=exact()).contains(&told));
+            assert!((before..=exact()).contains(&told));
             tokio::time::sleep(Duration::from_millis(10)).await;
             assert!(second(Instant::now()) >= before, "what was read 10 ms ago is read again");
         }

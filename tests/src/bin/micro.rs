@@ -5,14 +5,13 @@
 //! `micro` alone tells as JSON what there is, and which of the processor's features the code finds: libraries choose
 //! by them how they search and hash.
 
-use rustix::time::{ClockId, clock_gettime};
 use sluice_tests::{
     micro::{self, Operation},
     telling,
 };
 use std::process::ExitCode;
 
-/// So long each operation is done at a time, and how often.
+/// So long each operation is done at a time, in microseconds of CPU, and how often.
 const MOMENT: f64 = 10_000.0;
 const MOMENTS: usize = 9;
 
@@ -51,11 +50,11 @@ fn cost(operation: &Operation) -> f64 {
     let mut work = (operation.make)();
     let mut costs: Vec<f64> = (0..MOMENTS)
         .map(|_| {
-            let (begin, mut times) = (cpu(), 0_u64);
+            let (begin, mut times) = (micro::cpu(), 0_u64);
             loop {
                 (0..operation.times).for_each(|_| work());
                 times += operation.times;
-                let spent = cpu() - begin;
+                let spent = micro::cpu() - begin;
                 if spent >= MOMENT {
                     break spent / (times * operation.units) as f64;
                 }
@@ -64,12 +63,6 @@ fn cost(operation: &Operation) -> f64 {
         .collect();
     costs.sort_by(f64::total_cmp);
     costs.get(MOMENTS / 2).copied().unwrap_or_default()
-}
-
-/// CPU time of this thread so far, in microseconds.
-fn cpu() -> f64 {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
-    time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
 }
 
 fn told(operations: &[Operation]) -> serde_json::Value {

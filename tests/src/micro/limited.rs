@@ -11,8 +11,17 @@ use sluice_core::limits::{
 };
 use std::{hint::black_box, sync::Arc, time::Duration};
 
-/// A request admitted by its key, tenant, model and provider, each with every kind of rate, and settled.
-pub(super) fn admission() -> Work {
+/// A request admitted by its key, which has every kind of rate, and settled.
+pub(super) fn of_key() -> Work {
+    admission(1)
+}
+
+/// The same by its key, tenant, model and provider.
+pub(super) fn of_all() -> Work {
+    admission(4)
+}
+
+fn admission(count: usize) -> Work {
     let per_minute =
         |amount| RateLimit { rate: Rate { amount, per: Duration::from_secs(60) }, burst: amount };
     let limits = ScopeLimits {
@@ -38,7 +47,7 @@ pub(super) fn admission() -> Work {
         elapsed += Duration::from_micros(50);
         let at = At { now: Moment::at(elapsed), second: 1_790_000_000 };
         let ask = Ask { tokens: 506, nano_usd: 0, at };
-        let permit = admit(black_box(&scopes), ask, How::Held).ok().expect("room");
+        let permit = admit(black_box(&scopes[..count]), ask, How::Held).ok().expect("room");
         permit.settle(Spent { tokens: 400, cached_input: 0, nano_usd: 0 }, at);
     })
 }

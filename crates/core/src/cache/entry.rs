@@ -62,7 +62,7 @@ pub struct Entry {
     pub provider: Arc<str>,
     /// The provider's name of the model.
     pub model: Arc<str>,
-    /// The two as header texts, where they can be.
+    /// The two with their header texts, where they can be such.
     pub giver: Option<Giver>,
     /// Whose answer it is.
     pub tags: Tags,

@@ -22,7 +22,7 @@ use std::{
 /// A whole body is handed over in pieces, so that a client that reads slowly is seen to do so, and one that
 /// leaves half-way is not taken for one that got everything. So large is what a connection's buffer grows beyond its
 /// bound, too.
-const PIECE: usize = 64 << 10;
+pub(super) const PIECE: usize = 64 << 10;
 
 /// An answer's body. Holds the request's record and tells about it when the last byte is handed over, or on drop.
 pub struct ReplyBody {

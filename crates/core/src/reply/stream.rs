@@ -6,6 +6,7 @@
 use crate::{
     error::{ErrorKind, GatewayError},
     reply::{
+        body::PIECE,
         feed::{Fed, Feed},
         head::StreamRules,
         render::{self, Audience},
@@ -152,7 +153,7 @@ impl StreamReply {
         let now = Instant::now();
         self.last_sent = now;
         self.handed_over = Some(now);
-        let bytes = std::mem::take(&mut self.ready);
+        let bytes = self.ready.split_to(self.ready.len().min(PIECE));
         if let Some(recorder) = &mut self.recorder {
             recorder.response_bytes += bytes.len() as u64;
         }

@@ -60,7 +60,7 @@ pub struct Exchange {
     pub stream: bool,
     /// Bytes of the request's body.
     pub request_bytes: u64,
-    /// Tokens of the prompt, estimated; 0 until the body has been read.
+    /// Tokens of the prompt, estimated; 0 until its targets are chosen.
     pub prompt_tokens: u64,
     /// The body, or a part of it, has not been read.
     pub body_left: bool,

@@ -130,7 +130,7 @@ labels! {
         Route = "route",
         /// The upstream's request from the client's, summed over tries.
         Encode = "encode",
-        /// The client's body, from its last byte: JSON, schema, what it asks for.
+        /// The client's body, from its last byte: JSON, schema, what it asks for, how many tokens its prompt has.
         Decode = "decode",
     }
 }
