@@ -55,7 +55,8 @@ def compared(found):
 
 def grown(found):
     yield ""
-    yield f"Growth, at commit {found['machine']['commit']}, {found['machine']['date']}. {how_often(found)};"
+    place = found["machine"]
+    yield f"Growth, at commit {place['commit']}, {place['date']}, on {place['cpu']}. {how_often(found)};"
     yield "in the charts, bars reach from the least to the most."
     yield ""
     yield from shapes.markdown(found)
