@@ -20,13 +20,15 @@ use std::{
 };
 
 /// A whole body is handed over in pieces, so that a client that reads slowly is seen to do so, and one that
-/// leaves half-way is not taken for one that got everything. So large is what a connection's buffer grows beyond its
-/// bound, too.
-pub(super) const PIECE: usize = 64 << 10;
+/// leaves half-way is not taken for one that got everything. Each is written out before the next is handed over, so
+/// that a connection's buffer, which never shrinks, does not grow with the answer.
+pub(super) const PIECE: usize = 32 << 10;
 
 /// An answer's body. Holds the request's record and tells about it when the last byte is handed over, or on drop.
 pub struct ReplyBody {
     kind: Kind,
+    /// A whole piece was handed over, and hyper is to write it out.
+    full: bool,
     /// The connection is busy as long as this lives.
     busy: Option<Busy>,
 }
@@ -60,7 +62,7 @@ impl ReplyBody {
             recorder.finish(outcome);
             return Self::untold(bytes);
         }
-        Self { kind: Kind::Full { bytes, close: Some((recorder, outcome)) }, busy: None }
+        Self { kind: Kind::Full { bytes, close: Some((recorder, outcome)) }, full: false, busy: None }
     }
 
     /// A whole answer with status 200 that was there already.
@@ -77,19 +79,19 @@ impl ReplyBody {
         };
         let mut slices = slices.into_iter();
         let now = slices.next().unwrap_or_default();
-        Self { kind: Kind::Slices { slices, now, sized, close }, busy: None }
+        Self { kind: Kind::Slices { slices, now, sized, close }, full: false, busy: None }
     }
 
     /// A whole body whose request has been told about already.
     #[must_use]
     pub fn untold(bytes: Bytes) -> Self {
-        Self { kind: Kind::Untold(Some(bytes)), busy: None }
+        Self { kind: Kind::Untold(Some(bytes)), full: false, busy: None }
     }
 
     /// A stream.
     #[must_use]
     pub fn stream(stream: StreamReply) -> Self {
-        Self { kind: Kind::Stream(Box::new(stream)), busy: None }
+        Self { kind: Kind::Stream(Box::new(stream)), full: false, busy: None }
     }
 
     /// The answer goes out while the request's body is still on its way: the connection cannot be used again,
@@ -126,6 +128,11 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if std::mem::take(&mut self.full) {
+            // hyper writes what it has when there is nothing more for now.
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let next = match &mut self.kind {
             Kind::Stream(stream) => std::task::ready!(poll_guarded(stream, cx)),
             Kind::Untold(bytes) => bytes.take(),
@@ -153,6 +160,7 @@ impl Body for ReplyBody {
                 piece
             }
         };
+        self.full = !self.is_end_stream() && next.as_ref().is_some_and(|piece| piece.len() == PIECE);
         Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
     }
 

@@ -18,8 +18,8 @@ use tokio::{
 
 /// Request heads beyond this are refused with 431.
 const MAX_HEAD: usize = 64 << 10;
-/// What is read of a body at a time, and what of an answer waits to be written, at most. A large prompt that comes in
-/// few pieces is soon copied together; what a connection's buffers have grown to, they keep.
+/// What is read of a body at a time, at most. A large prompt that comes in few pieces is soon copied together; what the
+/// buffer has grown to, the connection keeps.
 const MAX_BUFFER: usize = 128 << 10;
 
 /// What a client gets to read its last event once the drain is over.
