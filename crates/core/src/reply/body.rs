@@ -28,7 +28,7 @@ pub(super) const PIECE: usize = 32 << 10;
 pub struct ReplyBody {
     kind: Kind,
     /// A whole piece was handed over, and hyper is to write it out.
-    full: bool,
+    flushing: bool,
     /// The connection is busy as long as this lives.
     busy: Option<Busy>,
 }
@@ -62,7 +62,7 @@ impl ReplyBody {
             recorder.finish(outcome);
             return Self::untold(bytes);
         }
-        Self { kind: Kind::Full { bytes, close: Some((recorder, outcome)) }, full: false, busy: None }
+        Self { kind: Kind::Full { bytes, close: Some((recorder, outcome)) }, flushing: false, busy: None }
     }
 
     /// A whole answer with status 200 that was there already.
@@ -79,19 +79,19 @@ impl ReplyBody {
         };
         let mut slices = slices.into_iter();
         let now = slices.next().unwrap_or_default();
-        Self { kind: Kind::Slices { slices, now, sized, close }, full: false, busy: None }
+        Self { kind: Kind::Slices { slices, now, sized, close }, flushing: false, busy: None }
     }
 
     /// A whole body whose request has been told about already.
     #[must_use]
     pub fn untold(bytes: Bytes) -> Self {
-        Self { kind: Kind::Untold(Some(bytes)), full: false, busy: None }
+        Self { kind: Kind::Untold(Some(bytes)), flushing: false, busy: None }
     }
 
     /// A stream.
     #[must_use]
     pub fn stream(stream: StreamReply) -> Self {
-        Self { kind: Kind::Stream(Box::new(stream)), full: false, busy: None }
+        Self { kind: Kind::Stream(Box::new(stream)), flushing: false, busy: None }
     }
 
     /// The answer goes out while the request's body is still on its way: the connection cannot be used again,
@@ -128,7 +128,7 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        if std::mem::take(&mut self.full) {
+        if std::mem::take(&mut self.flushing) {
             // hyper writes what it has when there is nothing more for now.
             cx.waker().wake_by_ref();
             return Poll::Pending;
@@ -160,7 +160,7 @@ impl Body for ReplyBody {
                 piece
             }
         };
-        self.full = !self.is_end_stream() && next.as_ref().is_some_and(|piece| piece.len() == PIECE);
+        self.flushing = !self.is_end_stream() && next.as_ref().is_some_and(|piece| piece.len() == PIECE);
         Poll::Ready(next.map(|bytes| Ok(Frame::data(bytes))))
     }
 
