@@ -7,6 +7,7 @@
 //!
 //! Not here: what an upstream says it has counted (`usage`), and how long the answer may get.
 
+mod kinds;
 mod large;
 mod weigh;
 mod written;

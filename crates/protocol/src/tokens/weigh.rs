@@ -1,21 +1,15 @@
 //! What bytes weigh: a sum over all bytes, by their kind and the byte before.
 //!
 //! The numbers are a fit to two public vocabularies over source code, prose, data and two dozen languages, by the
-//! quantile that makes four texts in five come out a little high. There is no state from byte to byte, so the
-//! compiler makes vector instructions of it: several bytes at each cycle.
+//! quantile that makes four texts in five come out a little high. There is no state from byte to byte, so that many
+//! are counted at once (`kinds`).
 
 use std::ops::AddAssign;
 
 use memchr::memmem;
 
+use super::kinds::{self, Kinds};
 use crate::json::RawStr;
-
-/// So many bytes are weighed at once.
-const BLOCK: usize = 64;
-/// The end of a text is weighed in steps of so many, and so are characters beyond ASCII: most blocks have few.
-const LANES: usize = 16;
-/// From so many bytes on, a whole block is less work than its lanes one by one.
-const MANY: usize = 2 * LANES;
 
 /// Bytes of `\uXXXX`.
 const ESCAPE: usize = 6;
@@ -81,7 +75,22 @@ pub(super) fn plain(bytes: &[u8]) -> Weight {
 
 /// The same for what follows on a byte.
 fn plain_after(before: u8, bytes: &[u8]) -> Weight {
-    Weight(sum(before, bytes, weigh_ascii, weigh_beyond))
+    let Kinds { letters, capitals, digits, numbers, marks, line_feeds, beyond } = kinds::count(before, bytes);
+    let weights = [
+        (letters, LETTER),
+        (capitals, CAPITAL),
+        (digits, DIGIT),
+        (numbers, NUMBER),
+        (marks, MARK),
+        (line_feeds, LINE_FEED),
+        (beyond.accented, ACCENTED),
+        (beyond.cyrillic, CYRILLIC),
+        (beyond.alphabet, ALPHABET),
+        (beyond.syllables, SYLLABLE),
+        (beyond.ideographs, IDEOGRAPH),
+        (beyond.further, BEYOND),
+    ];
+    Weight(weights.iter().map(|(count, weight)| count * u64::from(*weight)).sum())
 }
 
 /// The weight of a string.
@@ -137,97 +146,7 @@ fn next_escape(finder: &memmem::Finder<'_>, text: &[u8]) -> usize {
 
 /// How many runs of digits there are.
 pub(super) fn numbers(bytes: &[u8]) -> u64 {
-    let starts = |byte: u8, before: u8| u8::from(byte.is_ascii_digit() & !before.is_ascii_digit());
-    sum(SPACE, bytes, starts, |_| 0)
-}
-
-/// Adds up what each byte weighs behind the one before it, and on top of that what it weighs if it is beyond ASCII.
-#[inline(always)]
-fn sum(before: u8, bytes: &[u8], weigh: impl Fn(u8, u8) -> u8, beyond: impl Fn(u8) -> u8) -> u64 {
-    let Some(behind_first) = bytes.len().checked_sub(1) else { return 0 };
-    // The odd bytes come first, so that every whole block has a byte before it.
-    let (head, whole) = bytes.split_at_checked(behind_first % BLOCK + 1).unwrap_or_default();
-    let whole_before = bytes.get(behind_first % BLOCK..).unwrap_or_default();
-    let mut total = sum_head(before, head, &weigh, &beyond);
-    for (block, before) in whole.as_chunks::<BLOCK>().0.iter().zip(whole_before.as_chunks().0) {
-        total += u64::from(sum_whole(block, before, &weigh));
-        total += sum_beyond_of(block, &beyond);
-    }
-    total
-}
-
-/// The same for as many bytes as a block has, or less. They are filled up with bytes that count nothing.
-#[inline(always)]
-fn sum_head(before: u8, head: &[u8], weigh: impl Fn(u8, u8) -> u8, beyond: impl Fn(u8) -> u8) -> u64 {
-    let mut filled = [0; BLOCK + 1];
-    let [first, behind @ ..] = &mut filled;
-    *first = before;
-    if let Some(place) = behind.get_mut(..head.len()) {
-        place.copy_from_slice(head);
-    }
-    let [block_before @ .., _] = &filled;
-    let [_, block @ ..] = &filled;
-    if head.len() > MANY {
-        return u64::from(sum_whole(block, block_before, &weigh)) + sum_beyond_of(block, &beyond);
-    }
-    let lanes = block.as_chunks().0.iter().zip(block_before.as_chunks().0);
-    lanes
-        .take(head.len().div_ceil(LANES))
-        .map(|(lanes, before)| {
-            u64::from(sum_lanes(&weigh_all(lanes, before, &weigh))) + sum_beyond(lanes, &beyond)
-        })
-        .sum()
-}
-
-/// Not inlined: alone the compiler makes better code of it.
-#[inline(never)]
-fn sum_whole(block: &[u8; BLOCK], before: &[u8; BLOCK], weigh: impl Fn(u8, u8) -> u8) -> u32 {
-    sum_block(block, before, weigh)
-}
-
-#[inline(never)]
-fn sum_lanes(lanes: &[u8; LANES]) -> u32 {
-    sum_all(lanes)
-}
-
-/// In two passes: the compiler takes as many bytes at once as the widest number in a loop allows, so
-/// weighing is kept apart from summing.
-#[inline(always)]
-fn sum_block<const N: usize>(block: &[u8; N], before: &[u8; N], weigh: impl Fn(u8, u8) -> u8) -> u32 {
-    sum_all(&weigh_all(block, before, weigh))
-}
-
-#[inline(always)]
-fn weigh_all<const N: usize>(block: &[u8; N], before: &[u8; N], weigh: impl Fn(u8, u8) -> u8) -> [u8; N] {
-    let mut weights = [0; N];
-    for (weight, (byte, before)) in weights.iter_mut().zip(block.iter().zip(before)) {
-        *weight = weigh(*byte, *before);
-    }
-    weights
-}
-
-/// Wrapping, since a check at each addition would keep the vector instructions away; a block is far too short.
-#[inline(always)]
-fn sum_all<const N: usize>(weights: &[u8; N]) -> u32 {
-    weights.iter().fold(0_u32, |sum, weight| sum.wrapping_add(u32::from(*weight)))
-}
-
-#[inline(always)]
-fn sum_beyond_of(block: &[u8; BLOCK], beyond: impl Fn(u8) -> u8) -> u64 {
-    if block.is_ascii() {
-        return 0;
-    }
-    block.as_chunks().0.iter().map(|lanes| sum_beyond(lanes, &beyond)).sum()
-}
-
-#[inline(always)]
-fn sum_beyond(lanes: &[u8; LANES], beyond: impl Fn(u8) -> u8) -> u64 {
-    const HIGH: u128 = u128::from_ne_bytes([0x80; LANES]);
-    if u128::from_ne_bytes(*lanes) & HIGH == 0 {
-        0
-    } else {
-        u64::from(sum_lanes(&weigh_all(lanes, lanes, |byte, _| beyond(byte))))
-    }
+    kinds::count(SPACE, bytes).numbers
 }
 
 /// `weight` if it applies.

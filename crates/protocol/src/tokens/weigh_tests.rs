@@ -79,9 +79,19 @@ fn numbers_are_counted_one_by_one() {
     }
 }
 
+#[test]
+fn long_texts_of_one_kind_overflow_no_counter() {
+    for byte in ["a", "A", "7", "#", "\n", "\u{e9}", "7a", "#a"] {
+        for length in [1, 15, 16, 17, 1040, 1041, 4096, 20_000] {
+            let text = byte.repeat(length);
+            assert_eq!(plain(text.as_bytes()), slowly(text.as_bytes()), "{byte:?} {length} times");
+        }
+    }
+}
+
 proptest! {
     #[test]
-    fn blocks_weigh_what_their_bytes_weigh(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+    fn blocks_weigh_what_their_bytes_weigh(bytes in prop::collection::vec(any::<u8>(), 0..4000)) {
         prop_assert_eq!(plain(&bytes), slowly(&bytes));
     }
 
