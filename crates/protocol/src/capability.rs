@@ -13,7 +13,7 @@ use crate::features::{Feature, Needs};
 use crate::provider::Endpoints;
 
 /// What becomes of a member on its way to a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Treatment {
     /// It goes there as it is.
     Native,
@@ -88,8 +88,11 @@ pub struct Family {
     pub(crate) translated: ByClient,
 }
 
-/// By client, in the order of [`Dialect::ALL`]: the members with a row in the tables, in the order of their names.
-pub(crate) type ByClient = [&'static [(&'static str, Treatment)]; Dialect::ALL.len()];
+/// By client, in the order of [`Dialect::ALL`].
+pub(crate) type ByClient = [Members; Dialect::ALL.len()];
+
+/// The members with a row in the tables, in the order of their names.
+pub(crate) type Members = &'static [(&'static str, Treatment)];
 
 /// Nothing is known.
 static UNKNOWN: Family = Family::UNKNOWN;

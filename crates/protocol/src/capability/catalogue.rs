@@ -1,10 +1,12 @@
 //! The tables put together, once: for each preset its families, and for each family its members.
 
+use std::cell::RefCell;
 use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use super::families::{self, Models};
-use super::{Family, members};
+use super::{Family, Members, Treatment, members};
 use crate::dialect::Dialect;
 use crate::provider::{PRESETS, Preset, ProviderKind};
 
@@ -16,7 +18,8 @@ type Families = Vec<(Models, Family)>;
 
 /// By preset, in the order of [`PRESETS`].
 static CATALOGUE: LazyLock<Vec<(&str, Families)>> = LazyLock::new(|| {
-    let tables = Tables { families: families::rows().collect(), members: members::rows().collect() };
+    let (families, members) = (families::rows().collect(), members::rows().collect());
+    let tables = Tables { families, members, lists: RefCell::default() };
     PRESETS.iter().map(|preset| (preset.id, tables.families_of(preset))).collect()
 });
 
@@ -72,6 +75,8 @@ pub(super) const fn via(kind: ProviderKind) -> Dialect {
 struct Tables {
     families: Vec<families::Row>,
     members: Vec<members::Row>,
+    /// Every list of members once: most families have the same as others.
+    lists: RefCell<HashSet<Members>>,
 }
 
 impl Tables {
@@ -98,9 +103,8 @@ impl Tables {
             let mut found: Vec<_> = self.members.iter().filter(fits).filter_map(ranked).collect();
             found.sort_by_key(|(member, rank, _)| (*member, *rank));
             found.dedup_by_key(|(member, ..)| *member);
-            let members: Vec<_> =
-                found.into_iter().map(|(member, _, treatment)| (member, treatment)).collect();
-            &*members.leak()
+            let members = found.into_iter().map(|(member, _, treatment)| (member, treatment));
+            self.shared(members.collect())
         };
         Family {
             max_output,
@@ -110,5 +114,14 @@ impl Tables {
             own: Dialect::ALL.map(|client| members(client, client)),
             translated: Dialect::ALL.map(|client| members(client, via)),
         }
+    }
+    fn shared(&self, members: Box<[(&'static str, Treatment)]>) -> Members {
+        let mut lists = self.lists.borrow_mut();
+        if let Some(known) = lists.get(&*members) {
+            return known;
+        }
+        let kept: Members = Box::leak(members);
+        lists.insert(kept);
+        kept
     }
 }
