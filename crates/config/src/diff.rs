@@ -4,6 +4,7 @@
 //! defaults count as if they were written. What needs a restart is told by `restart`.
 
 mod compact;
+mod packed;
 mod seal;
 
 use crate::{
@@ -16,19 +17,20 @@ use crate::{
 };
 use compact::{compact, compact_both};
 use config::{Map, Value, ValueKind};
+use packed::{packed, unpacked};
 use std::fmt;
 
 /// A configuration as it can be compared, without its secrets. `Debug` shows nothing: an address may hold some.
 #[derive(Clone)]
 pub struct Effective {
-    tree: Value,
+    tree: Box<str>,
     /// Files that may change in their place, by the field that names them.
     files: Vec<(String, PemFile)>,
 }
 
 impl Effective {
     pub(crate) fn new(tree: Value, settings: &Settings) -> Self {
-        Self { tree: seal::sealed(Shape::root(), tree), files: files(settings) }
+        Self { tree: packed(&seal::sealed(Shape::root(), tree)), files: files(settings) }
     }
 }
 
@@ -121,7 +123,7 @@ const SECTIONS: &[&str] = &[
 #[must_use]
 pub fn diff(old: &Effective, new: &Effective) -> Vec<Change> {
     let mut changes = Changes(Vec::new());
-    changes.value(Shape::root(), &old.tree, &new.tree, "");
+    changes.value(Shape::root(), &unpacked(&old.tree), &unpacked(&new.tree), "");
     for (at, file) in &new.files {
         let before = old.files.iter().find(|(old, _)| old == at);
         if before.is_some_and(|(_, before)| before.was_rewritten(file)) {

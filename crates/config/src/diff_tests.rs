@@ -1,7 +1,7 @@
 //! What two configurations differ in.
 
 use super::*;
-use crate::{Env, Options, Source, load};
+use crate::{Env, Options, Source, layers, load, problems::Problems};
 use std::path::Path;
 
 const BASE: &str = "\
@@ -53,6 +53,20 @@ fn what_means_the_same_is_no_change() {
     ] {
         assert_eq!(replaced(from, to), [""; 0], "{to}");
     }
+}
+
+#[test]
+fn what_rests_as_a_text_is_the_same_tree_again() {
+    let text =
+        "{n: null, b: true, i: -9007199254740993, f: 0.1, s: 'a\"\\u00e9\\n', l: [1, [], {}], z: 1, a: 2}";
+    let tree = layers::of_file(
+        &crate::parse::document(text, &mut Problems::default()).unwrap(),
+        &mut Problems::default(),
+    );
+    assert_eq!(unpacked(&packed(&tree)), tree);
+    // Larger than what a `Value` can be read with.
+    let large = Value::new(None, ValueKind::U64(u64::MAX));
+    assert_eq!(unpacked(&packed(&large)).kind, ValueKind::String(u64::MAX.to_string()));
 }
 
 #[test]

@@ -13,15 +13,25 @@ use crate::{
     suggest,
     tree::{Data, Node, Span, Value as Scalar},
 };
-use config::{Config, ConfigError, Map, Source, Value, ValueKind};
+use config::{Config, ConfigBuilder, ConfigError, Map, Source, Value, ValueKind, builder::DefaultState};
+use std::{
+    mem,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 /// Prefix of variables that override one value.
 const PREFIX: &str = "SLUICE__";
 const ROOT: &str = "settings";
 
-/// One layer. `Debug` is demanded by the trait and shows nothing: a layer may hold secrets.
-#[derive(Clone)]
-struct Layer(Value);
+/// One layer. It is handed on rather than copied: what is built collects it once. `Debug` is demanded by the trait and
+/// shows nothing: a layer may hold secrets.
+struct Layer(Mutex<Value>);
+
+impl Layer {
+    fn value(&self) -> MutexGuard<'_, Value> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl std::fmt::Debug for Layer {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -31,19 +41,20 @@ impl std::fmt::Debug for Layer {
 
 impl Source for Layer {
     fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
-        Box::new(self.clone())
+        Box::new(Self(self.value().clone().into()))
     }
 
     fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
-        Ok(Map::from_iter([(ROOT.to_owned(), self.0.clone())]))
+        Ok(Map::from_iter([(ROOT.to_owned(), mem::replace(&mut *self.value(), empty()))]))
     }
 }
 
 /// Later layers win; maps are merged, everything else is replaced whole.
 pub(crate) fn merge(layers: Vec<Value>) -> Result<Value, ConfigError> {
-    let builder =
-        layers.into_iter().fold(Config::builder(), |builder, layer| builder.add_source(Layer(layer)));
-    builder.build()?.get(ROOT)
+    let add = |builder: ConfigBuilder<DefaultState>, layer: Value| builder.add_source(Layer(layer.into()));
+    let built = layers.into_iter().fold(Config::builder(), add).build()?;
+    let root = built.cache.into_table()?.swap_remove(ROOT);
+    root.ok_or_else(|| ConfigError::NotFound(ROOT.to_owned()))
 }
 
 /// An empty map.
