@@ -103,7 +103,10 @@ impl State {
 
 impl Queue {
     pub(super) fn new(limits: Limits) -> Self {
-        let state = State { waiting: VecDeque::with_capacity(limits.capacity), ..State::default() };
+        // What is usually there, while a batch fills and while it is written: every place is used in turn, so that more of
+        // them would only be further memory. The queue grows where a disk holds the writer up.
+        let room = limits.capacity.min(2 * limits.batch);
+        let state = State { waiting: VecDeque::with_capacity(room), ..State::default() };
         Self { limits, state: Mutex::new(state), work: Condvar::new(), settled: Condvar::new() }
     }
 
