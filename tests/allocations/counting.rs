@@ -1,4 +1,4 @@
-//! An allocator that counts, for each thread on the account of whose work it does.
+//! An allocator that counts, for each thread on the account of whose work it does, and what is held by all.
 //!
 //! Owns the counters and the marks of threads. What it hands out is the system's; where an allocation came from is
 //! noted by [`crate::sites`] when it is asked to.
@@ -7,7 +7,7 @@ use crate::sites;
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
 
 /// Whose work a thread does.
@@ -28,6 +28,13 @@ thread_local! {
 
 static GATEWAY: AtomicU64 = AtomicU64::new(0);
 static WRITERS: AtomicU64 = AtomicU64::new(0);
+/// Bytes that somebody has now, whoever it is.
+static HELD: AtomicUsize = AtomicUsize::new(0);
+
+/// Bytes of the whole process that are asked for and not given back.
+pub(crate) fn held() -> usize {
+    HELD.load(Relaxed)
+}
 
 /// From now on this thread works for `side`.
 pub(crate) fn mark(side: Side) {
@@ -55,6 +62,7 @@ struct Counting;
 static ALLOCATOR: Counting = Counting;
 
 fn note(bytes: usize) {
+    HELD.fetch_add(bytes, Relaxed);
     match SIDE.get() {
         Side::Harness => {}
         Side::Writers => _ = WRITERS.fetch_add(1, Relaxed),
@@ -83,10 +91,12 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn realloc(&self, old: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         note(size);
+        HELD.fetch_sub(layout.size(), Relaxed);
         unsafe { System.realloc(old, layout, size) }
     }
 
     unsafe fn dealloc(&self, old: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size(), Relaxed);
         unsafe { System.dealloc(old, layout) }
     }
 }

@@ -1,4 +1,5 @@
-//! How often a request asks for memory: pinned, since each time costs, and a few more are never noticed otherwise.
+//! How often a request asks for memory, and what a client key keeps of it: pinned, since each time costs, and a few
+//! more are never noticed otherwise.
 //!
 //! A whole gateway with every usual feature on: keys, a model right, limits in memory of key, tenant, model and
 //! provider, the cache, metrics, a line in a file, a usage record. It runs on a runtime of its own, whose threads are
@@ -14,8 +15,15 @@ mod sites;
 mod stage;
 
 use counting::Count;
+use sluice::StartOptions;
+use sluice_config::{Loaded, Options, Source};
+use sluice_core::{LedgerPlace, LogSink};
 use stage::Stage;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    fmt::Write as _,
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 /// What a plain request may have, in a build of tests; the goal is 40. Lower each of these with what is saved.
 const PLAIN: u32 = 31;
@@ -25,6 +33,9 @@ const HIT: u32 = 21;
 const STREAM: u32 = 44;
 /// Each further chunk.
 const CHUNK: u32 = 0;
+
+/// Bytes that a client key keeps: its entry, its counters, its part of what a reload compares.
+const KEY: usize = 1_150;
 
 /// What happens once in a while, on the average.
 const NOW_AND_THEN: f64 = 2.0;
@@ -98,6 +109,38 @@ fn a_chunk_of_a_stream_allocates_no_more_than_it_did() {
     let long = cost(STREAMS, || stage.stream(101));
     at_most("a stream of one chunk", short, STREAM);
     at_most("a chunk of a stream", ((long - short) / 100.0).round(), CHUNK);
+}
+
+#[test]
+fn a_key_keeps_no_more_memory_than_it_did() {
+    let _alone = alone();
+    // What only the first gateway makes is there then.
+    kept_with(1);
+    let each = kept_with(1_001).saturating_sub(kept_with(1)) / 1_000;
+    println!("  {each:8} bytes: a client key");
+    assert!(each <= KEY, "a client key: {each} bytes, {KEY} until now");
+}
+
+/// Bytes that a gateway keeps that has read a configuration with so many keys.
+fn kept_with(keys: usize) -> usize {
+    let before = counting::held();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let mut yaml = "listeners: {api: {bind: '127.0.0.1:0'}, admin: {bind: '127.0.0.1:0'}}
+providers: [{name: p, kind: openai_compatible, base_url: 'http://127.0.0.1:1/v1', allow_private: true}]
+models: [{name: m, targets: [{provider: p, model: m}]}]
+keys:\n"
+        .to_owned();
+    for n in 0..keys {
+        writeln!(yaml, "- {{name: k{n}, hash: 'blake3:{n:064x}', models: ['*']}}").unwrap();
+    }
+    let source = Source::Text { name: "keys", text: &yaml, base: Path::new(".") };
+    let Loaded { settings, effective, .. } = sluice_config::load(source, &Options::default()).unwrap();
+    drop(yaml);
+    let options = StartOptions::new(LogSink::to(Box::new(std::io::sink())), LedgerPlace::Memory);
+    let running = runtime.block_on(sluice::start(settings, options)).unwrap();
+    let kept = counting::held() - before;
+    drop((running, effective));
+    kept
 }
 
 #[test]

@@ -61,7 +61,7 @@ pub fn tell(app: &App, x: &mut Exchange, now: Instant) {
         app.endpoints.bypassed(why.label());
     }
     if let Some(key) = &x.key {
-        key.metrics.count(metrics, outcome, &spent);
+        key.metrics.count(outcome, &spent);
     }
     for (attempt, bought) in x.attempts.iter().zip(&spent.tries) {
         let metrics = &attempt.target.metrics;

@@ -31,16 +31,20 @@ fn usd(nano: u64) -> f64 {
     nano as f64 / 1e9
 }
 
-fn count_tokens(counters: &PerLabel<TokenType, IntCounter>, tokens: &Tokens) {
-    for (kind, amount) in [
+/// Tokens by type, of which there are some.
+fn by_type(tokens: &Tokens) -> impl Iterator<Item = (TokenType, u64)> {
+    let all = [
         (TokenType::Input, tokens.input),
         (TokenType::Output, tokens.output),
         (TokenType::CacheRead, tokens.cache_read),
         (TokenType::CacheWrite, tokens.cache_write),
-    ] {
-        if amount > 0
-            && let Some(counter) = counters.get(kind)
-        {
+    ];
+    all.into_iter().filter(|(_, amount)| *amount > 0)
+}
+
+fn count_tokens(counters: &PerLabel<TokenType, IntCounter>, tokens: &Tokens) {
+    for (kind, amount) in by_type(tokens) {
+        if let Some(counter) = counters.get(kind) {
             counter.inc_by(amount);
         }
     }

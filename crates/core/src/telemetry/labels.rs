@@ -32,6 +32,12 @@ macro_rules! labels {
             /// The text of all values.
             pub const WORDS: &'static [&'static str] = &[$($text),+];
 
+            /// Where it stands among them.
+            #[must_use]
+            pub const fn index(self) -> usize {
+                self as usize
+            }
+
             /// The label's text.
             #[must_use]
             pub const fn as_str(self) -> &'static str {

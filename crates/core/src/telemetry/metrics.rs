@@ -6,9 +6,11 @@
 mod cpu;
 mod declare;
 mod families;
+mod rows;
 
 pub use declare::{Family, Kind, Label};
 pub use families::{FAMILIES, Metrics, PROCESS};
+pub use rows::{Row, RowVec};
 
 use crate::telemetry::labels::{
     AbortPhase, Alone, AuthFailure, BypassLabel, CappedLabel, EndpointLabel, Rejection, Reload, SpanLoss,

@@ -1,9 +1,9 @@
 //! Handles of client keys.
 
-use super::{count_tokens, pick, usd};
+use super::{by_type, pick, usd};
 use crate::telemetry::{
-    labels::{Decision, LimitLabel, Outcome, PerLabel, TokenType},
-    metrics::Metrics,
+    labels::{Decision, LimitLabel, Outcome, TokenType},
+    metrics::{Metrics, Row},
     spent::Spent,
 };
 use prometheus::{Counter, IntCounter};
@@ -14,14 +14,18 @@ const OUTCOMES: &[Outcome] =
     &[Outcome::Ok, Outcome::ClientError, Outcome::Limited, Outcome::Cancelled, Outcome::UpstreamError];
 /// Kinds of tokens that it counts from zero; few keys' prompts are cached by a provider.
 const TOKENS: &[TokenType] = &[TokenType::Input, TokenType::Output];
+/// Refusals that it counts from zero.
+const LIMITS: &[LimitLabel] =
+    &[LimitLabel::Requests, LimitLabel::Tokens, LimitLabel::Concurrency, LimitLabel::Budget];
 
 /// Handles of one key.
 pub struct KeyMetrics {
     tenant: String,
     label: String,
-    requests: PerLabel<Outcome, IntCounter>,
+    requests: Row,
     allowed: [IntCounter; 2],
-    tokens: PerLabel<TokenType, IntCounter>,
+    tokens: Row,
+    limited: Row,
     cost: Counter,
 }
 
@@ -34,22 +38,17 @@ impl KeyMetrics {
             let decision = [tenant, Decision::Limited.as_str(), limit.as_str()];
             metrics.limit_decisions.with_label_values(&decision);
         }
-        for limit in [LimitLabel::Requests, LimitLabel::Tokens, LimitLabel::Concurrency, LimitLabel::Budget] {
-            metrics.key_limited.with_label_values(&[tenant, key, limit.as_str()]);
-        }
+        let owner = [tenant, key];
         Self {
             tenant: tenant.to_owned(),
             label: key.to_owned(),
-            requests: PerLabel::new(OUTCOMES, |outcome| {
-                metrics.key_requests.with_label_values(&[tenant, key, outcome.as_str()])
-            }),
+            requests: metrics.key_requests.row(owner, OUTCOMES.iter().map(|outcome| outcome.index())),
             allowed: [Decision::Allowed, Decision::Queued].map(|decision| {
                 let labels = [tenant, decision.as_str(), LimitLabel::None.as_str()];
                 metrics.limit_decisions.with_label_values(&labels)
             }),
-            tokens: PerLabel::new(TOKENS, |kind| {
-                metrics.key_tokens.with_label_values(&[tenant, key, kind.as_str()])
-            }),
+            tokens: metrics.key_tokens.row(owner, TOKENS.iter().map(|kind| kind.index())),
+            limited: metrics.key_limited.row(owner, LIMITS.iter().map(|limit| limit.index())),
             cost: metrics.key_cost.with_label_values(&[tenant, key]),
         }
     }
@@ -73,29 +72,17 @@ impl KeyMetrics {
 
     /// Counts a request that a limit refused.
     pub fn limited(&self, metrics: &Metrics, limit: LimitLabel) {
-        let limit = limit.as_str();
-        let decision = [&self.tenant, Decision::Limited.as_str(), limit];
+        let decision = [&self.tenant, Decision::Limited.as_str(), limit.as_str()];
         metrics.limit_decisions.with_label_values(&decision).inc();
-        metrics.key_limited.with_label_values(&[&self.tenant, &self.label, limit]).inc();
+        self.limited.add(limit.index(), 1);
     }
 
     /// Counts a finished request, and what it bought.
-    pub fn count(&self, metrics: &Metrics, outcome: Outcome, spent: &Spent) {
-        match self.requests.get(outcome) {
-            Some(counter) => counter.inc(),
-            None => {
-                metrics.key_requests.with_label_values(&[&self.tenant, &self.label, outcome.as_str()]).inc();
-            }
-        }
+    pub fn count(&self, outcome: Outcome, spent: &Spent) {
+        self.requests.add(outcome.index(), 1);
         if let Some(counted) = &spent.counted {
-            count_tokens(&self.tokens, &counted.tokens);
-            let cached = [
-                (TokenType::CacheRead, counted.tokens.cache_read),
-                (TokenType::CacheWrite, counted.tokens.cache_write),
-            ];
-            for (kind, amount) in cached.into_iter().filter(|(_, amount)| *amount > 0) {
-                let labels = [&self.tenant, &self.label, kind.as_str()];
-                metrics.key_tokens.with_label_values(&labels).inc_by(amount);
+            for (kind, amount) in by_type(&counted.tokens) {
+                self.tokens.add(kind.index(), amount);
             }
         }
         if let Some(cost) = &spent.cost {

@@ -2,6 +2,7 @@
 //!
 //! Knows no family by name; those are in [`families`](super::families).
 
+use super::RowVec;
 use prometheus::{
     CounterVec, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, core::Collector,
@@ -48,6 +49,7 @@ macro_rules! families {
     (@type float_counter) => { prometheus::CounterVec };
     (@type gauge) => { prometheus::IntGaugeVec };
     (@type float_gauge) => { prometheus::GaugeVec };
+    (@type rows) => { crate::telemetry::metrics::RowVec };
     (@type histogram) => { prometheus::HistogramVec };
     (@type single_counter) => { prometheus::IntCounter };
     (@type single_gauge) => { prometheus::IntGauge };
@@ -55,16 +57,26 @@ macro_rules! families {
     (@type single_histogram) => { prometheus::Histogram };
     (@kind counter) => { Kind::Counter };
     (@kind float_counter) => { Kind::Counter };
+    (@kind rows) => { Kind::Counter };
     (@kind single_counter) => { Kind::Counter };
     (@kind histogram) => { Kind::Histogram };
     (@kind single_histogram) => { Kind::Histogram };
     (@kind $gauge:ident) => { Kind::Gauge };
+    // Of the last label's words counters are made.
+    (@make $r:ident rows $name:expr, $help:literal, [$one:literal, $other:literal, $label:literal of $words:expr]) => {
+        $r.rows($name, $help, &[$one, $other, $label], $words)
+    };
+    (@make $r:ident $kind:ident $name:expr, $help:literal,
+        [$($label:literal $(of $values:expr)?),*] $(, $buckets:ident)?) => {
+        $r.$kind($name, $help, &[$($label),*] $(, $buckets)?)
+    };
     (@values) => { None };
     (@values $values:expr) => { Some($values) };
     (@buckets) => { &[] };
     (@buckets $buckets:ident) => { $buckets };
     (@forget counter $vec:expr, $labels:ident) => { $vec.remove($labels).ok() };
     (@forget float_counter $vec:expr, $labels:ident) => { $vec.remove($labels).ok() };
+    (@forget rows $vec:expr, $labels:ident) => { $vec.remove($labels).ok() };
     (@forget gauge $vec:expr, $labels:ident) => { $vec.remove($labels).ok() };
     (@forget float_gauge $vec:expr, $labels:ident) => { $vec.remove($labels).ok() };
     (@forget histogram $vec:expr, $labels:ident) => { $vec.remove($labels).ok() };
@@ -94,7 +106,8 @@ macro_rules! families {
             /// Every family, registered, without a series yet but for those that have no labels.
             pub(super) fn register() -> prometheus::Result<Self> {
                 let r = Registrar::default();
-                $(let $field = r.$kind(concat!("sluice_", $name), $help, &[$($label),*] $(, $buckets)?)?;)+
+                $(let $field = families!(@make r $kind concat!("sluice_", $name), $help,
+                    [$($label $(of $values)?),*] $(, $buckets)?)?;)+
                 Ok(Self { $($field,)+ registry: r.into_registry() })
             }
 
@@ -146,6 +159,16 @@ impl Registrar {
         labels: &[&str],
     ) -> prometheus::Result<CounterVec> {
         self.keep(CounterVec::new(Opts::new(name, help), labels))
+    }
+
+    pub(super) fn rows(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        words: &'static [&'static str],
+    ) -> prometheus::Result<RowVec> {
+        self.keep(RowVec::new(name, help, labels, words))
     }
 
     pub(super) fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {
