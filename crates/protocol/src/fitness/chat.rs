@@ -14,7 +14,7 @@ pub(super) fn read(payload: &[u8], tally: &mut Tally) -> Result<(), JsonError> {
         match &*name.decode() {
             "choices" if scanner.kind()? == Kind::Array => scanner.array(|scanner, position| {
                 // The index may stand behind what it is needed for.
-                let index = index(&mut scanner.clone(), position)?;
+                let index = index(scanner.clone(), position)?;
                 read_choice(scanner, index, tally)
             })?,
             "error" => tally.error(scanner)?,
@@ -25,15 +25,33 @@ pub(super) fn read(payload: &[u8], tally: &mut Tally) -> Result<(), JsonError> {
     scanner.finish()
 }
 
-fn index(scanner: &mut Scanner<'_>, position: usize) -> Result<u64, JsonError> {
-    let mut index = u64::try_from(position).unwrap_or(u64::MAX);
-    members(scanner, |scanner, name| {
-        if name == "index" {
-            index = count(scanner)?.unwrap_or(index);
-        }
-        Ok(())
-    })?;
-    Ok(index)
+/// Where a choice or a call belongs. Nearly always it is said first, and what stands behind that is not read here.
+fn index(mut ahead: Scanner<'_>, position: usize) -> Result<u64, JsonError> {
+    let position = u64::try_from(position).unwrap_or(u64::MAX);
+    if ahead.kind()? != Kind::Object {
+        return Ok(position);
+    }
+    let found = ahead.object(|scanner, name| match &*name.decode() {
+        "index" => count(scanner)?.map_or(Ok(()), |index| Err(Stop::At(index))),
+        _ => Ok(()),
+    });
+    match found {
+        Ok(()) => Ok(position),
+        Err(Stop::At(index)) => Ok(index),
+        Err(Stop::Json(error)) => Err(error),
+    }
+}
+
+/// Why an object is not read on.
+enum Stop {
+    At(u64),
+    Json(JsonError),
+}
+
+impl From<JsonError> for Stop {
+    fn from(error: JsonError) -> Self {
+        Self::Json(error)
+    }
 }
 
 fn read_choice(scanner: &mut Scanner<'_>, index: u64, tally: &mut Tally) -> Result<(), JsonError> {
@@ -68,7 +86,7 @@ fn read_message(scanner: &mut Scanner<'_>, choice: u64, tally: &mut Tally) -> Re
             "refusal" => tally.spoilt(Unfit::Refused, scanner)?,
             "tool_calls" if scanner.kind()? == Kind::Array => scanner.array(|scanner, position| {
                 tally.content = true;
-                let index = index(&mut scanner.clone(), position)?;
+                let index = index(scanner.clone(), position)?;
                 read_call(scanner, (choice, index), tally)
             })?,
             "tool_calls" => tally.spoilt(Unfit::ToolCall, scanner)?,
