@@ -7,6 +7,8 @@
 //! connection, and each chunk of a stream only when the client has the one before: so that the figures are those of
 //! the code and not of the machine's mood.
 //!
+//! What a key keeps is measured on gateways of their own, with many keys and nothing else.
+//!
 //! `cargo test -p sluice-tests --test allocations -- --nocapture` prints them; with `--ignored` it tells where the
 //! allocations of each kind of request come from.
 
@@ -23,6 +25,7 @@ use std::{
     fmt::Write as _,
     path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 /// What a plain request may have, in a build of tests; the goal is 40. Lower each of these with what is saved.
@@ -35,7 +38,7 @@ const STREAM: u32 = 44;
 const CHUNK: u32 = 0;
 
 /// Bytes that a client key keeps: its entry, its counters, its part of what a reload compares.
-const KEY: usize = 1_150;
+const KEY: usize = 1_950;
 
 /// What happens once in a while, on the average.
 const NOW_AND_THEN: f64 = 2.0;
@@ -116,7 +119,7 @@ fn a_key_keeps_no_more_memory_than_it_did() {
     let _alone = alone();
     // What only the first gateway makes is there then.
     kept_with(1);
-    let each = kept_with(1_001).saturating_sub(kept_with(1)) / 1_000;
+    let each = (kept_with(1_001) - kept_with(1)) / 1_000;
     println!("  {each:8} bytes: a client key");
     assert!(each <= KEY, "a client key: {each} bytes, {KEY} until now");
 }
@@ -128,6 +131,7 @@ fn kept_with(keys: usize) -> usize {
     let mut yaml = "listeners: {api: {bind: '127.0.0.1:0'}, admin: {bind: '127.0.0.1:0'}}
 providers: [{name: p, kind: openai_compatible, base_url: 'http://127.0.0.1:1/v1', allow_private: true}]
 models: [{name: m, targets: [{provider: p, model: m}]}]
+telemetry: {metrics: {max_keys: 5000}}
 keys:\n"
         .to_owned();
     for n in 0..keys {
@@ -139,7 +143,8 @@ keys:\n"
     let options = StartOptions::new(LogSink::to(Box::new(std::io::sink())), LedgerPlace::Memory);
     let running = runtime.block_on(sluice::start(settings, options)).unwrap();
     let kept = counting::held() - before;
-    drop((running, effective));
+    runtime.block_on(running.stop(Duration::ZERO, Duration::ZERO));
+    drop(effective);
     kept
 }
 

@@ -23,14 +23,15 @@ use std::fmt;
 /// A configuration as it can be compared, without its secrets. `Debug` shows nothing: an address may hold some.
 #[derive(Clone)]
 pub struct Effective {
-    tree: Box<str>,
+    /// Its tree, packed.
+    text: Box<str>,
     /// Files that may change in their place, by the field that names them.
     files: Vec<(String, PemFile)>,
 }
 
 impl Effective {
     pub(crate) fn new(tree: Value, settings: &Settings) -> Self {
-        Self { tree: packed(&seal::sealed(Shape::root(), tree)), files: files(settings) }
+        Self { text: packed(&seal::sealed(Shape::root(), tree)), files: files(settings) }
     }
 }
 
@@ -123,7 +124,7 @@ const SECTIONS: &[&str] = &[
 #[must_use]
 pub fn diff(old: &Effective, new: &Effective) -> Vec<Change> {
     let mut changes = Changes(Vec::new());
-    changes.value(Shape::root(), &unpacked(&old.tree), &unpacked(&new.tree), "");
+    changes.value(Shape::root(), &unpacked(&old.text), &unpacked(&new.text), "");
     for (at, file) in &new.files {
         let before = old.files.iter().find(|(old, _)| old == at);
         if before.is_some_and(|(_, before)| before.was_rewritten(file)) {

@@ -64,6 +64,9 @@ fn what_rests_as_a_text_is_the_same_tree_again() {
         &mut Problems::default(),
     );
     assert_eq!(unpacked(&packed(&tree)), tree);
+    // In the same order, in which changes are told.
+    assert_eq!(packed(&unpacked(&packed(&tree))), packed(&tree));
+    assert!(packed(&tree).ends_with("\"z\":1,\"a\":2}"));
     // Larger than what a `Value` can be read with.
     let large = Value::new(None, ValueKind::U64(u64::MAX));
     assert_eq!(unpacked(&packed(&large)).kind, ValueKind::String(u64::MAX.to_string()));
@@ -109,7 +112,7 @@ fn a_changed_secret_is_told_and_not_shown() {
 
 #[test]
 fn what_is_kept_for_a_comparison_holds_no_secret() {
-    let kept = format!("{:?}", loaded(BASE).effective.tree);
+    let kept = format!("{:?}", loaded(BASE).effective.text);
     for secret in ["sk-one", "sk-two", ":pw@"] {
         assert!(BASE.contains(secret) && !kept.contains(secret), "{secret}");
     }

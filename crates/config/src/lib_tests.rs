@@ -272,6 +272,20 @@ fn a_large_honest_file_loads() {
 }
 
 #[test]
+fn the_largest_number_is_one_and_a_larger_one_is_told_of() {
+    let yaml = |most: &str| {
+        format!(
+            "providers: [{{name: up, kind: vllm, max_concurrency: {most}}}]\n\
+             models: [{{name: m, targets: [{{provider: up, model: m}}]}}]\nauth: {{mode: open}}\n"
+        )
+    };
+    let largest = load_with(&yaml(&u64::MAX.to_string()), &[]).unwrap();
+    assert!(largest.since(&largest.effective).is_empty());
+    let told = report(&yaml("99999999999999999999999"), &[]);
+    assert!(told.contains("`max_concurrency` is out of range"), "{told}");
+}
+
+#[test]
 fn files_that_cannot_be_read_say_why() {
     let of = |path: &Path| load(Source::File(path), &options(&[])).unwrap_err().to_string();
     assert_eq!(

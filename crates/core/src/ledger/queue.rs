@@ -1,6 +1,6 @@
 //! The bounded queue between requests and the writer.
 //!
-//! A push is a short lock and a pointer's move: its room was allocated at the start. The writer is woken when the
+//! A push is a short lock and a pointer's move; while the writer keeps up, no room is ever asked for. The writer is woken when the
 //! first record of a batch comes and when the batch is full, not once per record. Owns the order and the counts;
 //! does not know what becomes of a batch.
 
@@ -103,8 +103,8 @@ impl State {
 
 impl Queue {
     pub(super) fn new(limits: Limits) -> Self {
-        // What is usually there, while a batch fills and while it is written: every place is used in turn, so that more of
-        // them would only be further memory. The queue grows where a disk holds the writer up.
+        // For one batch that fills while another is written. All places are used in turn: more of them would be memory
+        // that every request moves on through. The queue grows where a disk holds the writer up.
         let room = limits.capacity.min(2 * limits.batch);
         let state = State { waiting: VecDeque::with_capacity(room), ..State::default() };
         Self { limits, state: Mutex::new(state), work: Condvar::new(), settled: Condvar::new() }

@@ -115,6 +115,8 @@ impl Tables {
             translated: Dialect::ALL.map(|client| members(client, via)),
         }
     }
+
+    /// The list of these members that all families have in common.
     fn shared(&self, members: Box<[(&'static str, Treatment)]>) -> Members {
         let mut lists = self.lists.borrow_mut();
         if let Some(known) = lists.get(&*members) {

@@ -1,4 +1,4 @@
-//! How many bytes of a text are of each kind: sixteen at once, with no table and no branch on what a byte is.
+//! How many bytes of a text are of each kind: sixteen at once, by comparisons alone.
 //!
 //! What each kind weighs is said in `weigh`.
 
@@ -145,7 +145,7 @@ fn within(bytes: u8x16, first: u8, last: u8) -> u8x16 {
     above.min(u8x16::splat(last - first)).simd_eq(above)
 }
 
-/// All lanes together. None is above [`STRIDE`], so that two of them fit into a byte, and all into the highest two bytes.
+/// All lanes together. None is above [`STRIDE`]: two of them fit into a byte, and all into the highest two bytes.
 #[inline]
 fn sum(lanes: u8x16) -> u64 {
     const EVEN: u64 = 0x00ff_00ff_00ff_00ff;

@@ -124,7 +124,7 @@ fn written_after(mut before: u8, json: &[u8]) -> Weight {
         let (text, escape) = rest.split_at_checked(next_escape(&finder, rest)).unwrap_or((rest, &[]));
         let (character, after) = escape.split_at_checked(ESCAPE).unwrap_or_default();
         weight += plain_after(before, text);
-        weight += Weight(u64::from(weigh_escape(character)));
+        weight += weigh_escape(character);
         rest = after;
         before = SPACE;
     }
@@ -149,47 +149,6 @@ pub(super) fn numbers(bytes: &[u8]) -> u64 {
     kinds::count(SPACE, bytes).numbers
 }
 
-/// `weight` if it applies.
-#[inline(always)]
-fn when(applies: bool, weight: u8) -> u8 {
-    u8::from(applies).wrapping_neg() & weight
-}
-
-#[inline(always)]
-fn is_mark(byte: u8) -> bool {
-    let is_alphanumeric = ((byte | 0x20).wrapping_sub(b'a') < 26) | (byte.wrapping_sub(b'0') < 10);
-    (byte > b' ') & (byte < 0x7f) & !is_alphanumeric
-}
-
-#[inline(always)]
-fn weigh_ascii(byte: u8, before: u8) -> u8 {
-    let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
-    let is_capital = byte.wrapping_sub(b'A') < 26;
-    let is_digit = byte.wrapping_sub(b'0') < 10;
-    let follows_digit = before.wrapping_sub(b'0') < 10;
-    // Where two apply, their sum fits.
-    when(is_letter, LETTER).wrapping_add(when(is_capital, CAPITAL))
-        | when(is_digit, DIGIT).wrapping_add(when(is_digit & !follows_digit, NUMBER))
-        | when(is_mark(byte) & !is_mark(before), MARK)
-        | when(byte == b'\n', LINE_FEED)
-}
-
-/// A character beyond ASCII has its weight at its first byte.
-#[inline(always)]
-fn weigh_beyond(byte: u8) -> u8 {
-    when((0xc2..=0xc5).contains(&byte), ACCENTED)
-        | when((0xd0..=0xd3).contains(&byte), CYRILLIC)
-        | when((0xc6..=0xcf).contains(&byte) | (0xd4..=0xdf).contains(&byte), ALPHABET)
-        | when((0xe0..=0xe2).contains(&byte), SYLLABLE)
-        | when((0xe3..=0xef).contains(&byte), IDEOGRAPH)
-        | when(byte >= 0xf0, BEYOND)
-}
-
-/// Any byte; at most one of the two weighs.
-fn weigh_any(byte: u8, before: u8) -> u8 {
-    weigh_ascii(byte, before) | weigh_beyond(byte)
-}
-
 /// Whether `\uXXXX` comes next. Where the backslash is itself escaped, it hardly ever looks so.
 fn is_escape(text: &[u8]) -> bool {
     let digits = text.get(..ESCAPE).and_then(|escape| escape.strip_prefix(br"\u"));
@@ -197,21 +156,21 @@ fn is_escape(text: &[u8]) -> bool {
 }
 
 /// A character that is written `\uXXXX`; a pair of surrogates weighs at its first.
-fn weigh_escape(escape: &[u8]) -> u8 {
+fn weigh_escape(escape: &[u8]) -> Weight {
     if escape.is_empty() {
-        return 0;
+        return Weight::default();
     }
     let digit = |byte: &u8| char::from(*byte).to_digit(16).unwrap_or_default();
     let unit = escape.iter().skip(2).fold(0, |unit, byte| unit << 4 | digit(byte));
     match unit {
-        0xd800..=0xdbff => BEYOND,
-        0xdc00..=0xdfff => 0,
-        0x3000.. => IDEOGRAPH,
-        unit => {
-            let mut utf8 = [0; 4];
-            let written = char::from_u32(unit).unwrap_or(' ').encode_utf8(&mut utf8);
-            written.bytes().next().map_or(0, |byte| weigh_any(byte, SPACE))
-        }
+        0..0x80 => u8::try_from(unit).map_or(Weight::default(), |byte| plain(&[byte])),
+        0x80..0x180 => Weight(ACCENTED.into()),
+        0x400..0x500 => Weight(CYRILLIC.into()),
+        0x180..0x400 | 0x500..0x800 => Weight(ALPHABET.into()),
+        0x800..0x3000 => Weight(SYLLABLE.into()),
+        0xd800..0xdc00 => Weight(BEYOND.into()),
+        0xdc00..0xe000 => Weight::default(),
+        _ => Weight(IDEOGRAPH.into()),
     }
 }
 

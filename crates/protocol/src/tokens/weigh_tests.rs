@@ -2,6 +2,43 @@ use super::*;
 use crate::json::Scanner;
 use proptest::prelude::*;
 
+/// `weight` if it applies.
+fn when(applies: bool, weight: u8) -> u8 {
+    u8::from(applies).wrapping_neg() & weight
+}
+
+fn is_mark(byte: u8) -> bool {
+    let is_alphanumeric = ((byte | 0x20).wrapping_sub(b'a') < 26) | (byte.wrapping_sub(b'0') < 10);
+    (byte > b' ') & (byte < 0x7f) & !is_alphanumeric
+}
+
+fn weigh_ascii(byte: u8, before: u8) -> u8 {
+    let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    let is_capital = byte.wrapping_sub(b'A') < 26;
+    let is_digit = byte.wrapping_sub(b'0') < 10;
+    let follows_digit = before.wrapping_sub(b'0') < 10;
+    // Where two apply, their sum fits.
+    when(is_letter, LETTER).wrapping_add(when(is_capital, CAPITAL))
+        | when(is_digit, DIGIT).wrapping_add(when(is_digit & !follows_digit, NUMBER))
+        | when(is_mark(byte) & !is_mark(before), MARK)
+        | when(byte == b'\n', LINE_FEED)
+}
+
+/// A character beyond ASCII has its weight at its first byte.
+fn weigh_beyond(byte: u8) -> u8 {
+    when((0xc2..=0xc5).contains(&byte), ACCENTED)
+        | when((0xd0..=0xd3).contains(&byte), CYRILLIC)
+        | when((0xc6..=0xcf).contains(&byte) | (0xd4..=0xdf).contains(&byte), ALPHABET)
+        | when((0xe0..=0xe2).contains(&byte), SYLLABLE)
+        | when((0xe3..=0xef).contains(&byte), IDEOGRAPH)
+        | when(byte >= 0xf0, BEYOND)
+}
+
+/// Any byte; at most one of the two weighs.
+fn weigh_any(byte: u8, before: u8) -> u8 {
+    weigh_ascii(byte, before) | weigh_beyond(byte)
+}
+
 /// Byte by byte, as the table of weights reads.
 fn slowly(bytes: &[u8]) -> Weight {
     let before = std::iter::once(&b' ').chain(bytes);

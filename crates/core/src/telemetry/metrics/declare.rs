@@ -62,7 +62,7 @@ macro_rules! families {
     (@kind histogram) => { Kind::Histogram };
     (@kind single_histogram) => { Kind::Histogram };
     (@kind $gauge:ident) => { Kind::Gauge };
-    // Of the last label's words counters are made.
+    // One counter for each word of the last label.
     (@make $r:ident rows $name:expr, $help:literal, [$one:literal, $other:literal, $label:literal of $words:expr]) => {
         $r.rows($name, $help, &[$one, $other, $label], $words)
     };

@@ -1,7 +1,7 @@
 //! Counters of many owners with a closed last label: those of one owner lie side by side, 8 bytes each.
 //!
-//! The crate's own vectors keep a copy of name, help and labels with each series, some 400 bytes. Client keys have a
-//! dozen series each, and there may be a hundred thousand keys.
+//! Vectors of the prometheus crate keep a copy of name, help and labels with each series, some 400 bytes. A client key
+//! has a dozen series.
 
 use prometheus::{
     core::{Collector, Desc},
@@ -15,21 +15,24 @@ use std::{
     },
 };
 
-/// On top of a count: the series is shown though nothing was counted yet.
-const SHOWN: u64 = 1 << 63;
-
 /// A family of counters. Its labels are two that tell the owner, and the closed one.
 #[derive(Clone)]
-pub struct RowVec(Arc<Family>);
+pub struct RowVec(Arc<Shared>);
 
-struct Family {
+struct Shared {
     desc: Desc,
     words: &'static [&'static str],
-    rows: Mutex<HashMap<Owner, Row>>,
+    rows: Mutex<HashMap<Owner, Known>>,
 }
 
 /// The values of the first two labels.
 type Owner = [Box<str>; 2];
+
+struct Known {
+    row: Row,
+    /// One bit a counter that is shown though it has counted nothing yet.
+    from_zero: u64,
+}
 
 /// The counters of one owner, in the order of the closed label's words.
 #[derive(Clone)]
@@ -53,22 +56,22 @@ impl RowVec {
     ) -> prometheus::Result<Self> {
         let labels = labels.iter().map(|label| (*label).to_owned()).collect();
         let desc = Desc::new(name.to_owned(), help.to_owned(), labels, HashMap::new())?;
-        Ok(Self(Arc::new(Family { desc, words, rows: Mutex::default() })))
+        Ok(Self(Arc::new(Shared { desc, words, rows: Mutex::default() })))
     }
 
     /// The counters of an owner, the same as whoever asked before has. Those at `from_zero` are shown from now on,
     /// so that `increase` sees the first event; any other once it has counted.
     #[must_use]
     pub fn row(&self, owner: [&str; 2], from_zero: impl Iterator<Item = usize>) -> Row {
-        let empty = || Row(self.0.words.iter().map(|_| AtomicU64::new(0)).collect());
-        let row = self.rows().entry(owner.map(Into::into)).or_insert_with(empty).clone();
-        for counter in from_zero.filter_map(|index| row.0.get(index)) {
-            counter.fetch_or(SHOWN, Relaxed);
-        }
-        row
+        let empty =
+            || Known { row: Row(self.0.words.iter().map(|_| AtomicU64::new(0)).collect()), from_zero: 0 };
+        let mut rows = self.rows();
+        let known = rows.entry(owner.map(Into::into)).or_insert_with(empty);
+        known.from_zero = from_zero.fold(known.from_zero, |shown, index| shown | 1 << index);
+        known.row.clone()
     }
 
-    /// Lets go of an owner's counters, all of them: told the labels of any.
+    /// Lets go of an owner's counters, all of them: told the labels of any. Says nothing of whether there were some.
     pub(super) fn remove(&self, labels: &HashMap<&str, &str>) -> prometheus::Result<()> {
         let value = |index| {
             let name: Option<&String> = self.0.desc.variable_labels.get(index);
@@ -79,7 +82,7 @@ impl RowVec {
         Ok(())
     }
 
-    fn rows(&self) -> MutexGuard<'_, HashMap<Owner, Row>> {
+    fn rows(&self) -> MutexGuard<'_, HashMap<Owner, Known>> {
         self.0.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -90,20 +93,20 @@ impl Collector for RowVec {
     }
 
     fn collect(&self) -> Vec<MetricFamily> {
-        let Family { desc, words, .. } = &*self.0;
+        let Shared { desc, words, .. } = &*self.0;
         let mut metrics = Vec::new();
-        for (owner, row) in self.rows().iter() {
-            for (counter, word) in row.0.iter().zip(*words) {
-                let value = counter.load(Relaxed);
-                if value == 0 {
+        for (owner, known) in self.rows().iter() {
+            for (index, (counter, word)) in known.row.0.iter().zip(*words).enumerate() {
+                let count = counter.load(Relaxed);
+                if count == 0 && known.from_zero >> index & 1 == 0 {
                     continue;
                 }
                 let values = owner.iter().map(AsRef::as_ref).chain([*word]);
                 let mut labels: Vec<_> = desc.variable_labels.iter().zip(values).map(label).collect();
-                // As the crate has them, by name.
+                // As the crate's own vectors have them, by name.
                 labels.sort_unstable();
                 let mut counter = Counter::default();
-                counter.set_value((value & !SHOWN) as f64);
+                counter.set_value(count as f64);
                 let mut metric = Metric::from_label(labels);
                 metric.set_counter(counter);
                 metrics.push(metric);
@@ -137,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_reads_as_the_crate_s_own_counters_do() {
+    fn a_row_reads_as_counters_of_the_crate_do() {
         let labels = ["tenant", "key", "end"];
         let rows = RowVec::new("ends_total", "Ends.", &labels, &["good", "bad", "rare"]).unwrap();
         let own =
