@@ -15,7 +15,7 @@ AT_REST_GOAL_MIB, STREAM_GOAL_KIB = 12, 16
 
 
 def measure(session):
-    count, reports = (100 if session.quick else 2_000), []
+    count, reports, fewest = (100 if session.quick else 2_000), [], []
     for _ in range(session.runs):
         with contextlib.ExitStack() as stack:
             # Fresh ones: what earlier load has left in an allocator would hide what a stream takes.
@@ -23,13 +23,22 @@ def measure(session):
             running.append(stack.enter_context(contenders.sluice(session)))
             gap, seconds = (0.1, 0.3) if session.quick else (0.5, 1.0)
             reports += [hold(session, each, count, gap, seconds) for each in running]
+        fewest.append(resting_with_one_key(session))
     resting = rows.by_contender(reports, lambda report: report["rest_mib"])
     each = rows.by_contender(reports, lambda report: report["stream_kib"])
     figures = [
         rows.figure("memory at rest", "MiB", resting, rows.at_most(AT_REST_GOAL_MIB)),
+        rows.figure(f"the same with one key instead of {contenders.KEYS}", "MiB", {"sluice": fewest}),
         rows.figure(f"memory of an open stream, of {count:,}", "KiB", each, rows.at_most(STREAM_GOAL_KIB)),
     ]
     yield rows.row("streams", figures, reports)
+
+
+def resting_with_one_key(session):
+    with contenders.sluice(session, key_count=0) as sluice:
+        contenders.set_mock(session.mock)
+        warm(sluice)
+        return round(processes.rss_mib(sluice.pid), 2)
 
 
 def stats(session):
