@@ -53,7 +53,7 @@ pub fn operations() -> Vec<Operation> {
         one("splice-1k", 5000, protocol::splice_small),
         one("splice-100k", 5000, protocol::splice_large),
         one("encode-1k", 1000, protocol::encode_small),
-        one("encode-100k", 20, protocol::encode_large),
+        one("encode-100k", 1000, protocol::encode_large),
         one("estimate-1k", 500, protocol::estimate_small),
         one("estimate-100k", 20, protocol::estimate_large),
         one("cache-key-1k", 200, cached::key_small),
