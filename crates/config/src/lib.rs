@@ -147,6 +147,7 @@ fn read(source: Source<'_>, options: &Options) -> Reading {
     expand::tree(&mut tree, base, options, &mut problems);
 
     let file = layers::of_file(&tree, &mut problems);
+    // The layer has all of it, and both are large.
     drop(tree);
     let environment = layers::of_environment(&options.env, &mut problems);
     let settings = layers::merge(vec![walk::defaults(), file, environment]).map(|mut merged| {

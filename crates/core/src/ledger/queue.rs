@@ -1,8 +1,8 @@
 //! The bounded queue between requests and the writer.
 //!
-//! A push is a short lock and a pointer's move; while the writer keeps up, no room is ever asked for. The writer is woken when the
-//! first record of a batch comes and when the batch is full, not once per record. Owns the order and the counts;
-//! does not know what becomes of a batch.
+//! A push is a short lock and a pointer's move; while the writer keeps up, no room is ever asked for. The writer is
+//! woken when the first record of a batch comes and when the batch is full, not once per record. Owns the order and
+//! the counts; does not know what becomes of a batch.
 
 use super::record::UsageRecord;
 use std::{

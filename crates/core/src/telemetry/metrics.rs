@@ -10,7 +10,7 @@ mod rows;
 
 pub use declare::{Family, Kind, Label};
 pub use families::{FAMILIES, Metrics, PROCESS};
-pub use rows::{Row, RowVec};
+pub use rows::{CounterRow, CounterRows};
 
 use crate::telemetry::labels::{
     AbortPhase, Alone, AuthFailure, BypassLabel, CappedLabel, EndpointLabel, Rejection, Reload, SpanLoss,

@@ -42,7 +42,7 @@ const SYLLABLE: u8 = 57;
 /// Up to U+FFFF: Chinese, Japanese, Korean.
 const IDEOGRAPH: u8 = 125;
 /// What is beyond: emoji and rare scripts.
-const BEYOND: u8 = 246;
+const FURTHER: u8 = 246;
 
 /// What some text weighs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -88,7 +88,7 @@ fn plain_after(before: u8, bytes: &[u8]) -> Weight {
         (beyond.alphabet, ALPHABET),
         (beyond.syllables, SYLLABLE),
         (beyond.ideographs, IDEOGRAPH),
-        (beyond.further, BEYOND),
+        (beyond.further, FURTHER),
     ];
     Weight(weights.iter().map(|(count, weight)| count * u64::from(*weight)).sum())
 }
@@ -124,7 +124,7 @@ fn written_after(mut before: u8, json: &[u8]) -> Weight {
         let (text, escape) = rest.split_at_checked(next_escape(&finder, rest)).unwrap_or((rest, &[]));
         let (character, after) = escape.split_at_checked(ESCAPE).unwrap_or_default();
         weight += plain_after(before, text);
-        weight += weigh_escape(character);
+        weight += Weight(weigh_escape(character).into());
         rest = after;
         before = SPACE;
     }
@@ -156,21 +156,33 @@ fn is_escape(text: &[u8]) -> bool {
 }
 
 /// A character that is written `\uXXXX`; a pair of surrogates weighs at its first.
-fn weigh_escape(escape: &[u8]) -> Weight {
+fn weigh_escape(escape: &[u8]) -> u8 {
     if escape.is_empty() {
-        return Weight::default();
+        return 0;
     }
     let digit = |byte: &u8| char::from(*byte).to_digit(16).unwrap_or_default();
     let unit = escape.iter().skip(2).fold(0, |unit, byte| unit << 4 | digit(byte));
     match unit {
-        0..0x80 => u8::try_from(unit).map_or(Weight::default(), |byte| plain(&[byte])),
-        0x80..0x180 => Weight(ACCENTED.into()),
-        0x400..0x500 => Weight(CYRILLIC.into()),
-        0x180..0x400 | 0x500..0x800 => Weight(ALPHABET.into()),
-        0x800..0x3000 => Weight(SYLLABLE.into()),
-        0xd800..0xdc00 => Weight(BEYOND.into()),
-        0xdc00..0xe000 => Weight::default(),
-        _ => Weight(IDEOGRAPH.into()),
+        0..0x80 => char::from_u32(unit).map_or(0, weigh_ascii),
+        0x80..0x180 => ACCENTED,
+        0x400..0x500 => CYRILLIC,
+        0x180..0x400 | 0x500..0x800 => ALPHABET,
+        0x800..0x3000 => SYLLABLE,
+        0xd800..0xdc00 => FURTHER,
+        0xdc00..0xe000 => 0,
+        _ => IDEOGRAPH,
+    }
+}
+
+/// A character that nothing stands before, in few steps: some writers escape each `<` and `&`.
+fn weigh_ascii(character: char) -> u8 {
+    match character {
+        'a'..='z' => LETTER,
+        'A'..='Z' => LETTER + CAPITAL,
+        '0'..='9' => DIGIT + NUMBER,
+        '!'..='~' => MARK,
+        '\n' => LINE_FEED,
+        _ => 0,
     }
 }
 

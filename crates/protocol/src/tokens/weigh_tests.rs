@@ -12,7 +12,7 @@ fn is_mark(byte: u8) -> bool {
     (byte > b' ') & (byte < 0x7f) & !is_alphanumeric
 }
 
-fn weigh_ascii(byte: u8, before: u8) -> u8 {
+fn weigh_ascii_after(byte: u8, before: u8) -> u8 {
     let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
     let is_capital = byte.wrapping_sub(b'A') < 26;
     let is_digit = byte.wrapping_sub(b'0') < 10;
@@ -31,12 +31,12 @@ fn weigh_beyond(byte: u8) -> u8 {
         | when((0xc6..=0xcf).contains(&byte) | (0xd4..=0xdf).contains(&byte), ALPHABET)
         | when((0xe0..=0xe2).contains(&byte), SYLLABLE)
         | when((0xe3..=0xef).contains(&byte), IDEOGRAPH)
-        | when(byte >= 0xf0, BEYOND)
+        | when(byte >= 0xf0, FURTHER)
 }
 
 /// Any byte; at most one of the two weighs.
 fn weigh_any(byte: u8, before: u8) -> u8 {
-    weigh_ascii(byte, before) | weigh_beyond(byte)
+    weigh_ascii_after(byte, before) | weigh_beyond(byte)
 }
 
 /// Byte by byte, as the table of weights reads.
@@ -65,13 +65,13 @@ fn no_two_weights_of_a_byte_overflow() {
                 (matches!(byte, 0xc6..=0xcf | 0xd4..=0xdf), ALPHABET),
                 (matches!(byte, 0xe0..=0xe2), SYLLABLE),
                 (matches!(byte, 0xe3..=0xef), IDEOGRAPH),
-                (byte >= 0xf0, BEYOND),
+                (byte >= 0xf0, FURTHER),
             ];
             let expected: u16 =
                 parts.iter().filter(|(is, _)| *is).map(|(_, weight)| u16::from(*weight)).sum();
             assert_eq!(u16::from(weigh_any(byte, before)), expected, "{before:#x} {byte:#x}");
             if byte.is_ascii() {
-                assert_eq!(weigh_ascii(byte, before), weigh_any(byte, before), "{before:#x} {byte:#x}");
+                assert_eq!(weigh_ascii_after(byte, before), weigh_any(byte, before), "{before:#x} {byte:#x}");
             }
         }
     }
@@ -86,6 +86,15 @@ fn a_character_weighs_the_same_in_every_spelling() {
         ("\"well 😀 done\"", r#""well \ud83d\ude00 done""#),
     ] {
         assert_eq!(quoted_weight(plain_text), quoted_weight(escaped), "{plain_text}");
+    }
+}
+
+#[test]
+fn every_escape_weighs_what_its_character_does() {
+    for character in '\0'..='\u{ffff}' {
+        let escape = format!("\\u{:04x}", u32::from(character));
+        let plainly = plain(character.encode_utf8(&mut [0; 4]).as_bytes());
+        assert_eq!(Weight(weigh_escape(escape.as_bytes()).into()), plainly, "{escape}");
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{by_type, pick, usd};
 use crate::telemetry::{
     labels::{Decision, LimitLabel, Outcome, TokenType},
-    metrics::{Metrics, Row},
+    metrics::{CounterRow, Metrics},
     spent::Spent,
 };
 use prometheus::{Counter, IntCounter};
@@ -22,10 +22,10 @@ const LIMITS: &[LimitLabel] =
 pub struct KeyMetrics {
     tenant: String,
     label: String,
-    requests: Row,
+    requests: CounterRow,
     allowed: [IntCounter; 2],
-    tokens: Row,
-    limited: Row,
+    tokens: CounterRow,
+    limited: CounterRow,
     cost: Counter,
 }
 

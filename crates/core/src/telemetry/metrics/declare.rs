@@ -2,7 +2,7 @@
 //!
 //! Knows no family by name; those are in [`families`](super::families).
 
-use super::RowVec;
+use super::CounterRows;
 use prometheus::{
     CounterVec, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
     IntGaugeVec, Opts, Registry, core::Collector,
@@ -49,7 +49,7 @@ macro_rules! families {
     (@type float_counter) => { prometheus::CounterVec };
     (@type gauge) => { prometheus::IntGaugeVec };
     (@type float_gauge) => { prometheus::GaugeVec };
-    (@type rows) => { crate::telemetry::metrics::RowVec };
+    (@type counter_rows) => { crate::telemetry::metrics::CounterRows };
     (@type histogram) => { prometheus::HistogramVec };
     (@type single_counter) => { prometheus::IntCounter };
     (@type single_gauge) => { prometheus::IntGauge };
@@ -57,14 +57,14 @@ macro_rules! families {
     (@type single_histogram) => { prometheus::Histogram };
     (@kind counter) => { Kind::Counter };
     (@kind float_counter) => { Kind::Counter };
-    (@kind rows) => { Kind::Counter };
+    (@kind counter_rows) => { Kind::Counter };
     (@kind single_counter) => { Kind::Counter };
     (@kind histogram) => { Kind::Histogram };
     (@kind single_histogram) => { Kind::Histogram };
     (@kind $gauge:ident) => { Kind::Gauge };
     // One counter for each word of the last label.
-    (@make $r:ident rows $name:expr, $help:literal, [$one:literal, $other:literal, $label:literal of $words:expr]) => {
-        $r.rows($name, $help, &[$one, $other, $label], $words)
+    (@make $r:ident counter_rows $name:expr, $help:literal, [$one:literal, $other:literal, $label:literal of $words:expr]) => {
+        $r.counter_rows($name, $help, &[$one, $other, $label], $words)
     };
     (@make $r:ident $kind:ident $name:expr, $help:literal,
         [$($label:literal $(of $values:expr)?),*] $(, $buckets:ident)?) => {
@@ -76,7 +76,7 @@ macro_rules! families {
     (@buckets $buckets:ident) => { $buckets };
     (@forget counter $vec:expr, $labels:ident) => { $vec.remove($labels).ok() };
     (@forget float_counter $vec:expr, $labels:ident) => { $vec.remove($labels).ok() };
-    (@forget rows $vec:expr, $labels:ident) => { $vec.remove($labels).ok() };
+    (@forget counter_rows $vec:expr, $labels:ident) => { $vec.remove($labels).ok() };
     (@forget gauge $vec:expr, $labels:ident) => { $vec.remove($labels).ok() };
     (@forget float_gauge $vec:expr, $labels:ident) => { $vec.remove($labels).ok() };
     (@forget histogram $vec:expr, $labels:ident) => { $vec.remove($labels).ok() };
@@ -161,14 +161,14 @@ impl Registrar {
         self.keep(CounterVec::new(Opts::new(name, help), labels))
     }
 
-    pub(super) fn rows(
+    pub(super) fn counter_rows(
         &self,
         name: &str,
         help: &str,
         labels: &[&str],
         words: &'static [&'static str],
-    ) -> prometheus::Result<RowVec> {
-        self.keep(RowVec::new(name, help, labels, words))
+    ) -> prometheus::Result<CounterRows> {
+        self.keep(CounterRows::new(name, help, labels, words))
     }
 
     pub(super) fn gauge(&self, name: &str, help: &str, labels: &[&str]) -> prometheus::Result<IntGaugeVec> {

@@ -138,16 +138,16 @@ families! {
         "Requests refused before any upstream was asked.";
     client_aborts = counter "client_aborts_total" ["phase" of AbortPhase::WORDS]:
         "Clients that left before their answer was whole.";
-    key_requests = rows "key_requests_total" ["tenant", "key", "outcome" of Outcome::WORDS]:
+    key_requests = counter_rows "key_requests_total" ["tenant", "key", "outcome" of Outcome::WORDS]:
         "Finished requests by key.";
-    key_tokens = rows "key_tokens_total" ["tenant", "key", "type" of TokenType::WORDS]:
+    key_tokens = counter_rows "key_tokens_total" ["tenant", "key", "type" of TokenType::WORDS]:
         "Tokens by key and disjoint type, as tokens_total counts them.";
     key_cost = float_counter "key_cost_usd_total" ["tenant", "key"]:
         "Spend by key.";
     limit_decisions = counter "limit_decisions_total"
         ["tenant", "decision" of Decision::WORDS, "limit" of LimitLabel::WORDS]:
         "Decisions of rate limits.";
-    key_limited = rows "key_limited_total" ["tenant", "key", "limit" of LimitLabel::WORDS]:
+    key_limited = counter_rows "key_limited_total" ["tenant", "key", "limit" of LimitLabel::WORDS]:
         "Requests refused by a rate limit, by key.";
     key_remaining = float_gauge "key_remaining_ratio" ["tenant", "key", "limit" of REMAINING]:
         "How full a key's bucket is, 0 to 1; read with min.";

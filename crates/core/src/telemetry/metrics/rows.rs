@@ -17,7 +17,7 @@ use std::{
 
 /// A family of counters. Its labels are two that tell the owner, and the closed one.
 #[derive(Clone)]
-pub struct RowVec(Arc<Shared>);
+pub struct CounterRows(Arc<Shared>);
 
 struct Shared {
     desc: Desc,
@@ -29,16 +29,16 @@ struct Shared {
 type Owner = [Box<str>; 2];
 
 struct Known {
-    row: Row,
+    row: CounterRow,
     /// One bit a counter that is shown though it has counted nothing yet.
     from_zero: u64,
 }
 
 /// The counters of one owner, in the order of the closed label's words.
 #[derive(Clone)]
-pub struct Row(Arc<[AtomicU64]>);
+pub struct CounterRow(Arc<[AtomicU64]>);
 
-impl Row {
+impl CounterRow {
     /// Counts `amount` of the word at `index`.
     pub fn add(&self, index: usize, amount: u64) {
         if let Some(counter) = self.0.get(index) {
@@ -47,7 +47,7 @@ impl Row {
     }
 }
 
-impl RowVec {
+impl CounterRows {
     pub(super) fn new(
         name: &str,
         help: &str,
@@ -62,9 +62,11 @@ impl RowVec {
     /// The counters of an owner, the same as whoever asked before has. Those at `from_zero` are shown from now on,
     /// so that `increase` sees the first event; any other once it has counted.
     #[must_use]
-    pub fn row(&self, owner: [&str; 2], from_zero: impl Iterator<Item = usize>) -> Row {
-        let empty =
-            || Known { row: Row(self.0.words.iter().map(|_| AtomicU64::new(0)).collect()), from_zero: 0 };
+    pub fn row(&self, owner: [&str; 2], from_zero: impl Iterator<Item = usize>) -> CounterRow {
+        let empty = || Known {
+            row: CounterRow(self.0.words.iter().map(|_| AtomicU64::new(0)).collect()),
+            from_zero: 0,
+        };
         let mut rows = self.rows();
         let known = rows.entry(owner.map(Into::into)).or_insert_with(empty);
         known.from_zero = from_zero.fold(known.from_zero, |shown, index| shown | 1 << index);
@@ -87,7 +89,7 @@ impl RowVec {
     }
 }
 
-impl Collector for RowVec {
+impl Collector for CounterRows {
     fn desc(&self) -> Vec<&Desc> {
         vec![&self.0.desc]
     }
@@ -133,7 +135,7 @@ mod tests {
     use super::*;
     use prometheus::{Registry, TextEncoder};
 
-    fn text(of: &RowVec) -> String {
+    fn text(of: &CounterRows) -> String {
         let registry = Registry::new();
         registry.register(Box::new(of.clone())).unwrap();
         TextEncoder::new().encode_to_string(&registry.gather()).unwrap()
@@ -142,7 +144,7 @@ mod tests {
     #[test]
     fn a_row_reads_as_counters_of_the_crate_do() {
         let labels = ["tenant", "key", "end"];
-        let rows = RowVec::new("ends_total", "Ends.", &labels, &["good", "bad", "rare"]).unwrap();
+        let rows = CounterRows::new("ends_total", "Ends.", &labels, &["good", "bad", "rare"]).unwrap();
         let own =
             prometheus::IntCounterVec::new(prometheus::Opts::new("ends_total", "Ends."), &labels).unwrap();
         for (tenant, key, good) in [("b", "k\"1\n", 3), ("a", "k2", 0)] {
@@ -158,7 +160,7 @@ mod tests {
 
     #[test]
     fn an_owner_s_counters_are_shared_until_they_are_let_go_of() {
-        let rows = RowVec::new("n", "N.", &["tenant", "key", "end"], &["good", "bad"]).unwrap();
+        let rows = CounterRows::new("n", "N.", &["tenant", "key", "end"], &["good", "bad"]).unwrap();
         let (first, second) = (rows.row(["t", "k"], [0].into_iter()), rows.row(["t", "k"], [].into_iter()));
         first.add(0, 2);
         second.add(0, 3);
