@@ -1,86 +1,24 @@
-//! The JSON schema of the file, made from the model's types, and a small view on it for the walker.
+//! The JSON schema of the file, and a small view on it for the walker.
+//!
+//! It stands in `config/sluice.schema.json`; a test makes it from the model's types and writes it there.
 
-use crate::model::Settings;
-use schemars::generate::SchemaSettings;
-use serde_json::{Map, Value, json};
+#[cfg(test)]
+mod made;
+
+use serde_json::{Map, Value};
 use std::sync::LazyLock;
 
 /// The schema of the file, pretty and stable: what `sluice schema` prints and `config/sluice.schema.json` holds.
 #[must_use]
-pub fn schema() -> String {
-    let mut text = format!("{:#}", *SCHEMA);
-    text.push('\n');
-    text
+pub fn schema() -> &'static str {
+    include_str!("../../../config/sluice.schema.json")
 }
 
+/// Read from the file that holds it: to make it from the model takes a start longer, and more memory.
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
-    let generator = SchemaSettings::draft2020_12().into_generator();
-    let mut schema = generator.into_root_schema_for::<Settings>().to_value();
-    tidy(&mut schema);
-    if let Some(root) = schema.as_object_mut() {
-        root.insert("title".to_owned(), json!("Sluice"));
-        root.insert("description".to_owned(), json!("The configuration of Sluice."));
-    }
-    if let Some(properties) = schema.pointer_mut("/properties").and_then(Value::as_object_mut) {
-        let version = json!({
-            "description": "Version of the format.", "type": "integer", "minimum": 1, "maximum": 1, "default": 1,
-        });
-        properties.insert("version".to_owned(), version);
-    }
-    schema
+    // A test holds it against what the model says; no schema knows no field.
+    serde_json::from_str(schema()).unwrap_or_default()
 });
-
-/// Habits of the generator that are not ours: absent and `null` are not the same here (a field with nothing
-/// after its colon is a mistake), and what has a default or is worked out is not required.
-fn tidy(schema: &mut Value) {
-    match schema {
-        Value::Array(items) => items.iter_mut().for_each(tidy),
-        Value::Object(object) => {
-            without_null(object);
-            if let Some(Value::String(description)) = object.get_mut("description") {
-                // Links of the code's own documentation lead nowhere in an editor.
-                *description = description.replace("[`", "`").replace("`]", "`");
-            }
-            if let (Some(properties), Some(required)) =
-                (object.get("properties").cloned(), object.get_mut("required"))
-            {
-                let optional = |name: &Value| {
-                    let property = name.as_str().and_then(|name| properties.get(name));
-                    property.is_some_and(|p| p.get("default").is_some() || p.get("x-derived").is_some())
-                };
-                if let Some(required) = required.as_array_mut() {
-                    required.retain(|name| !optional(name));
-                }
-            }
-            if object.get("required").and_then(Value::as_array).is_some_and(Vec::is_empty) {
-                object.remove("required");
-            }
-            object.values_mut().for_each(tidy);
-        }
-        _ => {}
-    }
-}
-
-fn without_null(object: &mut Map<String, Value>) {
-    if object.get("default") == Some(&Value::Null) {
-        object.remove("default");
-    }
-    if let Some(Value::Array(types)) = object.get_mut("type") {
-        types.retain(|kind| kind != "null");
-        if let [only] = types.as_slice() {
-            let only = only.clone();
-            object.insert("type".to_owned(), only);
-        }
-    }
-    if let Some(Value::Array(choices)) = object.get("anyOf")
-        && let [Value::Object(some), null] = choices.as_slice()
-        && null == &json!({"type": "null"})
-    {
-        let some = some.clone();
-        object.remove("anyOf");
-        object.extend(some);
-    }
-}
 
 /// One place in the schema, references followed.
 #[derive(Clone, Copy)]

@@ -1,17 +1,18 @@
 //! The committed schema is the one that the code makes.
 
 use super::*;
+use serde_json::json;
 
 /// `SLUICE_WRITE_SCHEMA=1 cargo test -p sluice-config` writes it anew.
 #[test]
 fn the_committed_schema_is_the_one_in_force() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/sluice.schema.json");
     if std::env::var_os("SLUICE_WRITE_SCHEMA").is_some() {
-        std::fs::write(path, schema()).unwrap();
+        std::fs::write(path, made::from_the_model()).unwrap();
     }
     let committed = std::fs::read_to_string(path).unwrap_or_default();
     assert!(
-        committed == schema(),
+        committed == made::from_the_model(),
         "config/sluice.schema.json is not up to date: run with SLUICE_WRITE_SCHEMA=1"
     );
 }

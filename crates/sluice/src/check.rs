@@ -44,7 +44,7 @@ fn check(file: &Path, options: &Options) -> Verdict {
 
 /// Prints the JSON schema of the configuration.
 pub(crate) fn schema() -> ExitCode {
-    terminal::print(&sluice_config::schema());
+    terminal::print(sluice_config::schema());
     ExitCode::SUCCESS
 }
 
