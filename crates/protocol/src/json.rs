@@ -20,6 +20,7 @@ pub use kind::Kind;
 pub use names::{MAX_MEMBERS, Names};
 pub use number::{Number, integer};
 pub use scanner::{MAX_DEPTH, Scanner};
+pub(crate) use stops::Stops;
 pub use string::RawStr;
 
 /// Checks that `bytes` are one whole JSON document in UTF-8, and nothing else.

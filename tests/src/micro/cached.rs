@@ -47,7 +47,8 @@ pub(super) fn hit() -> Work {
     let mut asked = keys.into_iter().cycle();
     Box::new(move || {
         let key = asked.next().expect("a key");
-        let entry = cache.recall(&key, None).expect("a hit");
+        let seen = cache.peek(&key, None);
+        let entry = cache.recall(&key, None, seen).expect("a hit");
         drop(black_box(replay::slices(&entry, false, false)));
     })
 }

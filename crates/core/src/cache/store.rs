@@ -38,6 +38,14 @@ pub struct ResponseCache {
     generations: Arc<Generations>,
 }
 
+/// An answer that a request has seen in the first tier, before it was known whether it may have one.
+pub struct Seen {
+    /// The answer. It may have ended since.
+    pub entry: Arc<Entry>,
+    /// How long it took to find.
+    took: Duration,
+}
+
 /// What the second tier said.
 pub enum Fetched {
     /// A stored answer.
@@ -75,13 +83,31 @@ impl ResponseCache {
         }
     }
 
-    /// A stored answer from the first tier, not older than `max_age`.
+    /// A stored answer from the first tier, not older than `max_age`, for a request that may still be refused: not
+    /// counted.
     #[must_use]
-    pub fn recall(&self, key: &CacheKey, max_age: Option<Duration>) -> Option<Arc<Entry>> {
+    pub fn peek(&self, key: &CacheKey, max_age: Option<Duration>) -> Option<Seen> {
         let began = Instant::now();
-        let found = self.recall_at(key, max_age, began);
+        let entry = self.recall_at(key, max_age, began)?;
+        Some(Seen { entry, took: began.elapsed() })
+    }
+
+    /// A stored answer from the first tier, not older than `max_age`: the one that was seen, while it may be given.
+    #[must_use]
+    pub fn recall(
+        &self,
+        key: &CacheKey,
+        max_age: Option<Duration>,
+        seen: Option<Seen>,
+    ) -> Option<Arc<Entry>> {
+        let now = Instant::now();
+        let may_be_given = |entry: &Entry| !entry.left(now).is_zero() && self.fits(entry, max_age, now);
+        let (found, took) = match seen.filter(|seen| may_be_given(&seen.entry)) {
+            Some(Seen { entry, took }) => (Some(entry), took),
+            None => (self.recall_at(key, max_age, now), now.elapsed()),
+        };
         let result = if found.is_some() { CacheResult::Hit } else { CacheResult::Miss };
-        self.memory_metrics.looked_up(result, began.elapsed());
+        self.memory_metrics.looked_up(result, took);
         found
     }
 
@@ -92,8 +118,12 @@ impl ResponseCache {
     }
 
     fn recall_at(&self, key: &CacheKey, max_age: Option<Duration>, now: Instant) -> Option<Arc<Entry>> {
-        let found = self.memory.get(key, now)?;
-        (self.generations.is_valid(&found) && young_enough(&found, max_age, now)).then_some(found)
+        self.memory.get(key, now).filter(|found| self.fits(found, max_age, now))
+    }
+
+    /// Neither purged nor too old for who asks.
+    fn fits(&self, entry: &Entry, max_age: Option<Duration>, now: Instant) -> bool {
+        self.generations.is_valid(entry) && young_enough(entry, max_age, now)
     }
 
     /// A stored answer from the second tier, not older than `max_age`; the first tier has it from then on.
@@ -316,3 +346,7 @@ impl Recalled {
         Some(Self { entry: entry.clone(), slices, paced })
     }
 }
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

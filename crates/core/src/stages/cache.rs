@@ -8,7 +8,7 @@ use crate::{
         entry::{Entry, Tags},
         key::{CacheKey, Draft, Scope},
         policy::{Bypass, Policy, Wishes},
-        store::{Fetched, Recalled, ResponseCache, Wanted},
+        store::{Fetched, Recalled, ResponseCache, Seen, Wanted},
     },
     error::{ErrorKind, GatewayError},
     facts::{Cached, Call, Plan},
@@ -76,19 +76,24 @@ pub struct Keyed {
     key: CacheKey,
     wishes: Wishes,
     policy: Policy,
+    /// What was stored in this process when the key was made.
+    seen: Option<Seen>,
 }
 
 impl Candidate {
-    /// Of a plan, the first target counts.
+    /// Of a plan, the first target counts. Has a look at what is stored, which later stages want to know before
+    /// the request may have it.
     ///
     /// # Errors
     /// `Internal` where there is none.
-    pub fn toward(self, plan: &Plan) -> Result<Keyed, GatewayError> {
+    pub fn toward(self, plan: &Plan, setup: &CacheSetup) -> Result<Keyed, GatewayError> {
         let Self { draft, wishes, policy } = self;
         let Some(first) = plan.choices.first() else {
             return Err(GatewayError::new(ErrorKind::Internal, "The model has no target."));
         };
-        Ok(Keyed { key: draft.key(&first.target.provider.name, &first.model), wishes, policy })
+        let key = draft.key(&first.target.provider.name, &first.model);
+        let seen = setup.cache.peek(&key, wishes.max_age);
+        Ok(Keyed { key, wishes, policy, seen })
     }
 }
 
@@ -98,20 +103,16 @@ impl Keyed {
     #[must_use]
     pub fn is_at_hand(&self, setup: &CacheSetup, plan: &Plan) -> bool {
         let is_wanted = plan.choices.iter().any(|choice| choice.target.provider.limits.is_some());
-        is_wanted
-            && !self.wishes.refresh
-            && (self.stored(setup).is_some() || (setup.common.coalesce && setup.cache.flights.has(&self.key)))
+        // In this order: what is under way is so until it is stored.
+        let is_under_way = || setup.common.coalesce && setup.cache.flights.has(&self.key);
+        let is_stored = || setup.cache.recall_again(&self.key, self.wishes.max_age).is_some();
+        is_wanted && !self.wishes.refresh && (self.seen.is_some() || is_under_way() || is_stored())
     }
 
     /// Tokens of the prompt, where they were estimated for an answer that is stored in this process.
     #[must_use]
-    pub fn prompt_tokens(&self, setup: &CacheSetup) -> Option<u64> {
-        self.stored(setup)?.prompt_tokens
-    }
-
-    /// The answer that is stored in this process; not counted as a look-up.
-    fn stored(&self, setup: &CacheSetup) -> Option<Arc<Entry>> {
-        setup.cache.recall_again(&self.key, self.wishes.max_age)
+    pub fn prompt_tokens(&self) -> Option<u64> {
+        self.seen.as_ref()?.entry.prompt_tokens
     }
 }
 
@@ -135,7 +136,7 @@ pub async fn look_up(
     call: &Call,
     x: &mut Exchange,
 ) -> Result<LookUp, GatewayError> {
-    let Keyed { key: cache_key, wishes, policy } = keyed;
+    let Keyed { key: cache_key, wishes, policy, seen } = keyed;
     let paced = setup.common.replay == Replay::Paced;
     let wanted = Wanted { stream: call.stream, usage: call.wants_usage(), paced };
     let recalled = async |entry: &Arc<Entry>, tier: CacheTier, x: &mut Exchange| {
@@ -148,7 +149,7 @@ pub async fn look_up(
     };
     let cache: Arc<ResponseCache> = setup.cache.clone();
     if !wishes.refresh
-        && let Some(entry) = cache.recall(&cache_key, wishes.max_age)
+        && let Some(entry) = cache.recall(&cache_key, wishes.max_age, seen)
         && let Some(hit) = recalled(&entry, CacheTier::Memory, x).await
     {
         return Ok(hit);

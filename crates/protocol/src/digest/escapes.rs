@@ -4,17 +4,20 @@
 //! let different texts share a digest. Here a half keeps its value: it is written as the three bytes that UTF-8
 //! would have for it (the form known as WTF-8), which no other text has.
 
-use memchr::memchr;
+use crate::json::Stops;
 
 /// Appends what is meant by a text that a scanner has accepted. False if it has half a surrogate pair.
 pub(super) fn resolve(raw: &str, out: &mut Vec<u8>) -> bool {
-    let mut is_text = true;
-    let mut rest = raw.as_bytes();
-    while let Some((plain, escape)) = memchr(b'\\', rest).and_then(|at| rest.split_at_checked(at)) {
-        out.extend_from_slice(plain);
-        rest = match escape {
+    let (raw, mut stops) = (raw.as_bytes(), Stops::of(raw.as_bytes()));
+    let (mut is_text, mut from) = (true, 0);
+    loop {
+        // In an accepted text only escapes have what a search for its end stops at.
+        let at = stops.next(from);
+        out.extend_from_slice(raw.get(from..at).unwrap_or_default());
+        let escape = raw.get(at..).unwrap_or_default();
+        let behind = match escape {
             [_, b'u', unit @ ..] => resolve_unit(unit, out, &mut is_text),
-            [_, letter, after @ ..] => {
+            [_, letter, behind @ ..] => {
                 out.push(match letter {
                     b'b' => 0x08,
                     b'f' => 0x0c,
@@ -23,14 +26,13 @@ pub(super) fn resolve(raw: &str, out: &mut Vec<u8>) -> bool {
                     b't' => b'\t',
                     itself => *itself,
                 });
-                after
+                behind
             }
-            // No accepted text ends in a backslash.
-            _ => &[],
+            // The end: no accepted text ends in a backslash.
+            _ => return is_text,
         };
+        from = raw.len() - behind.len();
     }
-    out.extend_from_slice(rest);
-    is_text
 }
 
 /// Resolves `XXXX`, or `XXXX\uXXXX` where the two are a surrogate pair, and returns what follows.

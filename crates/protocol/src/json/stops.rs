@@ -13,7 +13,7 @@ const LANES: usize = 16;
 const PLAIN: u8 = b' ';
 
 /// The stops of a text, from front to back.
-pub(super) struct Stops<'a> {
+pub(crate) struct Stops<'a> {
     /// Whole blocks behind the one in hand, and what follows on them.
     blocks: &'a [[u8; BLOCK]],
     tail: &'a [u8],
@@ -26,7 +26,7 @@ pub(super) struct Stops<'a> {
 
 impl<'a> Stops<'a> {
     #[inline]
-    pub(super) fn of(text: &'a [u8]) -> Self {
+    pub(crate) fn of(text: &'a [u8]) -> Self {
         let (blocks, tail) = text.as_chunks();
         let mut stops = Self { blocks, tail, offset: 0, marks: 0, length: text.len() };
         stops.marks = stops.marks_ahead();
@@ -35,7 +35,7 @@ impl<'a> Stops<'a> {
 
     /// The first stop at `from` or behind it, which is never before an earlier one; the text's length where none is.
     #[inline]
-    pub(super) fn next(&mut self, from: usize) -> usize {
+    pub(crate) fn next(&mut self, from: usize) -> usize {
         loop {
             let within = from.saturating_sub(self.offset);
             let marks = if within < BLOCK { self.marks & u64::MAX << within } else { 0 };
