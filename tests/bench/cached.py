@@ -7,8 +7,9 @@ from bench import contenders, rows
 from bench.contenders import PLAIN, ROOM
 from bench.load import drive, told_aside
 
-# Whose cache: one in memory with room, one in memory that is full, one in Redis alone.
-ROOMY, FULL, IN_REDIS = "roomy", "full", "in Redis"
+# Whose cache: one in memory with room, one in memory that is full, the same so small that the core's own cache holds
+# it, one in Redis alone.
+ROOMY, FULL, SMALL, IN_REDIS = "roomy", "full", "small", "in Redis"
 # name: the cache, what each answer must say of it, the load, what it is called, the goal as a ratio to the floor's
 # plain request. With Redis there are more bodies than connections: equal requests at the same time would be answered
 # together.
@@ -16,6 +17,7 @@ KINDS = {
     "hit": (ROOMY, "hit", ["--distinct", 1, "--seed", 1], "cache hit, 1 KB, from memory", 0.6),
     "hit-stream": (ROOMY, "hit", ["--distinct", 1, "--seed", 2, "--stream"], "cache hit, a stream", None),
     "miss": (FULL, "miss", [], "cacheable miss, stored in a full cache", 1.6),
+    "miss-small": (SMALL, "miss", [], "the same with a cache of 1 MiB instead of 64", None),
     "hit-redis": (IN_REDIS, "hit", ["--distinct", 250, "--seed", 3], "cache hit, 1 KB, from Redis", None),
 }
 ROWS = list(KINDS)
@@ -24,8 +26,7 @@ CHUNKS = 20  # of a stored stream: some 4 KB
 WARMUP = 0.5  # in which what is hit is stored
 # A cache that grows takes new pages, and pays a fault for each. One that has run for a while is full, and what it
 # stores goes where something else was. As large as the other rows' cache.
-FULL_MIB, ENTRY_BYTES = 64, 2_200
-FILLING = 2 * FULL_MIB * 2**20 // ENTRY_BYTES  # requests
+FULL_MIB, SMALL_MIB, ENTRY_BYTES = 64, 1, 2_200
 
 
 def measure(session):
@@ -34,9 +35,14 @@ def measure(session):
     with contextlib.ExitStack() as stack:
         floor = stack.enter_context(contenders.floor(session))
         contenders.set_mock(session.mock, chunks=CHUNKS)
-        makers = {ROOMY: roomy, FULL: full, IN_REDIS: in_redis}
+        makers = {
+            ROOMY: lambda: roomy(session, stack),
+            FULL: lambda: full(session, stack, FULL_MIB),
+            SMALL: lambda: full(session, stack, SMALL_MIB),
+            IN_REDIS: lambda: in_redis(session, stack),
+        }
         wanted = dict.fromkeys(KINDS[name][0] for name in chosen)
-        running = {cache: makers[cache](session, stack) for cache in wanted}
+        running = {cache: makers[cache]() for cache in wanted}
         reports = {name: [] for name in chosen}
         for _ in range(session.runs):
             bare = drive(session, floor, ["--conns", 64], seconds)
@@ -58,13 +64,13 @@ def in_redis(session, stack):
     return stack.enter_context(contenders.sluice(session, more))
 
 
-def full(session, stack):
+def full(session, stack, mib):
     """Filled by as many misses as its memory holds answers, twice."""
-    more = f"{ROOM}\ncache: {{mode: seeded, memory: {FULL_MIB}MiB, redis: false}}\n"
+    more, filling = f"{ROOM}\ncache: {{mode: seeded, memory: {mib}MiB, redis: false}}\n", 2 * mib * 2**20 // ENTRY_BYTES
     sluice = stack.enter_context(contenders.sluice(session, more))
-    drive(session, sluice, ["--conns", 64, "--seeded", "--requests", FILLING], seconds=60)
+    drive(session, sluice, ["--conns", 64, "--seeded", "--requests", filling], seconds=60)
     if not sluice.metric("sluice_cache_evictions_total", 'reason="capacity"'):
-        raise RuntimeError(f"{FILLING:,} misses do not fill a cache of {FULL_MIB} MiB")
+        raise RuntimeError(f"{filling:,} misses do not fill a cache of {mib} MiB")
     return sluice
 
 

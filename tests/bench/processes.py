@@ -5,6 +5,8 @@ import os
 import pathlib
 
 TICKS = os.sysconf("SC_CLK_TCK")
+# Whose memory a process holds.
+HELD = BINARY, LIBRARIES, OWN = "binary", "libraries", "own"
 
 
 def cores():
@@ -67,3 +69,23 @@ def stolen():
     """Seconds that the cores of this virtual machine were taken away so far, and all seconds of theirs."""
     fields = [int(field) for field in pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
     return fields[7] / TICKS, sum(fields) / TICKS
+
+
+def held_kib(pid):
+    """Memory that a process holds: pages of its binary's file, of the libraries' files, and its own."""
+    binary = os.readlink(f"/proc/{pid}/exe")
+    held, path = dict.fromkeys(HELD, 0), ""
+    for line in pathlib.Path(f"/proc/{pid}/smaps").read_text().splitlines():
+        first, *rest = line.split(maxsplit=5)
+        if not first.endswith(":"):
+            # A mapping's own line: addresses, rights, offset, device, inode, path.
+            path = rest[4] if len(rest) > 4 else ""
+            continue
+        kind = OWN if not path.startswith("/") else BINARY if path == binary else LIBRARIES
+        if first == "Rss:":
+            held[kind] += int(rest[0])
+        elif first == "Anonymous:" and kind != OWN:
+            # It has written to these pages of a file: they are its own now.
+            held[kind] -= int(rest[0])
+            held[OWN] += int(rest[0])
+    return held
