@@ -7,8 +7,8 @@ from bench import contenders, rows
 from bench.contenders import PLAIN, ROOM
 from bench.load import drive, told_aside
 
-# Whose cache: one in memory with room, one in memory that is full, the same so small that the core's own cache holds
-# it, one in Redis alone.
+# Whose cache: one in memory with room, one in memory that is full, the same so small that the processor's own cache
+# holds it, one in Redis alone.
 ROOMY, FULL, SMALL, IN_REDIS = "roomy", "full", "small", "in Redis"
 # name: the cache, what each answer must say of it, the load, what it is called, the goal as a ratio to the floor's
 # plain request. With Redis there are more bodies than connections: equal requests at the same time would be answered
@@ -17,7 +17,7 @@ KINDS = {
     "hit": (ROOMY, "hit", ["--distinct", 1, "--seed", 1], "cache hit, 1 KB, from memory", 0.6),
     "hit-stream": (ROOMY, "hit", ["--distinct", 1, "--seed", 2, "--stream"], "cache hit, a stream", None),
     "miss": (FULL, "miss", [], "cacheable miss, stored in a full cache", 1.6),
-    "miss-small": (SMALL, "miss", [], "the same with a cache of 1 MiB instead of 64", None),
+    "miss-small": (SMALL, "miss", [], "cacheable miss, in a full cache of 10 MiB instead of 64", None),
     "hit-redis": (IN_REDIS, "hit", ["--distinct", 250, "--seed", 3], "cache hit, 1 KB, from Redis", None),
 }
 ROWS = list(KINDS)
@@ -25,8 +25,8 @@ HITS_GOAL = 60_000  # of one core in a second
 CHUNKS = 20  # of a stored stream: some 4 KB
 WARMUP = 0.5  # in which what is hit is stored
 # A cache that grows takes new pages, and pays a fault for each. One that has run for a while is full, and what it
-# stores goes where something else was. As large as the other rows' cache.
-FULL_MIB, SMALL_MIB, ENTRY_BYTES = 64, 1, 2_200
+# stores goes where something else was. The large one is as large as the other rows' cache.
+FULL_MIB, SMALL_MIB, ENTRY_BYTES = 64, 10, 2_200
 
 
 def measure(session):
@@ -66,7 +66,8 @@ def in_redis(session, stack):
 
 def full(session, stack, mib):
     """Filled by as many misses as its memory holds answers, twice."""
-    more, filling = f"{ROOM}\ncache: {{mode: seeded, memory: {mib}MiB, redis: false}}\n", 2 * mib * 2**20 // ENTRY_BYTES
+    more = f"{ROOM}\ncache: {{mode: seeded, memory: {mib}MiB, redis: false}}\n"
+    filling = 2 * mib * 2**20 // ENTRY_BYTES
     sluice = stack.enter_context(contenders.sluice(session, more))
     drive(session, sluice, ["--conns", 64, "--seeded", "--requests", filling], seconds=60)
     if not sluice.metric("sluice_cache_evictions_total", 'reason="capacity"'):

@@ -16,7 +16,7 @@ AT_REST_GOAL_MIB, STREAM_GOAL_KIB = 12, 16
 
 
 def measure(session):
-    count, reports, fewest, kinds = (100 if session.quick else 2_000), [], [], []
+    count, reports, fewest, held_by_kind = (100 if session.quick else 2_000), [], [], []
     for _ in range(session.runs):
         with contextlib.ExitStack() as stack:
             # Fresh ones: what earlier load has left in an allocator would hide what a stream takes.
@@ -24,9 +24,9 @@ def measure(session):
             running.append(stack.enter_context(contenders.sluice(session)))
             gap, seconds = (0.1, 0.3) if session.quick else (0.5, 1.0)
             reports += [hold(session, each, count, gap, seconds) for each in running]
-        least, of = resting_with_one_key(session)
-        fewest.append(least)
-        kinds.append(of)
+        rest, held = resting_with_one_key(session)
+        fewest.append(rest)
+        held_by_kind.append(held)
     resting = rows.by_contender(reports, lambda report: report["rest_mib"])
     each = rows.by_contender(reports, lambda report: report["stream_kib"])
     figures = [
@@ -34,9 +34,10 @@ def measure(session):
         rows.figure(f"the same with one key instead of {contenders.KEYS}", "MiB", {"sluice": fewest}),
         rows.figure(f"memory of an open stream, of {count:,}", "KiB", each, rows.at_most(STREAM_GOAL_KIB)),
     ]
-    binary, libraries, own = (statistics.median(of[kind] for of in kinds) / 1024 for kind in processes.HELD)
-    of = f"{binary:.1f} MiB pages of the binary's file, {libraries:.1f} of the libraries', {own:.1f} its own memory"
-    yield rows.row("streams", figures, reports, [f"memory at rest with one key: of that {of}"])
+    kib = [statistics.median(held[kind] for held in held_by_kind) for kind in processes.HELD]
+    binary, libraries, own = (f"{each / 1024:.1f}" for each in kib)
+    made_of = f"{binary} MiB pages of the binary's file, {libraries} of the libraries', {own} its own memory"
+    yield rows.row("streams", figures, reports, [f"memory at rest with one key: of that {made_of}"])
 
 
 def resting_with_one_key(session):

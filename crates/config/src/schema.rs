@@ -2,9 +2,6 @@
 //!
 //! It stands in `config/sluice.schema.json`; a test makes it from the model's types and writes it there.
 
-#[cfg(test)]
-mod made;
-
 use serde_json::{Map, Value};
 use std::sync::LazyLock;
 
@@ -16,7 +13,7 @@ pub fn schema() -> &'static str {
 
 /// Read from the file that holds it: to make it from the model takes a start longer, and more memory.
 static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
-    // A test holds it against what the model says; no schema knows no field.
+    // A test holds it against the model. Were it no JSON, every field of a configuration would be an unknown one.
     serde_json::from_str(schema()).unwrap_or_default()
 });
 
@@ -130,6 +127,8 @@ impl<'a> Shape<'a> {
     }
 }
 
+#[cfg(test)]
+mod made;
 #[cfg(test)]
 #[path = "schema_tests.rs"]
 mod tests;

@@ -24,7 +24,7 @@ use sluice_protocol::{Dialect, fitness, observe::Facts, usage::Usage};
 use smallvec::SmallVec;
 use std::{
     ops::Range,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::{Duration, Instant},
 };
 
@@ -40,8 +40,10 @@ pub struct ResponseCache {
 
 /// An answer that a request has seen in the first tier, before it was known whether it may have one.
 pub struct Seen {
-    /// The answer. It may have ended since.
-    pub entry: Arc<Entry>,
+    /// Weak: what is thrown out while a request stands in a line is not kept for it.
+    entry: Weak<Entry>,
+    /// Tokens of the prompt, where they were estimated for it.
+    pub prompt_tokens: Option<u64>,
     /// How long it took to find.
     took: Duration,
 }
@@ -89,7 +91,8 @@ impl ResponseCache {
     pub fn peek(&self, key: &CacheKey, max_age: Option<Duration>) -> Option<Seen> {
         let began = Instant::now();
         let entry = self.recall_at(key, max_age, began)?;
-        Some(Seen { entry, took: began.elapsed() })
+        let (prompt_tokens, entry) = (entry.prompt_tokens, Arc::downgrade(&entry));
+        Some(Seen { entry, prompt_tokens, took: began.elapsed() })
     }
 
     /// A stored answer from the first tier, not older than `max_age`: the one that was seen, while it may be given.
@@ -101,11 +104,13 @@ impl ResponseCache {
         seen: Option<Seen>,
     ) -> Option<Arc<Entry>> {
         let now = Instant::now();
-        let may_be_given = |entry: &Entry| !entry.left(now).is_zero() && self.fits(entry, max_age, now);
-        let (found, took) = match seen.filter(|seen| may_be_given(&seen.entry)) {
-            Some(Seen { entry, took }) => (Some(entry), took),
-            None => (self.recall_at(key, max_age, now), now.elapsed()),
+        let still = |seen: Seen| {
+            let entry = seen.entry.upgrade()?;
+            let may_be_given = !entry.left(now).is_zero() && self.fits(&entry, max_age, now);
+            may_be_given.then_some((Some(entry), seen.took))
         };
+        let anew = || (self.recall_at(key, max_age, now), now.elapsed());
+        let (found, took) = seen.and_then(still).unwrap_or_else(anew);
         let result = if found.is_some() { CacheResult::Hit } else { CacheResult::Miss };
         self.memory_metrics.looked_up(result, took);
         found

@@ -6,7 +6,7 @@ fn cache() -> ResponseCache {
 }
 
 fn seen(entry: &Arc<Entry>) -> Option<Seen> {
-    Some(Seen { entry: entry.clone(), took: Duration::ZERO })
+    Some(Seen { entry: Arc::downgrade(entry), prompt_tokens: None, took: Duration::ZERO })
 }
 
 #[tokio::test]
@@ -18,7 +18,7 @@ async fn what_was_seen_is_given_without_another_look_unless_it_was_purged_since(
 
     assert!(cache.store(key, &stored));
     let before = cache.peek(&key, None);
-    assert!(before.as_ref().is_some_and(|seen| Arc::ptr_eq(&seen.entry, &stored)));
+    assert!(before.as_ref().is_some_and(|seen| seen.entry.ptr_eq(&Arc::downgrade(&stored))));
     cache.purge(&Purge::All).await;
     assert!(cache.recall(&key, None, before).is_none(), "the purge was told as done");
     assert!(cache.peek(&key, None).is_none());
@@ -46,6 +46,13 @@ fn what_was_seen_has_ended_when_its_life_is_over_or_who_asks_wants_a_younger_one
 }
 
 #[test]
+fn what_was_seen_and_thrown_out_is_looked_for_anew() {
+    let (cache, key) = (cache(), CacheKey::for_tests(1));
+    let gone = seen(&Arc::new(entry(b"{}")));
+    assert!(cache.recall(&key, None, gone).is_none());
+}
+
+#[test]
 fn one_request_counts_as_one_look_up() {
     let (metrics, key) = (Metrics::new().unwrap(), CacheKey::for_tests(1));
     let cache = ResponseCache::new(1 << 20, None, Arc::default(), &metrics);
@@ -61,4 +68,7 @@ fn one_request_counts_as_one_look_up() {
     let before = cache.peek(&key, None);
     assert!(before.is_some() && cache.recall(&key, None, before).is_some());
     assert_eq!(counted(), [1, 1]);
+    let before = cache.peek(&key, None);
+    assert!(cache.recall(&key, Some(Duration::ZERO), before).is_none(), "none is so young");
+    assert_eq!(counted(), [1, 2]);
 }

@@ -1,7 +1,8 @@
 //! Is there an answer already?
 //!
 //! Comes after the limits: a hit is a request like any other, and a key without rights or quota gets nothing
-//! from the cache either. Judges first, since the key of a cacheable request also chooses its target.
+//! from the cache either. Judges first, since the key of a cacheable request also chooses its target, and has a look
+//! once it is chosen: what a stored answer knows of the prompt need not be worked out for the limits.
 
 use crate::{
     cache::{
@@ -81,8 +82,8 @@ pub struct Keyed {
 }
 
 impl Candidate {
-    /// Of a plan, the first target counts. Has a look at what is stored, which later stages want to know before
-    /// the request may have it.
+    /// Of a plan, the first target counts. Has a look at what is stored, for stages that come before the request may
+    /// have it.
     ///
     /// # Errors
     /// `Internal` where there is none.
@@ -112,7 +113,7 @@ impl Keyed {
     /// Tokens of the prompt, where they were estimated for an answer that is stored in this process.
     #[must_use]
     pub fn prompt_tokens(&self) -> Option<u64> {
-        self.seen.as_ref()?.entry.prompt_tokens
+        self.seen.as_ref()?.prompt_tokens
     }
 }
 

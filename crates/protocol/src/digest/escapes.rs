@@ -11,7 +11,7 @@ pub(super) fn resolve(raw: &str, out: &mut Vec<u8>) -> bool {
     let (raw, mut stops) = (raw.as_bytes(), Stops::of(raw.as_bytes()));
     let (mut is_text, mut from) = (true, 0);
     loop {
-        // In an accepted text only escapes have what a search for its end stops at.
+        // An accepted text has no bare quote and no control character: each stop is an escape.
         let at = stops.next(from);
         out.extend_from_slice(raw.get(from..at).unwrap_or_default());
         let escape = raw.get(at..).unwrap_or_default();
@@ -89,6 +89,22 @@ mod tests {
     #[test]
     fn a_replacement_character_is_a_text_like_any_other() {
         assert_eq!(resolved(r"\ufffd\ud83d\ude00"), ("\u{fffd}😀".into(), true));
+    }
+
+    #[test]
+    fn an_escape_is_found_wherever_it_stands() {
+        let escapes =
+            [(r"\n", "\n"), (r#"\""#, "\""), (r"\\", "\\"), (r"\u0041", "A"), (r"\ud83d\ude00", "😀")];
+        for ((raw, meant), length) in escapes.into_iter().flat_map(|each| (0..=130).map(move |n| (each, n))) {
+            let plain = "x".repeat(length);
+            let (once, twice) = (format!("{plain}{raw}"), format!("{plain}{raw}{raw}{plain}"));
+            assert_eq!(resolved(&once), (format!("{plain}{meant}").into_bytes(), true), "{once}");
+            assert_eq!(
+                resolved(&twice),
+                (format!("{plain}{meant}{meant}{plain}").into_bytes(), true),
+                "{twice}"
+            );
+        }
     }
 
     proptest! {

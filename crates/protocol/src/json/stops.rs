@@ -1,7 +1,7 @@
 //! Where the plain text of a string stops: at a quote, a backslash or a control character.
 //!
 //! This is where a long prompt spends its time, so each byte is looked at once, 64 of them together. What a stop means
-//! is the scanner's business.
+//! is for who asks.
 
 use wide::u8x16;
 
