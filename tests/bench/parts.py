@@ -32,6 +32,7 @@ PLAIN = ["envelope-1k", "estimate-1k", "limits-key", "encode-1k", "answer-1k"]
 # A row: the row whose bare proxy it has, or hyper alone; its operations; how often it is tried; whose threads it uses.
 SUMS = {
     "plain": ("plain", PLAIN, 1, "plain"),
+    "limited": ("plain", ["limits" if part == "limits-key" else part for part in PLAIN], 1, "plain"),
     "hit": (None, ["envelope-1k", "limits-key", "cache-key-1k", "cache-hit"], 0, "hit"),
     "miss": ("plain", [*PLAIN, "cache-key-1k", "cache-store"], 1, "plain"),
     "100k": ("100k", ["envelope-100k", "estimate-100k", "limits-key", "encode-1k", "answer-1k"], 1, "plain"),
@@ -59,12 +60,18 @@ def sums(found):
         wanted = [ALONE, TOLD[tries], *(NAMES[operation] for operation in operations)]
         if name not in first or aside.get(threads) is None or any(title not in by_title for title in wanted):
             continue
-        base = rows.median(first[proxy], "bare") if proxy else rows.median(by_title[ALONE], "bare")
         floor = rows.median(first[name], "floor")
+        base = of_proxy(first[proxy], floor) if proxy else rows.median(by_title[ALONE], "bare")
         if base is None or floor is None:
             continue
         parts = [rows.median(by_title[title], "sluice") for title in wanted[1:]]
         yield first[name]["title"], base, sum(parts), aside[threads], floor, first[name]
+
+
+def of_proxy(shown, floor):
+    """What the bare proxy costs where the floor costs so much: the machine may have changed its pace since."""
+    bare, then = rows.median(shown, "bare"), rows.median(shown, "floor")
+    return bare / then * floor if bare and then and floor else None
 
 
 def beside(reports):
