@@ -23,7 +23,7 @@ use crate::{
     },
     stages::{
         auth,
-        cache::{self, LookUp},
+        cache::{self, Keyed, LookUp},
         count, intake, limits,
         models::{self, Shape},
         route,
@@ -35,6 +35,7 @@ use crate::{
         tags,
         trace::{self, Onward, Trace},
     },
+    timer,
     upstream::{
         abandoned::Leaving,
         failover::{self, Walk},
@@ -49,7 +50,6 @@ use hyper::body::Incoming;
 use sluice_config::model::ApiListener;
 use sluice_protocol::Dialect;
 use std::{
-    future::pending,
     net::SocketAddr,
     panic::AssertUnwindSafe,
     pin::{Pin, pin},
@@ -225,25 +225,19 @@ async fn admit(
         route::Asking { snapshot, key: &caller.key, headers: &head.headers, call: &call, came: x.started };
     let mut plan = Box::new(route::plan(model, asking, draft)?);
     x.laps.end(Stage::Route);
-    let cacheable = snapshot.cache.as_ref().zip(candidate);
-    let cacheable =
-        cacheable.map(|(setup, candidate)| Ok((setup, candidate.toward(&plan, setup)?))).transpose()?;
-    if cacheable.is_some() {
+    let keyed = candidate.map(|candidate| candidate.toward(&plan)).transpose()?;
+    if keyed.is_some() {
         x.laps.end(Stage::Cache);
     }
     // A count has no prompt that is paid for.
     x.prompt_tokens = match dialect {
         Dialect::CountTokens => 0,
-        _ => {
-            let counted = cacheable.as_ref().and_then(|(_, keyed)| keyed.prompt_tokens());
-            counted.unwrap_or_else(|| call.prompt_tokens())
-        }
+        _ => keyed.as_ref().and_then(Keyed::prompt_tokens).unwrap_or_else(|| call.prompt_tokens()),
     };
     x.laps.end(Stage::Decode);
     // The limits, once it is known whom the request may burden: one that could not be served takes nothing from
     // anybody's bucket. Before the look-up, since a stored answer is a request like any other.
-    let at_hand =
-        |plan: &Plan| cacheable.as_ref().is_some_and(|(setup, keyed)| keyed.is_at_hand(setup, plan));
+    let at_hand = |plan: &Plan| keyed.as_ref().is_some_and(|keyed| keyed.is_at_hand(plan));
     // A client in a hurry does not stand in a line for longer than it waits at all.
     let until = call.patience.map(|_| plan.deadline);
     let admitted = {
@@ -261,10 +255,10 @@ async fn admit(
         }
         count::keep_those_who_make_it(&mut plan);
     }
-    let Some((setup, keyed)) = cacheable else {
+    let Some(keyed) = keyed else {
         return Ok(Admitted::Call(call, plan, None));
     };
-    let looked_up = cache::look_up(setup, keyed, &caller.key, &plan, &call, x).await;
+    let looked_up = cache::look_up(keyed, &caller.key, &plan, &call, x).await;
     x.laps.end(Stage::Cache);
     match looked_up? {
         LookUp::Hit(recalled) => Ok(Admitted::Hit(recalled)),
@@ -358,15 +352,7 @@ async fn in_line<T>(
         biased;
         done = line => Ok(done),
         () = cut.cancelled() => Err(draining()),
-        () = past(until) => Err(out_of_patience()),
-    }
-}
-
-/// Until then, or for ever. A timer is made only for who really waits.
-async fn past(until: Option<Instant>) {
-    match until {
-        Some(until) => tokio::time::sleep_until(until.into()).await,
-        None => pending().await,
+        () = timer::until(until) => Err(out_of_patience()),
     }
 }
 

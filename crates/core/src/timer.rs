@@ -5,7 +5,7 @@
 
 use std::{
     cell::Cell,
-    future::Future,
+    future::{Future, pending},
     pin::Pin,
     task::{Context, Poll},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -38,6 +38,14 @@ pub fn second(now: Instant) -> i64 {
             READ.set(Some((now + left.min(READING), second)));
             second
         }
+    }
+}
+
+/// Waits until then, or for ever. A timer is made only for who really waits: on the first poll.
+pub async fn until(end: Option<Instant>) {
+    match end {
+        Some(end) => tokio::time::sleep_until(end.into()).await,
+        None => pending().await,
     }
 }
 

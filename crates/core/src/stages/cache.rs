@@ -24,7 +24,8 @@ use sluice_config::model::{CacheScope, Replay};
 use std::sync::Arc;
 
 /// A request that may be answered from the cache; its target is not chosen yet.
-pub struct Candidate {
+pub struct Candidate<'a> {
+    setup: &'a CacheSetup,
     /// Everything in the key but the target.
     pub draft: Draft,
     wishes: Wishes,
@@ -35,31 +36,31 @@ pub struct Candidate {
 ///
 /// # Errors
 /// `BadHeader`; `NotCached` when only a stored answer will do and none can be there.
-pub fn judge(
-    setup: Option<&CacheSetup>,
+pub fn judge<'a>(
+    setup: Option<&'a CacheSetup>,
     key: &KeyEntry,
     entry: &ModelEntry,
     headers: &HeaderMap,
     call: &Call,
     x: &mut Exchange,
-) -> Result<Option<Candidate>, GatewayError> {
+) -> Result<Option<Candidate<'a>>, GatewayError> {
     let wishes = Wishes::read(headers)?;
     let judged = match setup {
         None => Err(Bypass::Disabled),
         Some(setup) => {
             let policy = Policy::of(&setup.common, entry.cache.as_ref(), key.cache.as_ref());
-            wishes.decide(&policy, &call.envelope).map(|()| policy)
+            wishes.decide(&policy, &call.envelope).map(|()| (setup, policy))
         }
     };
     match judged {
-        Ok(policy) => {
+        Ok((setup, policy)) => {
             let scope = match policy.scope {
                 CacheScope::Key => Scope::Key { tenant: &key.tenant, key: &key.name },
                 CacheScope::Tenant => Scope::Tenant(&key.tenant),
                 CacheScope::Global => Scope::Global,
             };
             let draft = Draft::new(scope, &wishes.namespace, headers, &call.envelope);
-            Ok(Some(Candidate { draft, wishes, policy }))
+            Ok(Some(Candidate { setup, draft, wishes, policy }))
         }
         Err(why) => {
             x.cache = CacheNote { only: wishes.only_if_cached, ..CacheNote::bypass(why) };
@@ -73,7 +74,8 @@ pub fn judge(
 }
 
 /// A candidate whose target is chosen, which makes its key whole.
-pub struct Keyed {
+pub struct Keyed<'a> {
+    setup: &'a CacheSetup,
     key: CacheKey,
     wishes: Wishes,
     policy: Policy,
@@ -81,28 +83,29 @@ pub struct Keyed {
     seen: Option<Seen>,
 }
 
-impl Candidate {
+impl<'a> Candidate<'a> {
     /// Of a plan, the first target counts. Has a look at what is stored, for stages that come before the request may
     /// have it.
     ///
     /// # Errors
     /// `Internal` where there is none.
-    pub fn toward(self, plan: &Plan, setup: &CacheSetup) -> Result<Keyed, GatewayError> {
-        let Self { draft, wishes, policy } = self;
+    pub fn toward(self, plan: &Plan) -> Result<Keyed<'a>, GatewayError> {
+        let Self { setup, draft, wishes, policy } = self;
         let Some(first) = plan.choices.first() else {
             return Err(GatewayError::new(ErrorKind::Internal, "The model has no target."));
         };
         let key = draft.key(&first.target.provider.name, &first.model);
         let seen = setup.cache.peek(&key, wishes.max_age);
-        Ok(Keyed { key, wishes, policy, seen })
+        Ok(Keyed { setup, key, wishes, policy, seen })
     }
 }
 
-impl Keyed {
+impl Keyed<'_> {
     /// Is there an answer in this process already, stored or under way? Then no provider is asked, as far as can be
     /// told now. Looks only where a provider has limits, since nobody else wants to know.
     #[must_use]
-    pub fn is_at_hand(&self, setup: &CacheSetup, plan: &Plan) -> bool {
+    pub fn is_at_hand(&self, plan: &Plan) -> bool {
+        let setup = self.setup;
         let is_wanted = plan.choices.iter().any(|choice| choice.target.provider.limits.is_some());
         // In this order: what is under way is so until it is stored.
         let is_under_way = || setup.common.coalesce && setup.cache.flights.has(&self.key);
@@ -130,14 +133,13 @@ pub enum LookUp {
 /// # Errors
 /// `NotCached` when only a stored answer will do.
 pub async fn look_up(
-    setup: &CacheSetup,
-    keyed: Keyed,
+    keyed: Keyed<'_>,
     key: &KeyEntry,
     plan: &Plan,
     call: &Call,
     x: &mut Exchange,
 ) -> Result<LookUp, GatewayError> {
-    let Keyed { key: cache_key, wishes, policy, seen } = keyed;
+    let Keyed { setup, key: cache_key, wishes, policy, seen } = keyed;
     let paced = setup.common.replay == Replay::Paced;
     let wanted = Wanted { stream: call.stream, usage: call.wants_usage(), paced };
     let recalled = async |entry: &Arc<Entry>, tier: CacheTier, x: &mut Exchange| {
