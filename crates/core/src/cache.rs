@@ -22,6 +22,7 @@ pub mod entry;
 pub mod flight;
 pub mod flights;
 pub mod generations;
+mod held;
 pub mod key;
 pub mod memory;
 pub mod metrics;

@@ -7,15 +7,19 @@
 //! counts a weight wrongly, and for good, when two threads write one key at the same time, or when one is removed
 //! before an older write of it is settled; and a cache that believes itself full in the end keeps nothing. A
 //! write follows an upstream's answer, so there are few.
+//!
+//! Who leaves is counted as its place is given back, see `held`: a listener of moka's would cost each write and each
+//! eviction a lock of its own, made and thrown away, which is nearly half of what they cost at all.
 
 use crate::{
     cache::{
         entry::Entry,
+        held::{Held, Keeper},
         key::{CacheKey, KeyHashes},
     },
     telemetry::labels::Eviction,
 };
-use moka::{Expiry, notification::RemovalCause, policy::EvictionPolicy, sync::Cache};
+use moka::{Expiry, policy::EvictionPolicy, sync::Cache};
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -24,43 +28,40 @@ use std::{
 /// The tier is brought back within its bound when this part of it has been written.
 const UNSETTLED_PART: u64 = 64;
 
-/// How often `settle` asks again: one round may stop early when its time is up.
+/// How often a sweep goes round: one round may stop early when its time is up, and what was thrown out is given back
+/// some rounds later, when no reader can still be at it.
 const ROUNDS: usize = 16;
 
 /// See the module.
 pub struct MemoryTier {
-    cache: Cache<CacheKey, Arc<Entry>, KeyHashes>,
+    cache: Cache<CacheKey, Arc<Held>, KeyHashes>,
+    keeper: Arc<Keeper>,
     capacity: u64,
     /// Whoever writes; holds the bytes that were put since the last sweep.
     writing: Mutex<u64>,
 }
 
 impl MemoryTier {
-    /// An empty tier. With a capacity of 0 it stays empty. `on_evict` is called on the thread that happens to do
-    /// the sweeping, so it must be quick.
+    /// An empty tier. With a capacity of 0 it stays empty. `on_evict` is called for each entry that leaves, soon after
+    /// it did, on the thread that happens to clean up, so it must be quick.
     pub fn new(capacity: u64, on_evict: impl Fn(Eviction) + Send + Sync + 'static) -> Self {
         let cache = Cache::builder()
             .max_capacity(capacity)
-            .weigher(|_: &CacheKey, entry: &Arc<Entry>| entry.weight())
+            .weigher(|_: &CacheKey, held: &Arc<Held>| held.entry.weight())
             .expire_after(EntryLife)
             // The other policy, TinyLFU, turns a newcomer away from a full cache unless it was looked up more
             // often than all whom it would displace. A seed asked for again right after its first answer, which
             // is what the cache is for, would then meet the upstream a second and a third time.
             .eviction_policy(EvictionPolicy::lru())
-            .eviction_listener(move |_, _, cause| match cause {
-                RemovalCause::Size => on_evict(Eviction::Capacity),
-                RemovalCause::Expired => on_evict(Eviction::Ttl),
-                RemovalCause::Explicit => on_evict(Eviction::Invalidated),
-                RemovalCause::Replaced => {}
-            })
             .build_with_hasher(KeyHashes::default());
-        Self { cache, capacity, writing: Mutex::new(0) }
+        Self { cache, keeper: Keeper::new(on_evict), capacity, writing: Mutex::new(0) }
     }
 
     /// The entry, unless its life is over: that is checked here, whatever has been swept so far.
     #[must_use]
     pub fn get(&self, key: &CacheKey, now: Instant) -> Option<Arc<Entry>> {
-        self.cache.get(key).filter(|entry| !entry.left(now).is_zero())
+        let held = self.cache.get(key)?;
+        (!held.entry.left(now).is_zero()).then(|| held.entry.clone())
     }
 
     /// Stores an entry in place of the one that the key had; says whether it can be kept at all.
@@ -73,12 +74,15 @@ impl MemoryTier {
             return false;
         }
         let mut unsettled = self.turn();
-        self.cache.insert(key, entry);
+        if let Some(older) = self.cache.get(&key) {
+            older.mark_replaced();
+        }
+        self.cache.insert(key, self.keeper.hold(entry));
         // moka sweeps after 64 writes or 0.3 s, too late when each of them is a megabyte.
         *unsettled = unsettled.saturating_add(u64::from(weight));
         if *unsettled > self.capacity / UNSETTLED_PART {
             *unsettled = 0;
-            self.cache.run_pending_tasks();
+            self.sweep();
         }
         true
     }
@@ -88,8 +92,10 @@ impl MemoryTier {
         let mut unsettled = self.turn();
         // Everything before and behind it is settled; see the module.
         self.cache.run_pending_tasks();
-        self.cache.invalidate(key);
-        self.cache.run_pending_tasks();
+        if let Some(held) = self.cache.remove(key) {
+            held.mark_removed();
+        }
+        self.sweep();
         *unsettled = 0;
     }
 
@@ -120,9 +126,14 @@ impl MemoryTier {
     pub fn settle(&self) {
         let mut unsettled = self.turn();
         *unsettled = 0;
+        self.sweep();
+    }
+
+    /// Throws out what is too much, and gives its places back.
+    fn sweep(&self) {
         for _ in 0..ROUNDS {
             self.cache.run_pending_tasks();
-            if self.bytes() <= self.capacity {
+            if self.bytes() <= self.capacity && self.keeper.holds() <= self.entries() {
                 return;
             }
         }
@@ -132,20 +143,20 @@ impl MemoryTier {
 /// moka's view of an entry's life.
 struct EntryLife;
 
-impl Expiry<CacheKey, Arc<Entry>> for EntryLife {
-    fn expire_after_create(&self, _: &CacheKey, entry: &Arc<Entry>, now: Instant) -> Option<Duration> {
-        Some(entry.left(now))
+impl Expiry<CacheKey, Arc<Held>> for EntryLife {
+    fn expire_after_create(&self, _: &CacheKey, held: &Arc<Held>, now: Instant) -> Option<Duration> {
+        Some(held.entry.left(now))
     }
 
     /// By default the new entry would get what was left to the old one.
     fn expire_after_update(
         &self,
         _: &CacheKey,
-        entry: &Arc<Entry>,
+        held: &Arc<Held>,
         now: Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {
-        Some(entry.left(now))
+        Some(held.entry.left(now))
     }
 }
 

@@ -160,6 +160,40 @@ fn a_removed_entry_is_gone_at_once() {
 }
 
 #[test]
+fn a_client_that_still_reads_an_entry_keeps_it_from_nobodys_count() {
+    let (tier, reasons) = tier(1 << 20);
+    tier.put(key(1), of_size(10));
+    let read = tier.get(&key(1), Instant::now()).expect("a hit");
+    tier.remove(&key(1));
+    tier.settle();
+    assert_eq!((read.body.len(), counted(&reasons)), (10, [0, 0, 1]));
+}
+
+#[test]
+fn an_end_is_counted_once_and_by_its_own_reason() {
+    let weight = u64::from(of_size(1000).weight());
+    let (tier, reasons) = tier(weight * 10);
+    let mut random = fastrand::Rng::with_seed(3);
+    let (mut put, mut replaced, mut removed) = (0, 0, 0);
+    for _ in 0..5_000 {
+        let key = key(random.u64(..40));
+        let is_there = tier.get(&key, Instant::now()).is_some();
+        if random.u8(..5) == 0 {
+            tier.remove(&key);
+            removed += u64::from(is_there);
+        } else {
+            assert!(tier.put(key, of_size(1000)));
+            put += 1;
+            replaced += u64::from(is_there);
+        }
+        tier.settle();
+    }
+    let evicted = put - replaced - removed - tier.entries();
+    assert!(evicted > 100 && replaced > 100 && removed > 100, "{evicted}, {replaced}, {removed}");
+    assert_eq!(counted(&reasons), [evicted, 0, removed]);
+}
+
+#[test]
 fn an_entry_heavier_than_the_tier_leaves_the_others_alone() {
     let (tier, reasons) = tier(100_000);
     for n in 0..10 {

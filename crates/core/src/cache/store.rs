@@ -38,14 +38,22 @@ pub struct ResponseCache {
     generations: Arc<Generations>,
 }
 
-/// An answer that a request has seen in the first tier, before it was known whether it may have one.
+/// What a request has seen in the first tier, before it was known whether it may have an answer from there.
 pub struct Seen {
     /// Weak: what is thrown out while a request stands in a line is not kept for it.
-    entry: Weak<Entry>,
-    /// Tokens of the prompt, where they were estimated for it.
+    entry: Option<Weak<Entry>>,
+    /// Tokens of the prompt, where they were estimated for a stored answer.
     pub prompt_tokens: Option<u64>,
-    /// How long it took to find.
+    /// How long the look took.
     took: Duration,
+}
+
+impl Seen {
+    /// Was there an answer?
+    #[must_use]
+    pub fn any(&self) -> bool {
+        self.entry.is_some()
+    }
 }
 
 /// What the second tier said.
@@ -85,32 +93,37 @@ impl ResponseCache {
         }
     }
 
-    /// A stored answer from the first tier, not older than `max_age`, for a request that may still be refused: not
-    /// counted.
+    /// A look into the first tier for an answer that is not older than `max_age`, for a request that may still be
+    /// refused: not counted.
     #[must_use]
-    pub fn peek(&self, key: &CacheKey, max_age: Option<Duration>) -> Option<Seen> {
+    pub fn peek(&self, key: &CacheKey, max_age: Option<Duration>) -> Seen {
         let began = Instant::now();
-        let entry = self.recall_at(key, max_age, began)?;
-        let (prompt_tokens, entry) = (entry.prompt_tokens, Arc::downgrade(&entry));
-        Some(Seen { entry, prompt_tokens, took: began.elapsed() })
+        let entry = self.recall_at(key, max_age, began);
+        Seen {
+            prompt_tokens: entry.as_ref().and_then(|entry| entry.prompt_tokens),
+            entry: entry.as_ref().map(Arc::downgrade),
+            took: began.elapsed(),
+        }
     }
 
     /// A stored answer from the first tier, not older than `max_age`: the one that was seen, while it may be given.
+    /// Who has seen none gets none, unless it is to be looked for `once_more`.
     #[must_use]
     pub fn recall(
         &self,
         key: &CacheKey,
         max_age: Option<Duration>,
-        seen: Option<Seen>,
+        seen: &Seen,
+        once_more: bool,
     ) -> Option<Arc<Entry>> {
         let now = Instant::now();
-        let still = |seen: Seen| {
-            let entry = seen.entry.upgrade()?;
-            let may_be_given = !entry.left(now).is_zero() && self.fits(&entry, max_age, now);
-            may_be_given.then_some((Some(entry), seen.took))
+        let may_be_given = |entry: &Arc<Entry>| !entry.left(now).is_zero() && self.fits(entry, max_age, now);
+        let still = seen.entry.as_ref().and_then(Weak::upgrade).filter(may_be_given);
+        let (found, took) = if still.is_some() || !(seen.any() || once_more) {
+            (still, seen.took)
+        } else {
+            (self.recall_at(key, max_age, now), now.elapsed())
         };
-        let anew = || (self.recall_at(key, max_age, now), now.elapsed());
-        let (found, took) = seen.and_then(still).unwrap_or_else(anew);
         let result = if found.is_some() { CacheResult::Hit } else { CacheResult::Miss };
         self.memory_metrics.looked_up(result, took);
         found

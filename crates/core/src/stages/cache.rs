@@ -80,7 +80,7 @@ pub struct Keyed<'a> {
     wishes: Wishes,
     policy: Policy,
     /// What was stored in this process when the key was made.
-    seen: Option<Seen>,
+    seen: Seen,
 }
 
 impl<'a> Candidate<'a> {
@@ -110,13 +110,13 @@ impl Keyed<'_> {
         // In this order: what is under way is so until it is stored.
         let is_under_way = || setup.common.coalesce && setup.cache.flights.has(&self.key);
         let is_stored = || setup.cache.recall_again(&self.key, self.wishes.max_age).is_some();
-        is_wanted && !self.wishes.refresh && (self.seen.is_some() || is_under_way() || is_stored())
+        is_wanted && !self.wishes.refresh && (self.seen.any() || is_under_way() || is_stored())
     }
 
     /// Tokens of the prompt, where they were estimated for an answer that is stored in this process.
     #[must_use]
     pub fn prompt_tokens(&self) -> Option<u64> {
-        self.seen.as_ref()?.prompt_tokens
+        self.seen.prompt_tokens
     }
 }
 
@@ -151,8 +151,11 @@ pub async fn look_up(
         Some(LookUp::Hit(recalled))
     };
     let cache: Arc<ResponseCache> = setup.cache.clone();
+    let joins = setup.common.coalesce && !wishes.refresh;
+    // Who boards a flight looks once more then.
+    let once_more = !joins || wishes.only_if_cached;
     if !wishes.refresh
-        && let Some(entry) = cache.recall(&cache_key, wishes.max_age, seen)
+        && let Some(entry) = cache.recall(&cache_key, wishes.max_age, &seen, once_more)
         && let Some(hit) = recalled(&entry, CacheTier::Memory, x).await
     {
         return Ok(hit);
@@ -172,7 +175,7 @@ pub async fn look_up(
         generation: cache.generation(&tags),
         key: cache_key,
         looks_up: !wishes.refresh,
-        joins: setup.common.coalesce && !wishes.refresh,
+        joins,
         coalesced: Arc::default(),
         paced,
         max_age: wishes.max_age,
