@@ -31,15 +31,22 @@ def tools():
 
 
 def with_profile(file):
-    """Sluice, laid out by a profile of how requests run, and what measures its parts."""
-    flag = f"-Cprofile-use={file}"
-    note(flagged("use", flag), profiled=True)
-    flagged("use", flag, "sluice-tests", "--bin", "micro")
+    """Sluice, built and laid out by a profile of how requests run, and what measures its parts."""
+    flags = " ".join([f"-Cprofile-use={file}", *in_order(file.with_suffix(".order"))])
+    note(flagged("use", flags), profiled=True)
+    flagged("use", flags, "sluice-tests", "--bin", "micro")
+
+
+def in_order(file):
+    """Flags that lay functions out as that file has them, which is for the linker that rustc brings along there."""
+    if host() != "x86_64-unknown-linux-gnu" or not file.exists():
+        return []
+    return [f"-Clink-arg=-Wl,--symbol-ordering-file={file},--no-warn-symbol-ordering"]
 
 
 def instrumented(folder):
-    """Sluice that counts how it runs, into files of that folder."""
-    flagged("build", f"-Cprofile-generate={folder}")
+    """Sluice that counts how it runs, into files of that folder, and whose functions have their names."""
+    flagged("build", f"-Cprofile-generate={folder} -Cstrip=none")
 
 
 def flagged(name, flag, package="sluice", *options):

@@ -1,9 +1,11 @@
-"""Makes a profile of how requests run, by which the compiler then lays Sluice out: what often runs, together and first.
+"""Makes a profile of how requests run, by which the compiler then builds Sluice, and the order in which its functions
+are to lie.
 
 A Sluice that counts its own steps is built, and driven as gateways are. It writes down what it has counted when it
 ends.
 """
 
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -12,12 +14,13 @@ import sys
 
 import harness
 
-from bench import builds, contenders, machine
+from bench import builds, contenders, layout, machine
 from bench.load import drive
 from bench.session import Session
 
 DATA = builds.PROFILES / "data"
 PROFILE = builds.PROFILES / "sluice.profdata"
+ORDER = PROFILE.with_suffix(".order")
 # What it is, the mock's behaviour, the load.
 LOADS = {
     "plain requests": ({}, ["--conns", 64]),
@@ -51,9 +54,14 @@ def run(chosen):
         stale.unlink()
     # By process: the gateway's own has to be among them.
     os.environ["LLVM_PROFILE_FILE"] = f"{DATA}/%p.profraw"
-    with Session(chosen) as session:
-        gateway = train(session)
-    merge(merger, gateway)
+    with contextlib.ExitStack() as stack:
+        with Session(chosen) as session:
+            gateway = train(session)
+            early = stack.enter_context(layout.watched(session))
+        merge(merger, gateway)
+        functions = layout.order(merger, PROFILE, early)
+    ORDER.write_text("\n".join(functions) + "\n", encoding="utf-8")
+    print(f"{ORDER.relative_to(harness.ROOT)}: {len(functions):,} functions")
     shown = PROFILE.relative_to(harness.ROOT)
     print(f"deploy/release --profile {shown}          makes a release that is laid out by it")
     print(f"python3 tests/bench --profile {shown}     measures such a binary")

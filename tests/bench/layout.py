@@ -1,0 +1,79 @@
+"""Which functions run until a gateway has given its first answers: the linker lays those side by side.
+
+Linux maps sixteen pages of a file where one is touched, so that code which lies scattered holds many times its size in
+memory. Of Rust's functions the profile tells which have run, and how often; those of C and of the standard library are
+not built to count, and are seen by callgrind, where it is installed.
+"""
+
+import contextlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+
+import harness
+
+from bench import contenders, streams
+
+# After the first answer: what is written behind its back has run by then.
+SETTLES = 3  # seconds
+
+
+@contextlib.contextmanager
+def watched(session):
+    """A gateway that counts its steps starts, answers and ends; yields its folder, with what it has counted."""
+    with tempfile.TemporaryDirectory() as folder:
+        before = os.environ.get("LLVM_PROFILE_FILE")
+        os.environ["LLVM_PROFILE_FILE"] = f"{folder}/%p.profraw"
+        with contenders.sluice(session, binary=under_callgrind(pathlib.Path(folder))) as sluice:
+            contenders.set_mock(session.mock)
+            for _ in range(3):
+                streams.warm(sluice)
+            time.sleep(SETTLES)
+        if before:
+            os.environ["LLVM_PROFILE_FILE"] = before
+        yield pathlib.Path(folder)
+
+
+def under_callgrind(folder):
+    """A command that runs the gateway so; the gateway itself where there is no valgrind."""
+    if not shutil.which("valgrind"):
+        print("no valgrind: where C's functions and the standard library's lie is left to the linker")
+        return harness.SLUICE
+    options = f"--quiet --tool=callgrind --demangle=no --callgrind-out-file={folder}/callgrind"
+    command = folder / "sluice"
+    command.write_text(f'#!/bin/sh\nexec valgrind {options} "{harness.SLUICE}" "$@"\n', encoding="utf-8")
+    command.chmod(0o755)
+    return command
+
+
+def order(merger, profile, folder):
+    """The functions in the order in which they are to lie, of a gateway that was watched and of a whole profile."""
+    early = folder / "early.profdata"
+    subprocess.run([merger, "merge", "-o", early, *folder.glob("*.profraw")], check=True)
+    hottest = counted(merger, profile)
+    first = counted(merger, early)
+    seen = called(folder / "callgrind")
+    # What runs all the time, before what runs once.
+    by_heat = sorted(hottest, key=hottest.get, reverse=True)
+    return list(dict.fromkeys([*(name for name in by_heat if name in first), *seen, *by_heat]))
+
+
+def counted(merger, profile):
+    """The functions that have run, and how often their busiest part did."""
+    command = [merger, "show", "--all-functions", "--counts", profile]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found = re.findall(r"^  (?:[^;\n]*;)?(\S+):$(?:\n    (?!Block).*)*\n    Block counts: \[(.*)\]$", said, re.MULTILINE)
+    most = {name: max((int(count) for count in counts.split(",") if count.strip()), default=0) for name, counts in found}
+    return {name: times for name, times in most.items() if times}
+
+
+def called(file):
+    """The functions that callgrind has seen, as it tells them for the first time."""
+    if not file.exists():
+        return []
+    told = re.findall(r"^c?fn=\(\d+\) (\S+?)(?:'\d+)?$", file.read_text(encoding="utf-8"), re.MULTILINE)
+    return sorted(set(told))
