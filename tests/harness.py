@@ -63,7 +63,8 @@ def listens(address):
 
 @contextlib.contextmanager
 def running(command, ready, *, cpu=None, seconds=20, end=signal.SIGINT, **options):
-    """A child process that is ready when the block starts and gone when it ends."""
+    """A child process that is ready when the block starts and gone when it ends; a quarter of the time that it has to
+    begin is the time that it has to end."""
     if cpu is not None:
         command = ["taskset", "-c", str(cpu), *command]
     process = subprocess.Popen(command, env=clean_env(), stdin=subprocess.DEVNULL, **options)
@@ -73,7 +74,7 @@ def running(command, ready, *, cpu=None, seconds=20, end=signal.SIGINT, **option
     finally:
         process.send_signal(end)
         try:
-            process.wait(5)
+            process.wait(seconds / 4)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

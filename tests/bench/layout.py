@@ -66,8 +66,12 @@ def counted(merger, profile):
     """The functions that have run, and how often their busiest part did."""
     command = [merger, "show", "--all-functions", "--counts", profile]
     said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    found = re.findall(r"^  (?:[^;\n]*;)?(\S+):$(?:\n    (?!Block).*)*\n    Block counts: \[(.*)\]$", said, re.MULTILINE)
-    most = {name: max((int(count) for count in counts.split(",") if count.strip()), default=0) for name, counts in found}
+    most = {}
+    for line in said.splitlines():
+        if name := re.match(r"  (?:[^;]*;)?(\S+):$", line):
+            running = name[1]
+        elif counts := re.match(r"    Block counts: \[(.+)\]$", line):
+            most[running] = max(map(int, counts[1].split(",")))
     return {name: times for name, times in most.items() if times}
 
 

@@ -163,9 +163,16 @@ def build_takes_a_profile():
         # The compiler runs in many folders, so the path has to be whole.
         said = built("--profile", os.path.relpath(profile, ROOT))
         assert f"--remap-path-prefix={ROOT}=" in said and said.endswith(f" -Cprofile-use={profile}\n"), said
+        # And the order that was found with it, where the linker knows what to do with that.
+        (order := profile.with_suffix(".order")).touch()
+        known = "host: x86_64-unknown-linux-gnu\n" in run("rustc", "-vV")
+        laid = f" -Clink-arg=-Wl,--symbol-ordering-file={order},--no-warn-symbol-ordering" if known else ""
+        said = built("--profile", profile)
+        assert said.endswith(f" -Cprofile-use={profile}{laid}\n"), said
         said = run(SCRIPT, "--profile", profile, "--binary", harness.SLUICE, "--out", folder, code=1)
         assert "--profile is for a build" in said, said
         profile.unlink()
+        order.unlink()
         said = run(SCRIPT, "--profile", profile, "--out", folder, code=1)
         assert f"there is no profile {profile}" in said, said
         assert not any(pathlib.Path(folder).iterdir()), "it has begun without its profile"
