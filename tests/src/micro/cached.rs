@@ -8,7 +8,7 @@ use bytes::Bytes;
 use hyper::HeaderMap;
 use sluice_core::{
     cache::{
-        entry::Tags,
+        entry::{Giver, Tags},
         generations::Generations,
         key::{CacheKey, Draft, Scope},
         replay,
@@ -74,7 +74,8 @@ fn fill(cache: &Arc<ResponseCache>, seed: u64) -> CacheKey {
 }
 
 fn by() -> AnsweredBy {
-    AnsweredBy { provider: "up".into(), model: "gpt-4o-mini-2024-07-18".into(), fit: true }
+    let (provider, model) = ("up".into(), "gpt-4o-mini-2024-07-18".into());
+    AnsweredBy { giver: Giver::new(&provider, &model), provider, model, fit: true }
 }
 
 /// What keeps the answer to one of many requests.

@@ -89,7 +89,7 @@ pub struct Giver {
 }
 
 impl Giver {
-    /// Made once for an answer: every hit carries them.
+    /// Of names alone, as they come from Redis.
     #[must_use]
     pub fn new(provider: &Arc<str>, model: &Arc<str>) -> Option<Self> {
         Some(Self {

@@ -249,6 +249,8 @@ pub struct AnsweredBy {
     pub provider: Arc<str>,
     /// The upstream's name of the model.
     pub model: Arc<str>,
+    /// The two with their header texts, where they can be such.
+    pub giver: Option<Giver>,
     /// Is it the target that the key names, and a status of 200? The answer of a fallback is not stored under
     /// another's key.
     pub fit: bool,
@@ -312,7 +314,7 @@ impl Keep {
             usage_events,
             usage,
             prompt_tokens: Some(self.prompt_tokens),
-            giver: Giver::new(&by.provider, &by.model),
+            giver: by.giver.clone(),
             provider: by.provider.clone(),
             model: by.model.clone(),
             tags: self.tags.clone(),

@@ -1,6 +1,7 @@
 //! The models that clients may ask for, found by name: exact beats the longest prefix.
 
 use crate::{
+    cache::entry::Giver,
     health::{Health, HedgeBudget},
     limits::scope::LimitScope,
     state::{
@@ -134,6 +135,17 @@ impl Target {
     pub fn has_key(&self, now: Instant) -> bool {
         let pool = &self.provider.pool;
         if self.is_pattern() { pool.is_ready_for_some(now) } else { pool.is_ready(&self.model, now) }
+    }
+
+    /// Who gives an answer of that model, with texts that are there already where they can be.
+    #[must_use]
+    pub fn giver(&self, model: &Arc<str>) -> Option<Giver> {
+        Some(Giver {
+            provider: self.provider.name.clone(),
+            provider_header: self.provider.header.clone(),
+            model_header: self.model_header.clone().or_else(|| HeaderValue::from_str(model).ok())?,
+            model: model.clone(),
+        })
     }
 
     /// What is known of a model here.

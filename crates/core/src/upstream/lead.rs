@@ -5,7 +5,7 @@
 
 use crate::{
     cache::{
-        entry::{self, Entry},
+        entry::Entry,
         flight::{End, Piece, Progress, Source},
         store::{AnsweredBy, Keep},
     },
@@ -108,9 +108,7 @@ impl Lead {
                 let gauge = OpenGauge::new(&recorder);
                 self.state = State::Open { ready: ready.into_iter(), events, complete: false, _gauge: gauge };
                 let named = self.giver.as_ref();
-                let giver =
-                    named.and_then(|(target, model, _)| entry::Giver::new(&target.provider.name, model));
-                Progress::Begun(recorder, giver)
+                Progress::Begun(recorder, named.and_then(|(target, model, _)| target.giver(model)))
             }
             Ok(Delivery::Recalled(recalled)) => Progress::End(End::Found(recalled.entry), Some(recorder)),
             Ok(Delivery::Shared(_)) => {
@@ -123,10 +121,15 @@ impl Lead {
 
     fn answered_by(&self) -> AnsweredBy {
         let Some((target, model, proper)) = &self.giver else {
-            return AnsweredBy { provider: "".into(), model: "".into(), fit: false };
+            return AnsweredBy { provider: "".into(), model: "".into(), giver: None, fit: false };
         };
         let planned = self.planned.as_ref().is_some_and(|planned| Arc::ptr_eq(planned, target));
-        AnsweredBy { provider: target.provider.name.clone(), model: model.clone(), fit: planned && *proper }
+        AnsweredBy {
+            provider: target.provider.name.clone(),
+            model: model.clone(),
+            giver: target.giver(model),
+            fit: planned && *proper,
+        }
     }
 
     /// The upstream's stream has ended.
