@@ -1,9 +1,10 @@
-"""What a profile gains: the plain request once more, of the binary that was built without one."""
+"""What a profile gains: the plain request and memory at rest once more, of the binary that was built without one."""
 
 import contextlib
 
-from bench import contenders, rows
+from bench import contenders, processes, rows
 from bench.load import drive
+from bench.streams import warm
 
 ROWS = ["unprofiled"]
 
@@ -16,5 +17,15 @@ def measure(session):
         sluice = stack.enter_context(contenders.sluice(session, binary=session.unprofiled))
         contenders.set_mock(session.mock)
         reports = [drive(session, each, ["--conns", 64]) for _ in range(session.runs) for each in (floor, sluice)]
-    figure = rows.cpu_figure("plain request, built without a profile", "request", reports)
-    yield rows.row("unprofiled", [figure], reports)
+    figures = [
+        rows.cpu_figure("plain request, built without a profile", "request", reports),
+        rows.figure("memory at rest, built so", "MiB", {"sluice": [resting(session) for _ in range(session.runs)]}),
+    ]
+    yield rows.row("unprofiled", figures, reports)
+
+
+def resting(session):
+    with contenders.sluice(session, binary=session.unprofiled) as sluice:
+        contenders.set_mock(session.mock)
+        warm(sluice)
+        return round(processes.rss_mib(sluice.pid), 2)
