@@ -4,7 +4,7 @@ use super::merge::{How, Merged, Slot};
 use super::{Piece, Replayed, Unconvertible};
 use crate::dialect::Dialect;
 use crate::observe::Verdict;
-use crate::raw::{Object, Writer, array};
+use crate::raw::{Object, Writer, array, between_quotes};
 use crate::sse::{DONE, encode_data};
 
 /// Members that every chunk repeats, in OpenAI's order; `object` stands behind the first.
@@ -280,6 +280,10 @@ fn delta_of(message: &Object<'_>) -> Result<String, Unconvertible> {
     }
     let mut out = Writer::new();
     for (name, value) in message.iter() {
+        // What a client joins as text has to be one.
+        if matches!(delta(name), How::Concat) && value != "null" && between_quotes(value).is_none() {
+            return Err(Unconvertible);
+        }
         if name == "tool_calls" && value != "null" {
             out.raw(name, &indexed(message)?);
         } else {

@@ -70,3 +70,19 @@ fn thoughts_are_joined_by_their_number_and_never_by_a_guess() {
     let unnumbered = stream.replace(r#""index":1,"#, "").replace(r#""index":0,"thinking""#, r#""thinking""#);
     assert_eq!(to_plain(Dialect::Chat, unnumbered.as_bytes()), Err(Unconvertible));
 }
+
+#[test]
+fn what_a_client_joins_as_text_is_text_or_no_stream_is_made_of_it() {
+    let answer = |member: &str| {
+        format!(
+            r#"{{"choices":[{{"message":{{"role":"assistant","content":"a",{member}}},"finish_reason":"stop"}}]}}"#
+        )
+    };
+    for member in [r#""reasoning":["b"]"#, r#""reasoning_of_a_new_kind":[]"#, r#""thinking":{"b":1}"#] {
+        assert_eq!(to_stream(Dialect::Chat, answer(member).as_bytes()), Err(Unconvertible), "{member}");
+    }
+    for member in [r#""reasoning":"b""#, r#""reasoning":null"#, r#""reasoning":"""#] {
+        let stream = to_stream(Dialect::Chat, answer(member).as_bytes()).expect(member);
+        assert!(to_plain(Dialect::Chat, &stream.events).is_ok(), "{member}");
+    }
+}
