@@ -12,7 +12,7 @@ use sluice_core::{
         generations::Generations,
         key::{CacheKey, Draft, Scope},
         replay,
-        store::{AnsweredBy, Keep, ResponseCache},
+        store::{AnsweredBy, Keep, Otherwise, ResponseCache},
     },
     telemetry::metrics::Metrics,
 };
@@ -48,7 +48,7 @@ pub(super) fn hit() -> Work {
     Box::new(move || {
         let key = asked.next().expect("a key");
         let seen = cache.peek(&key, None);
-        let entry = cache.recall(&key, None, &seen, false).expect("a hit");
+        let entry = cache.recall(&key, None, &seen, Otherwise::Boards).expect("a hit");
         drop(black_box(replay::slices(&entry, false, false)));
     })
 }

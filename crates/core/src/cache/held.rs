@@ -1,13 +1,14 @@
 //! An entry's place in the memory tier, which tells why it is given back.
 //!
-//! It is given back when nobody can reach it any more: the table has let go of it, and so has every look-up that was
-//! under way. Whoever holds the entry itself, which may be for as long as a client takes to read it, holds no place.
+//! It is given back when nobody can reach it any more: the table has let go of it, and so have the look-ups that were
+//! under way and what moka noted of earlier ones, at the latest with the next sweep. Whoever holds the entry itself,
+//! which may be for as long as a client takes to read it, holds no place.
 
 use crate::{cache::entry::Entry, telemetry::labels::Eviction};
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU8, AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
     },
     time::Instant,
 };
@@ -15,6 +16,8 @@ use std::{
 /// Counts who comes and goes.
 pub(super) struct Keeper {
     holds: AtomicU64,
+    /// The tier itself goes: that is nobody's eviction.
+    closed: AtomicBool,
     on_evict: Box<dyn Fn(Eviction) + Send + Sync>,
 }
 
@@ -27,9 +30,9 @@ pub(super) struct Held {
     keeper: Arc<Keeper>,
 }
 
-/// The tier throws it out, for want of room or since its life is over.
+/// The tier throws it out: since its life is over, if it is by the time the place is given back, else for want of room.
 const EVICTED: u8 = 0;
-/// Another entry has come in its place.
+/// Another entry has come in its place while it could still be given.
 const REPLACED: u8 = 1;
 /// It was taken out.
 const REMOVED: u8 = 2;
@@ -37,13 +40,22 @@ const REMOVED: u8 = 2;
 impl Keeper {
     /// Has no places yet. Calls `on_evict` for each that is given back with nothing in its stead.
     pub(super) fn new(on_evict: impl Fn(Eviction) + Send + Sync + 'static) -> Arc<Self> {
-        Arc::new(Self { holds: AtomicU64::new(0), on_evict: Box::new(on_evict) })
+        Arc::new(Self {
+            holds: AtomicU64::new(0),
+            closed: AtomicBool::new(false),
+            on_evict: Box::new(on_evict),
+        })
     }
 
     /// A place for an entry.
     pub(super) fn hold(self: &Arc<Self>, entry: Arc<Entry>) -> Arc<Held> {
         self.holds.fetch_add(1, Ordering::Relaxed);
         Arc::new(Held { entry, fate: AtomicU8::new(EVICTED), keeper: self.clone() })
+    }
+
+    /// Counts nobody any more.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
     }
 
     /// Places that are not given back yet.
@@ -67,6 +79,9 @@ impl Held {
 impl Drop for Held {
     fn drop(&mut self) {
         self.keeper.holds.fetch_sub(1, Ordering::Relaxed);
+        if self.keeper.closed.load(Ordering::Relaxed) {
+            return;
+        }
         let why = match *self.fate.get_mut() {
             REPLACED => return,
             REMOVED => Eviction::Invalidated,

@@ -9,7 +9,7 @@
 //! write follows an upstream's answer, so there are few.
 //!
 //! Who leaves is counted as its place is given back, see `held`: a listener of moka's would cost each write and each
-//! eviction a lock of its own, made and thrown away, which is nearly half of what they cost at all.
+//! eviction a lock of its own, made and thrown away, which is more than a third of what they cost.
 
 use crate::{
     cache::{
@@ -28,8 +28,8 @@ use std::{
 /// The tier is brought back within its bound when this part of it has been written.
 const UNSETTLED_PART: u64 = 64;
 
-/// How often a sweep goes round: one round may stop early when its time is up, and what was thrown out is given back
-/// some rounds later, when no reader can still be at it.
+/// How often a sweep goes round: one round may stop early, at an entry that is just being written, and what was thrown
+/// out is given back some rounds later, when no reader can still be at it.
 const ROUNDS: usize = 16;
 
 /// See the module.
@@ -42,8 +42,8 @@ pub struct MemoryTier {
 }
 
 impl MemoryTier {
-    /// An empty tier. With a capacity of 0 it stays empty. `on_evict` is called for each entry that leaves, soon after
-    /// it did, on the thread that happens to clean up, so it must be quick.
+    /// An empty tier. With a capacity of 0 it stays empty. `on_evict` is called for each entry that has left,
+    /// at the latest with the next sweep, on the thread that happens to clean up, so it must be quick.
     pub fn new(capacity: u64, on_evict: impl Fn(Eviction) + Send + Sync + 'static) -> Self {
         let cache = Cache::builder()
             .max_capacity(capacity)
@@ -74,6 +74,7 @@ impl MemoryTier {
             return false;
         }
         let mut unsettled = self.turn();
+        // One whose life is over is not found, and is no less evicted by this.
         if let Some(older) = self.cache.get(&key) {
             older.mark_replaced();
         }
@@ -137,6 +138,13 @@ impl MemoryTier {
                 return;
             }
         }
+    }
+}
+
+impl Drop for MemoryTier {
+    fn drop(&mut self) {
+        self.settle();
+        self.keeper.close();
     }
 }
 

@@ -160,6 +160,26 @@ fn a_removed_entry_is_gone_at_once() {
 }
 
 #[test]
+fn an_entry_that_is_overwritten_after_its_life_ended_with_its_life() {
+    let (tier, reasons) = tier(1 << 20);
+    tier.put(key(1), living(Duration::from_millis(20)));
+    wait(Duration::from_millis(30));
+    tier.put(key(1), living(Duration::from_secs(60)));
+    tier.settle();
+    assert_eq!((tier.entries(), counted(&reasons)), (1, [0, 1, 0]));
+}
+
+#[test]
+fn the_end_of_the_tier_is_no_eviction() {
+    let (tier, reasons) = tier(1 << 20);
+    for n in 0..100 {
+        tier.put(key(n), of_size(10));
+    }
+    drop(tier);
+    assert_eq!(counted(&reasons), [0, 0, 0]);
+}
+
+#[test]
 fn a_client_that_still_reads_an_entry_keeps_it_from_nobodys_count() {
     let (tier, reasons) = tier(1 << 20);
     tier.put(key(1), of_size(10));

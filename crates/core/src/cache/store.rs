@@ -44,8 +44,22 @@ pub struct Seen {
     entry: Option<Weak<Entry>>,
     /// Tokens of the prompt, where they were estimated for a stored answer.
     pub prompt_tokens: Option<u64>,
+    /// When it looked.
+    at: Instant,
     /// How long the look took.
     took: Duration,
+}
+
+/// For so long what was seen is what is there: a request that has waited since, for room, looks once more.
+const FRESH: Duration = Duration::from_millis(1);
+
+/// What a request does that gets no answer from the first tier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Otherwise {
+    /// It boards a flight, which looks once more.
+    Boards,
+    /// It asks an upstream, or gives up.
+    Asks,
 }
 
 impl Seen {
@@ -102,28 +116,28 @@ impl ResponseCache {
         Seen {
             prompt_tokens: entry.as_ref().and_then(|entry| entry.prompt_tokens),
             entry: entry.as_ref().map(Arc::downgrade),
+            at: began,
             took: began.elapsed(),
         }
     }
 
     /// A stored answer from the first tier, not older than `max_age`: the one that was seen, while it may be given.
-    /// Who has seen none gets none, unless it is to be looked for `once_more`.
+    /// Who has seen none just now and will look again gets none.
     #[must_use]
     pub fn recall(
         &self,
         key: &CacheKey,
         max_age: Option<Duration>,
         seen: &Seen,
-        once_more: bool,
+        otherwise: Otherwise,
     ) -> Option<Arc<Entry>> {
         let now = Instant::now();
         let may_be_given = |entry: &Arc<Entry>| !entry.left(now).is_zero() && self.fits(entry, max_age, now);
         let still = seen.entry.as_ref().and_then(Weak::upgrade).filter(may_be_given);
-        let (found, took) = if still.is_some() || !(seen.any() || once_more) {
-            (still, seen.took)
-        } else {
-            (self.recall_at(key, max_age, now), now.elapsed())
-        };
+        let is_fresh = now.saturating_duration_since(seen.at) < FRESH;
+        let will_do = still.is_some() || (!seen.any() && is_fresh && otherwise == Otherwise::Boards);
+        let (found, took) =
+            if will_do { (still, seen.took) } else { (self.recall_at(key, max_age, now), now.elapsed()) };
         let result = if found.is_some() { CacheResult::Hit } else { CacheResult::Miss };
         self.memory_metrics.looked_up(result, took);
         found

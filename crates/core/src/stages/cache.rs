@@ -9,7 +9,7 @@ use crate::{
         entry::{Entry, Tags},
         key::{CacheKey, Draft, Scope},
         policy::{Bypass, Policy, Wishes},
-        store::{Fetched, Recalled, ResponseCache, Seen, Wanted},
+        store::{Fetched, Otherwise, Recalled, ResponseCache, Seen, Wanted},
     },
     error::{ErrorKind, GatewayError},
     facts::{Cached, Call, Plan},
@@ -152,10 +152,9 @@ pub async fn look_up(
     };
     let cache: Arc<ResponseCache> = setup.cache.clone();
     let joins = setup.common.coalesce && !wishes.refresh;
-    // Who boards a flight looks once more then.
-    let once_more = !joins || wishes.only_if_cached;
+    let otherwise = if joins && !wishes.only_if_cached { Otherwise::Boards } else { Otherwise::Asks };
     if !wishes.refresh
-        && let Some(entry) = cache.recall(&cache_key, wishes.max_age, &seen, once_more)
+        && let Some(entry) = cache.recall(&cache_key, wishes.max_age, &seen, otherwise)
         && let Some(hit) = recalled(&entry, CacheTier::Memory, x).await
     {
         return Ok(hit);
