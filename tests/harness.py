@@ -62,9 +62,8 @@ def listens(address):
 
 
 @contextlib.contextmanager
-def running(command, ready, *, cpu=None, seconds=20, end=signal.SIGINT, **options):
-    """A child process that is ready when the block starts and gone when it ends; a quarter of the time that it has to
-    begin is the time that it has to end."""
+def running(command, ready, *, cpu=None, seconds=20, patience=5, end=signal.SIGINT, **options):
+    """A child process that is ready when the block starts and gone when it ends: by itself, where it has the time."""
     if cpu is not None:
         command = ["taskset", "-c", str(cpu), *command]
     process = subprocess.Popen(command, env=clean_env(), stdin=subprocess.DEVNULL, **options)
@@ -74,7 +73,7 @@ def running(command, ready, *, cpu=None, seconds=20, end=signal.SIGINT, **option
     finally:
         process.send_signal(end)
         try:
-            process.wait(seconds / 4)
+            process.wait(patience)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -163,13 +162,13 @@ keys:
 
 
 @contextlib.contextmanager
-def gateway(upstream, models, *, log=subprocess.DEVNULL, cpu=None, seconds=20, binary=None, **members):
+def gateway(upstream, models, *, log=subprocess.DEVNULL, cpu=None, seconds=20, patience=5, binary=None, **members):
     """Sluice, configured so; `binary` is another one than the usual."""
     key, text, api, admin = configured(upstream, models, **members)
     with tempfile.TemporaryDirectory() as folder:
         config = pathlib.Path(folder, "sluice.yaml")
         config.write_text(text, encoding="utf-8")
         command = [binary or SLUICE, "serve", "--config", config]
-        options = {"cpu": cpu, "seconds": seconds, "cwd": folder, "stdout": log}
+        options = {"cpu": cpu, "seconds": seconds, "patience": patience, "cwd": folder, "stdout": log}
         with running(command, lambda: answers(f"http://{admin}/readyz"), **options) as process:
             yield Gateway(api, admin, key, process)

@@ -41,7 +41,8 @@ def in_order(file):
     """Flags that lay functions out as that file has them, which is for the linker that rustc brings along there."""
     if host() != "x86_64-unknown-linux-gnu" or not file.exists():
         return []
-    return [f"-Clink-arg=-Wl,--symbol-ordering-file={file},--no-warn-symbol-ordering"]
+    options = f"--symbol-ordering-file={file}", "--no-warn-symbol-ordering"
+    return [f"-Clink-arg={word}" for option in options for word in ("-Xlinker", option)]
 
 
 def instrumented(folder):
@@ -94,6 +95,6 @@ def told(built):
 
 
 def usual_beside(built):
-    """The binary that was built as everybody builds it, where it differs from that one by the profile alone."""
+    """The binary that was built as everybody builds it, where only the profile makes the difference."""
     ours, theirs = told(USUAL), told(built)
     return USUAL if ours["profiled"] is False and ours["lto"] == theirs["lto"] else None

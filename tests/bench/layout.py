@@ -9,8 +9,10 @@ import contextlib
 import os
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -18,23 +20,27 @@ import harness
 
 from bench import contenders, streams
 
-# After the first answer: what is written behind its back has run by then.
+# After the first answers: what is written behind their back has run by then.
 SETTLES = 3  # seconds
+PATIENCE = 60  # in which it has to end, writing what it has counted, under valgrind
+VARIABLE = "LLVM_PROFILE_FILE"
 
 
 @contextlib.contextmanager
 def watched(session):
     """A gateway that counts its steps starts, answers and ends; yields its folder, with what it has counted."""
     with tempfile.TemporaryDirectory() as folder:
-        before = os.environ.get("LLVM_PROFILE_FILE")
-        os.environ["LLVM_PROFILE_FILE"] = f"{folder}/%p.profraw"
-        with contenders.sluice(session, binary=under_callgrind(pathlib.Path(folder))) as sluice:
-            contenders.set_mock(session.mock)
-            for _ in range(3):
-                streams.warm(sluice)
-            time.sleep(SETTLES)
-        if before:
-            os.environ["LLVM_PROFILE_FILE"] = before
+        before = os.environ.get(VARIABLE, "")
+        os.environ[VARIABLE] = f"{folder}/%p.profraw"
+        try:
+            command = under_callgrind(pathlib.Path(folder))
+            with contenders.sluice(session, binary=command, patience=PATIENCE) as sluice:
+                contenders.set_mock(session.mock)
+                for _ in range(3):
+                    streams.warm(sluice)
+                time.sleep(SETTLES)
+        finally:
+            os.environ[VARIABLE] = before
         yield pathlib.Path(folder)
 
 
@@ -43,23 +49,25 @@ def under_callgrind(folder):
     if not shutil.which("valgrind"):
         print("no valgrind: where C's functions and the standard library's lie is left to the linker")
         return harness.SLUICE
-    options = f"--quiet --tool=callgrind --demangle=no --callgrind-out-file={folder}/callgrind"
+    options = ["--quiet", "--tool=callgrind", "--demangle=no", f"--callgrind-out-file={folder}/callgrind"]
     command = folder / "sluice"
-    command.write_text(f'#!/bin/sh\nexec valgrind {options} "{harness.SLUICE}" "$@"\n', encoding="utf-8")
+    line = shlex.join(["valgrind", *options, str(harness.SLUICE)])
+    command.write_text(f'#!/bin/sh\nexec {line} "$@"\n', encoding="utf-8")
     command.chmod(0o755)
     return command
 
 
 def order(merger, profile, folder):
     """The functions in the order in which they are to lie, of a gateway that was watched and of a whole profile."""
+    if not (raw := list(folder.glob("*.profraw"))):
+        sys.exit("the gateway that was watched has left no profile: has it ended by itself?")
     early = folder / "early.profdata"
-    subprocess.run([merger, "merge", "-o", early, *folder.glob("*.profraw")], check=True)
+    subprocess.run([merger, "merge", "-o", early, *raw], check=True)
     hottest = counted(merger, profile)
     first = counted(merger, early)
-    seen = called(folder / "callgrind")
     # What runs all the time, before what runs once.
     by_heat = sorted(hottest, key=hottest.get, reverse=True)
-    return list(dict.fromkeys([*(name for name in by_heat if name in first), *seen, *by_heat]))
+    return list(dict.fromkeys([*(name for name in by_heat if name in first), *called(folder / "callgrind"), *by_heat]))
 
 
 def counted(merger, profile):
@@ -76,7 +84,7 @@ def counted(merger, profile):
 
 
 def called(file):
-    """The functions that callgrind has seen, as it tells them for the first time."""
+    """The functions that callgrind has seen, by name; none where it did not run."""
     if not file.exists():
         return []
     told = re.findall(r"^c?fn=\(\d+\) (\S+?)(?:'\d+)?$", file.read_text(encoding="utf-8"), re.MULTILINE)

@@ -1,7 +1,6 @@
 """How long until the first answer after a start, and how large the binary is."""
 
 import pathlib
-import signal
 import socket
 import statistics
 import subprocess
@@ -88,7 +87,7 @@ def cold(session, way):
                         raise RuntimeError(f"{command[0]} gives no answer")
                 return (time.monotonic() - since) * 1000
         finally:
-            process.send_signal(signal.SIGINT)
+            process.terminate()
             process.wait(10)
 
 

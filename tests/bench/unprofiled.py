@@ -17,9 +17,10 @@ def measure(session):
         sluice = stack.enter_context(contenders.sluice(session, binary=session.unprofiled))
         contenders.set_mock(session.mock)
         reports = [drive(session, each, ["--conns", 64]) for _ in range(session.runs) for each in (floor, sluice)]
+    rest = [resting(session) for _ in range(session.runs)]
     figures = [
         rows.cpu_figure("plain request, built without a profile", "request", reports),
-        rows.figure("memory at rest, built so", "MiB", {"sluice": [resting(session) for _ in range(session.runs)]}),
+        rows.figure("memory at rest, built without a profile", "MiB", {"sluice": rest}),
     ]
     yield rows.row("unprofiled", figures, reports)
 

@@ -166,7 +166,8 @@ def build_takes_a_profile():
         # And the order that was found with it, where the linker knows what to do with that.
         (order := profile.with_suffix(".order")).touch()
         known = "host: x86_64-unknown-linux-gnu\n" in run("rustc", "-vV")
-        laid = f" -Clink-arg=-Wl,--symbol-ordering-file={order},--no-warn-symbol-ordering" if known else ""
+        options = f"--symbol-ordering-file={order}", "--no-warn-symbol-ordering"
+        laid = "".join(f" -Clink-arg=-Xlinker -Clink-arg={option}" for option in options) if known else ""
         said = built("--profile", profile)
         assert said.endswith(f" -Cprofile-use={profile}{laid}\n"), said
         said = run(SCRIPT, "--profile", profile, "--binary", harness.SLUICE, "--out", folder, code=1)
