@@ -23,15 +23,16 @@ from bench import contenders, streams
 # After the first answers: what is written behind their back has run by then.
 SETTLES = 3  # seconds
 PATIENCE = 60  # in which it has to end, writing what it has counted, under valgrind
-VARIABLE = "LLVM_PROFILE_FILE"
+# Names the file into which a binary that counts its steps writes what it has counted.
+COUNTS_INTO = "LLVM_PROFILE_FILE"
 
 
 @contextlib.contextmanager
 def watched(session):
     """A gateway that counts its steps starts, answers and ends; yields its folder, with what it has counted."""
     with tempfile.TemporaryDirectory() as folder:
-        before = os.environ.get(VARIABLE, "")
-        os.environ[VARIABLE] = f"{folder}/%p.profraw"
+        before = os.environ.get(COUNTS_INTO, "")
+        os.environ[COUNTS_INTO] = f"{folder}/%p.profraw"
         try:
             command = under_callgrind(pathlib.Path(folder))
             with contenders.sluice(session, binary=command, patience=PATIENCE) as sluice:
@@ -40,7 +41,7 @@ def watched(session):
                     streams.warm(sluice)
                 time.sleep(SETTLES)
         finally:
-            os.environ[VARIABLE] = before
+            os.environ[COUNTS_INTO] = before
         yield pathlib.Path(folder)
 
 

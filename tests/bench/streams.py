@@ -24,7 +24,7 @@ def measure(session):
             running.append(stack.enter_context(contenders.sluice(session)))
             gap, seconds = (0.1, 0.3) if session.quick else (0.5, 1.0)
             reports += [hold(session, each, count, gap, seconds) for each in running]
-        rest, held = resting_with_one_key(session)
+        rest, held = at_rest(session, key_count=0)
         fewest.append(rest)
         held_by_kind.append(held)
     resting = rows.by_contender(reports, lambda report: report["rest_mib"])
@@ -45,8 +45,9 @@ def measure(session):
     yield rows.row("streams", figures, reports, [f"memory at rest with one key: of that {made_of}"])
 
 
-def resting_with_one_key(session):
-    with contenders.sluice(session, key_count=0) as sluice:
+def at_rest(session, **options):
+    """MiB of a fresh Sluice after one answer, and KiB of them by whose they are."""
+    with contenders.sluice(session, **options) as sluice:
         contenders.set_mock(session.mock)
         warm(sluice)
         return round(processes.rss_mib(sluice.pid), 2), processes.held_kib(sluice.pid)

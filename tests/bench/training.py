@@ -53,7 +53,7 @@ def run(chosen):
     for stale in DATA.glob("*.profraw"):
         stale.unlink()
     # By process: the gateway's own has to be among them.
-    os.environ["LLVM_PROFILE_FILE"] = f"{DATA}/%p.profraw"
+    os.environ[layout.COUNTS_INTO] = f"{DATA}/%p.profraw"
     with contextlib.ExitStack() as stack:
         with Session(chosen) as session:
             gateway = train(session)

@@ -2,9 +2,9 @@
 
 import contextlib
 
-from bench import contenders, processes, rows
+from bench import contenders, rows
 from bench.load import drive
-from bench.streams import warm
+from bench.streams import at_rest
 
 ROWS = ["unprofiled"]
 
@@ -17,16 +17,9 @@ def measure(session):
         sluice = stack.enter_context(contenders.sluice(session, binary=session.unprofiled))
         contenders.set_mock(session.mock)
         reports = [drive(session, each, ["--conns", 64]) for _ in range(session.runs) for each in (floor, sluice)]
-    rest = [resting(session) for _ in range(session.runs)]
+    rest = [at_rest(session, binary=session.unprofiled)[0] for _ in range(session.runs)]
     figures = [
         rows.cpu_figure("plain request, built without a profile", "request", reports),
         rows.figure("memory at rest, built without a profile", "MiB", {"sluice": rest}),
     ]
     yield rows.row("unprofiled", figures, reports)
-
-
-def resting(session):
-    with contenders.sluice(session, binary=session.unprofiled) as sluice:
-        contenders.set_mock(session.mock)
-        warm(sluice)
-        return round(processes.rss_mib(sluice.pid), 2)
